@@ -1,0 +1,68 @@
+# The only task runner. `make demo` and `make test` do all the set-up they need.
+PYTHON ?= python3
+SEED ?= 20261124
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+
+# Telemetry of tools that tests may start is off.
+export DO_NOT_TRACK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup services lint test demo calibrate bench oracles fuzz docs schemas clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Paribus needs Python 3.11 or later: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); sh scripts/apt-install python3-venv && $(PYTHON) -m venv $(VENV); }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+$(VENV)/.runtime: pyproject.toml uv.lock | $(BIN)/uv
+	@$(BIN)/uv sync --quiet --frozen --no-default-groups --inexact
+	@touch $@
+
+$(VENV)/.development: pyproject.toml uv.lock | $(BIN)/uv
+	@$(BIN)/uv sync --quiet --frozen --inexact
+	@touch $@ $(VENV)/.runtime
+
+setup: $(VENV)/.development ## the development environment in .venv
+
+services: ## real PostgreSQL, MariaDB and Chromium for tests, from Debian's packages
+	@sh scripts/apt-install postgresql mariadb-server chromium
+
+demo: $(VENV)/.runtime ## analyze a real experiment: verdict in the terminal, report in demo-output/
+	@$(BIN)/paribus demo --out demo-output
+
+lint: $(VENV)/.development ## format, style, types, the law of floors
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.development services lint ## everything CI checks
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not slow'
+
+oracles: $(VENV)/.development ## published values, topic by topic
+	@for f in tests/oracles/data/*.json; do case $$f in *without_values*) ;; *) $(RUN) -m tests.oracles $$f >/dev/null && echo "$$f ok";; esac; done
+
+calibrate: $(VENV)/.development ## simulation gates (SEED=...), results in benchmarks/results/
+	$(RUN) -m benchmarks.calibrate --seed $(SEED)
+
+bench: $(VENV)/.development ## speed, as ratios within one run, results in benchmarks/results/
+	@test -x .cache/bench/bin/python || $(BIN)/uv venv --quiet .cache/bench
+	@VIRTUAL_ENV=.cache/bench $(BIN)/uv pip install --quiet --python .cache/bench/bin/python -e . 'tea-tasting>=1.14,<1.15' 'ibis-framework[duckdb]>=12,<13'
+	.cache/bench/bin/python -m benchmarks.speed
+
+fuzz: $(VENV)/.development ## hostile SQL fragments, two minutes
+	$(RUN) -m tests.fuzz.fuzz_fragments -max_total_time=120
+
+schemas: $(VENV)/.development ## write the published JSON Schemas in spec/
+	$(RUN) -m paribus.experiments.schema spec
+
+docs: $(VENV)/.development ## the documentation site in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove what was built
+	rm -rf $(VENV) .cache site dist demo-output

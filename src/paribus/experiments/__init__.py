@@ -1,0 +1,1 @@
+"""An experiment: its document, its sealed plan, its analysis, its verdict and its proof."""

@@ -1,0 +1,102 @@
+"""The plan in its canonical form: the bytes that are hashed, and the words for what differs between two plans."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from paribus.experiments.plain import from_plain, to_plain
+from paribus.experiments.plan import Design
+from paribus.metrics.definition import Cap, DataModel
+
+Plain = dict[str, Any]
+
+
+def plan_body(design: Design, data: DataModel | None = None) -> Plain:
+    """The plan as plain values: the design, and under `data` where units, variants and events are read from."""
+    body: Plain = to_plain(design)
+    for variant in body["variants"]:
+        variant.pop("description")  # words about an arm decide nothing
+    body.pop("title")
+    if data is not None:
+        body["data"] = to_plain(data)
+    return body
+
+
+def design_of(body: Plain) -> Design:
+    """The design that `plan_body` wrote.
+
+    Raises:
+        ProofError: the body is not a plan.
+    """
+    design: Design = from_plain(Design, {name: value for name, value in body.items() if name != "data"}, "plan")
+    return design
+
+
+def data_model_of(body: Plain) -> DataModel | None:
+    """The data model sealed with the plan, or None."""
+    plain = body.get("data")
+    model: DataModel | None = None if plain is None else from_plain(DataModel, plain, "plan.data")
+    return model
+
+
+def canonical_text(plain: Any) -> str:
+    """The JSON text of RFC 8785: one spelling for equal values.
+
+    >>> canonical_text({"b": 1.0, "a": [True, None]})
+    '{"a":[true,null],"b":1}'
+    """
+    import rfc8785
+
+    return rfc8785.dumps(plain).decode()
+
+
+def sha256(plain: Any) -> str:
+    """SHA-256 of the canonical text, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_text(plain).encode()).hexdigest()
+
+
+def with_caps(design: Design, caps: dict[str, tuple[float | None, float | None]]) -> Design:
+    """The design with the caps of `caps` (metric: lower, upper) as numbers; the percentile stays as their origin.
+
+    A cap with a number is that number, whatever percentile it came from.
+    """
+
+    def capped(cap: Cap | None, numbers: tuple[float | None, float | None]) -> Cap:
+        cap = cap or Cap()
+        lower, upper = numbers
+        return replace(
+            cap, lower=cap.lower if cap.lower is not None else lower, upper=cap.upper if cap.upper is not None else upper
+        )
+
+    metrics = tuple(replace(m, cap=capped(m.cap, caps[m.name])) if m.name in caps else m for m in design.metrics)
+    return replace(design, metrics=metrics)
+
+
+def differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The leaves in which two plain values differ, as (path, then, now); lists of named things are matched by name."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in [*then, *(key for key in now if key not in then)]:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from differences(then.get(key), now.get(key), inner)
+    elif _is_named(then) and _is_named(now):
+        old, new = ({item["name"]: item for item in items} for items in (then, now))
+        for name in [*old, *(name for name in new if name not in old)]:
+            if name in old and name in new:
+                yield from differences(old[name], new[name], f"{path}[{name}]")
+            else:
+                yield f"{path}[{name}]", old.get(name), new.get(name)
+        if list(old) != list(new) and set(old) == set(new):
+            yield f"{path} (order)", list(old), list(new)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for i, (a, b) in enumerate(zip(then, now, strict=True)):
+            yield from differences(a, b, f"{path}[{i}]")
+    elif then != now:
+        yield path, then, now
+
+
+def _is_named(items: Any) -> bool:
+    named = isinstance(items, list) and all(isinstance(item, dict) and "name" in item for item in items)
+    return named and bool(items) and len({item["name"] for item in items}) == len(items)

@@ -1,0 +1,146 @@
+"""The answer of an analysis, as data. Drawing it is `experiments.report`'s work; recomputing it, `experiments.proof`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from paribus.metrics.cells import StatementText
+from paribus.metrics.definition import Direction, MetricType, Role
+from paribus.stats.estimate import Estimate, Undetermined
+
+Quantity = Estimate | Undetermined
+
+Conclusion = Literal[
+    "better", "worse", "inconclusive", "safe", "harmful", "not shown safe", "equivalent", "undetermined"
+]
+
+
+class VerdictValue(StrEnum):
+    """The verdicts (contracts.md)."""
+
+    INVALID = "invalid"
+    ROLL_BACK = "roll_back"
+    NOT_YET = "not_yet"
+    SHIP = "ship"
+    ITERATE = "iterate"
+    NEUTRAL = "neutral"
+    UNREGISTERED = "unregistered"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Exactly one verdict. `rule` is the row of the decision table (1 to 7; 0 for unregistered).
+
+    `would_be` is set only for unregistered: what the default plan would have said.
+    `arm` is the treatment that ships or is rolled back, where one is named.
+    """
+
+    value: VerdictValue
+    rule: int
+    sentence: str
+    reasons: tuple[str, ...] = ()
+    would_be: VerdictValue | None = None
+    arm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health check's answer. `severity` says what a failure does: blocks, warns, or explains."""
+
+    name: str
+    severity: Literal["blocking", "warning", "diagnostic"]
+    status: Literal["passed", "failed", "not_applicable"]
+    sentence: str
+    p_value: float | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmValue:
+    """One arm's own number: value, standard error, units, and for ratios numerator and denominator sums."""
+
+    variant: str
+    units: int
+    value: float
+    se: float
+    numerator: float | None = None
+    denominator: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Treatment against control on one metric, in the whole or in one segment.
+
+    `absolute` and `relative` come from the same test (one scale is tested, the other is its transform).
+    `unadjusted` is the absolute difference without covariates. `adjusted_p` and `simultaneous` carry the plan's
+    correction. `harm` is the guardrail's one-sided test against its margin (non-inferiority), None for others.
+    """
+
+    metric: str
+    type: MetricType
+    role: Role
+    direction: Direction
+    control: ArmValue
+    treatment: ArmValue
+    absolute: Quantity
+    relative: Quantity
+    unadjusted: Quantity
+    method: str
+    adjusted_p: float | None = None
+    simultaneous: tuple[float, float] | None = None  # relative scale
+    margin: float | None = None
+    margin_absolute: bool = False
+    conclusion: Conclusion = "undetermined"
+    variance_reduction: float | None = None  # share of the variance removed by covariates
+    capped_share: tuple[float, float] | None = None  # control, treatment
+    uncapped: Quantity | None = None
+    posterior: dict[str, float] | None = None  # P(better), expected losses, interval; None unless Bayesian is shown
+    segment: tuple[str, str | None] | None = None
+    shrunk: Quantity | None = None  # segments: after shrinkage
+    required_units: int | None = None  # guardrails not shown safe: n per arm that would do
+    immature_units: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Cumulative effect of one comparison at the end of one cohort day, with the deciding method's interval."""
+
+    metric: str
+    treatment: str
+    day: date
+    units: int
+    absolute: Quantity
+    relative: Quantity
+    boundary: tuple[float, float] | None = None  # absolute effect at which the plan's boundary lies
+    is_look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything an analysis says. `to_dict()` follows the published schema; `from_dict` reads it back."""
+
+    experiment: str
+    title: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    comparisons: tuple[Comparison, ...]
+    segments: tuple[Comparison, ...]
+    curve: tuple[CurvePoint, ...]
+    units: dict[str, int]
+    control: str
+    as_of: datetime | None
+    method: str
+    confidence_level: float
+    registered: bool
+    plan: dict[str, Any]
+    seal: dict[str, Any] | None
+    deviations: tuple[str, ...]
+    data_notes: tuple[str, ...]  # what was found in the data and what was done: a count, a decision, a sentence
+    statements: tuple[StatementText, ...]
+    proof: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    seconds: float | None = None

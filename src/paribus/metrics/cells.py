@@ -1,0 +1,120 @@
+"""What the warehouse returns to statistics: cells of units with their moments, and counts about the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from paribus.stats.moments import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class CellKey:
+    """A cell (contracts.md): each unit is in exactly one cell per segment attribute (`attribute` None: the whole)."""
+
+    variant: str
+    epoch: str | None = None
+    stratum: str | None = None
+    day: date | None = None  # the units' first-exposure date in the experiment's time zone
+    attribute: str | None = None
+    level: str | None = None  # the attribute's value; None with an attribute means the value is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of one metric. `keys[i]` describes cell i of `moments`.
+
+    Variables of `moments`, by metric type, in this order: `y` (and `d`, the denominator, for ratios; and for a funnel
+    given a step), then covariates `x1`.. (for ratios `x1`, `x1d` pairs: numerator and denominator), then indicators
+    `h1`.. (1 = the unit has history for that covariate; absent for a table of units).
+    `uncapped` holds the moments of `y` alone without winsorizing, when the metric is capped; `capped` counts units.
+    `matured` is the number of units whose window has closed, `immature` those left out, by cell.
+    """
+
+    metric: str
+    keys: tuple[CellKey, ...]
+    moments: Moments
+    uncapped: Moments | None = None
+    capped: tuple[int, ...] | None = None
+    immature: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSums:
+    """One row per cluster: variant, units, and sums of `y` (and `d`) over its units."""
+
+    metric: str
+    variant: tuple[str, ...]
+    cluster: tuple[str, ...]
+    n: tuple[float, ...]
+    sums: tuple[tuple[float, ...], ...]  # by variable, then cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Order statistics for a quantile metric by variant and segment: what `stats.quantile` needs and no rows.
+
+    `points` maps a label (for instance "q", "lower", "upper") to the value of y at that rank; `density_below/above` are
+    documented by the compiler that fills them.
+    """
+
+    metric: str
+    keys: tuple[CellKey, ...]
+    n: tuple[int, ...]
+    points: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the probe counted about the data, before any metric: the food of the health checks. By variant unless said.
+
+    Every row of the source is in exactly one of: used, or one of the reasons it was left out.
+    """
+
+    rows: int
+    units: dict[str, int]  # units in the analysis, by variant
+    null_unit_rows: int = 0
+    blank_unit_rows: int = 0
+    null_variant_rows: int = 0
+    unknown_variant_rows: dict[str, int] = field(default_factory=dict)
+    duplicate_rows: int = 0  # same unit, same variant, more than once (unit tables: an error to decide; exposures: normal)
+    conflicting_units: int = 0  # unit tables: one unit, different metric values
+    mixed_units: dict[str, int] = field(default_factory=dict)  # units with several variants, by first variant; excluded
+    by_reason: dict[str, int] = field(default_factory=dict)  # exposures by reason
+    served_differs: dict[str, int] = field(default_factory=dict)
+    outside_window: dict[str, int] = field(default_factory=dict)  # exposures before start or after the end
+    not_finite: dict[str, int] = field(default_factory=dict)  # by metric
+    null_values: dict[str, int] = field(default_factory=dict)  # by metric
+    unmatched_event_rows: dict[str, int] = field(default_factory=dict)  # by events source: units never exposed
+    by_day: dict[tuple[str | None, str, str], int] = field(default_factory=dict)  # (epoch, ISO day, variant) -> units
+    by_segment: dict[tuple[str, str | None, str], int] = field(default_factory=dict)  # (attribute, level, variant)
+    first_time: datetime | None = None
+    last_time: datetime | None = None
+    events_first_time: datetime | None = None
+    maxima: dict[str, float] = field(default_factory=dict)  # by metric: the largest |y| of one unit
+    totals: dict[str, float] = field(default_factory=dict)  # by metric: the sum of |y|
+
+
+@dataclass(frozen=True, slots=True)
+class StatementText:
+    """One statement as it ran (values filled in) or would run (`:name` where an earlier statement computes the value)."""
+
+    name: str  # probe, moments, ranks, clusters ... with the source: "moments:orders"
+    dialect: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """All that left the warehouse for one analysis."""
+
+    counts: Counts
+    cells: dict[str, Cells]
+    clusters: dict[str, ClusterSums] = field(default_factory=dict)
+    ranks: dict[str, Ranks] = field(default_factory=dict)
+    statements: tuple[StatementText, ...] = ()
+    shifts: dict[str, float] = field(default_factory=dict)
+    caps: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    as_of: datetime | None = None
+    fingerprint: dict[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

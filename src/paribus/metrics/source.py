@@ -1,0 +1,123 @@
+"""A relation as the compiler sees it: its columns with their kinds, names checked, fragments parsed in the user's dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paribus.errors import InputError, did_you_mean
+from paribus.warehouse.sql import build as sql
+from paribus.warehouse.sql.dialects import Hooks
+
+if TYPE_CHECKING:
+    from paribus.warehouse.engine import ColumnKind
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One relation. `columns` is None when no engine is at hand (SQL that is only shown): then every name is accepted."""
+
+    name: str
+    text: sql.Expr
+    columns: Mapping[str, ColumnKind] | None
+    hooks: Hooks
+    dialect: str  # of the user's fragments
+    _numbers: dict[str, sql.Expr] = field(default_factory=dict)
+
+    def resolve(self, name: str, where: str) -> str:
+        """The column's own spelling: exact, else the only one that differs by case.
+
+        Raises:
+            InputError: no such column, with the nearest spelling.
+        """
+        if self.columns is None or name in self.columns:
+            return name
+        folded = [column for column in self.columns if column.lower() == name.lower()]
+        if len(folded) == 1:
+            return folded[0]
+        raise InputError(
+            f"{self.name} has no column {name!r}",
+            where=where,
+            rule="names of columns are those of the relation",
+            fix=did_you_mean(name, self.columns),
+        )
+
+    def kind(self, name: str) -> ColumnKind | None:
+        return None if self.columns is None else self.columns[self.resolve(name, name)]
+
+    def column(self, name: str, where: str) -> sql.Expr:
+        return self.hooks.column(self.resolve(name, where))
+
+    def as_text(self, name: str, where: str) -> sql.Expr:
+        """The column as text: as it is when it is text already."""
+        column = self.column(name, where)
+        return column if self.kind(name) == "text" else sql.as_text(column)
+
+    def instant(self, name: str, where: str) -> sql.Expr:
+        """The time column as a UTC instant."""
+        kind = self.kind(name)
+        if kind in {"number", "integer", "boolean"}:
+            raise InputError(
+                f"the time column {name!r} of {self.name} holds {kind} values",
+                where=where,
+                rule="a time is a date, a timestamp, or ISO 8601 text",
+                fix="convert it in a view, or name another column",
+            )
+        return self.hooks.instant(self.column(name, where), kind)
+
+    def condition(self, fragment: str | None, where: str) -> sql.Expr | None:
+        """A boolean fragment, None when there is none."""
+        return None if fragment is None else self._parse(fragment, "boolean", where)
+
+    def number(self, fragment: str, where: str) -> sql.Expr:
+        """A scalar fragment as DOUBLE: conditions and boolean columns count 1 and 0, text is parsed, NULL stays NULL."""
+        if fragment not in self._numbers:
+            self._numbers[fragment] = self._number(fragment, where)
+        return self._numbers[fragment]
+
+    def _number(self, fragment: str, where: str) -> sql.Expr:
+        kind = None
+        if self.columns is not None:
+            folded = {column.lower(): column for column in self.columns}
+            bare = fragment.strip()
+            name = bare if bare in self.columns else folded.get(bare.lower())
+            if name is not None:  # a column's name as it stands, spaces and reserved words included
+                value = self.hooks.column(name)
+                kind = self.columns[name]
+                if kind in {"timestamp", "timestamp_tz", "date", "json"}:
+                    raise InputError(
+                        f"the column {name!r} of {self.name} holds {kind} values",
+                        where=where,
+                        rule="a metric value is a number or a condition",
+                        fix="name a numeric column, or write an expression",
+                    )
+                return self._as_number(value, kind)
+        return self._as_number(self._parse(fragment, "any", where), None)
+
+    def _as_number(self, value: sql.Expr, kind: ColumnKind | None) -> sql.Expr:
+        if kind == "boolean" or sql.is_condition(value):
+            return sql.case((value, sql.number(1)), (sql.negate(value), sql.number(0)))
+        if kind == "text":
+            return self.hooks.parse(value)
+        return sql.double(value)
+
+    def _parse(self, fragment: str, kind: str, where: str) -> sql.Expr:
+        from paribus.warehouse.sql.fragments import parse_fragment
+
+        parsed = parse_fragment(fragment, dialect=self.dialect, columns=self.columns, kind=kind, where=where)
+        return parsed.expression
+
+
+def present(unit: sql.Expr, is_text: bool) -> sql.Expr:
+    """True for a unit id that is neither NULL nor blank."""
+    known = sql.is_known(unit)
+    if not is_text:
+        return known
+    both = sql.every([known, sql.differ(sql.function("TRIM", unit), sql.text(""))])
+    assert both is not None  # noqa: S101 (two conditions are given)
+    return both
+
+
+def level_names(prefix: str, count: int) -> Sequence[str]:
+    return [f"{prefix}{i + 1}" for i in range(count)]

@@ -1,0 +1,69 @@
+"""A boundary turns a standard error into an interval and a p-value that belong together.
+
+Every comparison of two arms takes one: `Fixed` for a fixed horizon; the group-sequential and anytime-valid boundaries
+live in their own modules. Because interval and p-value come from the same object they can never disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paribus.stats.estimate import Alternative, Floats
+
+
+class Boundary(Protocol):
+    """How far from the estimate the interval reaches, and how surprising a difference is.
+
+    `n` is the number of units in both arms together, `df` the degrees of freedom of the standard error (inf: normal).
+    For `alternative` "greater" the interval is [estimate - radius, inf); for "less" (-inf, estimate + radius].
+    """
+
+    @property
+    def level(self) -> float: ...
+    @property
+    def alternative(self) -> Alternative: ...
+    @property
+    def method(self) -> str: ...
+
+    def radius(self, se: Floats, n: Floats, df: Floats) -> Floats:
+        """Distance from the estimate to the interval's end."""
+        ...
+
+    def p_value(self, difference: Floats, se: Floats, n: Floats, df: Floats) -> Floats:
+        """P-value of estimate - null = `difference`, for `alternative`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The fixed-horizon t (or, with df = inf, normal) reference. Valid when read once, at the registered end."""
+
+    level: float = 0.95
+    alternative: Alternative = "two-sided"
+    method: str = "fixed horizon"
+
+    def radius(self, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
+        from scipy.special import ndtri, stdtrit
+
+        tail = (1 - self.level) / (2 if self.alternative == "two-sided" else 1)
+        df = np.asarray(df, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            quantile = np.where(np.isinf(df), -ndtri(tail), -stdtrit(np.where(np.isinf(df), 1.0, df), tail))
+        return np.asarray(quantile * np.asarray(se, dtype=np.float64))
+
+    def p_value(self, difference: ArrayLike, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
+        from scipy.special import ndtr, stdtr
+
+        df = np.asarray(df, dtype=np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            t = np.asarray(difference, dtype=np.float64) / np.asarray(se, dtype=np.float64)
+            if self.alternative == "two-sided":
+                t = -np.abs(t)
+            elif self.alternative == "greater":
+                t = -t
+            lower_tail = np.where(np.isinf(df), ndtr(t), stdtr(np.where(np.isinf(df), 1.0, df), t))
+        return np.asarray(lower_tail * (2 if self.alternative == "two-sided" else 1))

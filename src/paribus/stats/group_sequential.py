@@ -1,0 +1,412 @@
+"""Group-sequential designs: critical values and futility bounds for K looks, and what the design costs.
+
+Two ways to choose the critical values: a shape fixed beforehand (Pocock 1977, O'Brien, Fleming 1979, Wang, Tsiatis
+1987), whose looks must come as planned, or an error spending function (`Spending`), whose looks may come at any
+information. The two O'Brien-Fleming rules are not the same: for K = 5 and two-sided .05 the constant gives 4.5617,
+..., 2.0401, the spending function 4.8769, ..., 2.0310.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paribus.errors import InputError
+from paribus.stats.estimate import Floats
+from paribus.stats.integration import Walk, exit_probabilities, start
+from paribus.stats.spending import Spending
+
+# A critical value beyond this is never reached in double precision: 1 - Phi(8) is the rounding of 1.
+UNREACHABLE = 8.0
+# Below this a look's share of the error is smaller than the accuracy of the integration: the look cannot stop, and
+# what it would have spent is left to the next one.
+SMALLEST_SHARE = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class WangTsiatis:
+    """Critical values C * t^(delta - 1/2): delta 1/2 is Pocock's constant, 0 is O'Brien-Fleming's C_B / sqrt t."""
+
+    delta: float
+
+    def __post_init__(self) -> None:
+        if not -1.0 <= self.delta <= 1.0:
+            raise InputError(f"Wang-Tsiatis delta is {self.delta}", rule="delta lies in [-1, 1]")
+
+
+POCOCK = WangTsiatis(0.5)
+OBRIEN_FLEMING = WangTsiatis(0.0)
+Rule = Spending | WangTsiatis
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSequentialDesign:
+    """A design with K looks; tuples have K entries, on the z scale, in the direction of a positive effect.
+
+    rule         spending function or boundary shape
+    information  information at the looks as fractions of the planned maximum
+    alpha        type I error, both sides together when `sides` is 2
+    critical     stop for efficacy at |z| (or z) at or above; inf where the look cannot stop
+    spent        cumulative alpha spent
+    futility     stop for futility below; -inf where the look cannot, () without futility
+    binding      whether the critical values count on stopping for futility
+    power, drift the mean of z at full information at which the design has this power (in the effect's direction)
+    """
+
+    rule: Rule
+    information: tuple[float, ...]
+    alpha: float
+    sides: int
+    critical: tuple[float, ...]
+    spent: tuple[float, ...]
+    futility: tuple[float, ...]
+    binding: bool
+    power: float
+    drift: float
+
+    @property
+    def looks(self) -> int:
+        return len(self.information)
+
+    @property
+    def stage_levels(self) -> Floats:
+        """Nominal one-sided level of each look, 1 - Phi(critical)."""
+        from scipy.special import ndtr
+
+        return np.asarray(ndtr(-np.asarray(self.critical)))
+
+    @property
+    def nominal_alpha(self) -> Floats:
+        """Nominal level of each look as its p-value is read: two-sided for a two-sided design."""
+        return self.sides * self.stage_levels
+
+    @property
+    def inflation_factor(self) -> float:
+        """Maximal sample size over that of a fixed design with the same alpha and power."""
+        return float(self.drift**2 / _fixed_drift(self.alpha, self.sides, self.power) ** 2)
+
+    def exits(self, drift: float = 0.0) -> tuple[Floats, Floats]:
+        """Probabilities to stop below and above at each look, when z at full information has mean `drift`."""
+        lower, upper = _regions(self)
+        return exit_probabilities(lower, upper, np.asarray(self.information), drift)
+
+    def power_at(self, drift: float) -> float:
+        """Probability to stop for efficacy in the effect's direction when z at full information has mean `drift`."""
+        return float(self.exits(drift)[1].sum())
+
+    def expected_fraction(self, drift: float = 0.0) -> float:
+        """Expected information when the trial stops, as a fraction of the planned maximum."""
+        below, above = self.exits(drift)
+        stop = (below + above)[:-1]
+        return float(stop @ np.asarray(self.information[:-1]) + (1 - stop.sum()) * self.information[-1])
+
+    @property
+    def average_sample_h1(self) -> float:
+        """Expected sample size under the alternative, over that of the fixed design."""
+        return self.inflation_factor * self.expected_fraction(self.drift)
+
+    @property
+    def average_sample_h0(self) -> float:
+        """Expected sample size under the null hypothesis, over that of the fixed design."""
+        return self.inflation_factor * self.expected_fraction(0.0)
+
+
+def equal_information(looks: int) -> tuple[float, ...]:
+    """Information fractions of equally spaced looks: 1/K, ..., 1."""
+    if looks < 1:
+        raise InputError(f"a design with {looks} looks", rule="at least one look")
+    return tuple((k + 1) / looks for k in range(looks))
+
+
+def group_sequential(
+    rule: Rule | None = None,
+    *,
+    looks: int | None = None,
+    information: ArrayLike | None = None,
+    alpha: float = 0.05,
+    sides: Literal[1, 2] = 2,
+    power: float = 0.8,
+    futility: Spending | None = None,
+    binding: bool = False,
+) -> GroupSequentialDesign:
+    """Critical values of a group-sequential design, and the drift at which it has `power`.
+
+    Args:
+        rule: spending function (default: O'Brien-Fleming type) or boundary shape.
+        looks: number of equally spaced looks; or give `information`.
+        information: increasing information fractions of the looks; the last must be 1.
+        alpha: type I error, both sides together.
+        sides: 1 or 2.
+        power: probability to stop for efficacy under the alternative.
+        futility: spending function for beta = 1 - power; one-sided designs with a spending rule only.
+        binding: count on stopping for futility when the critical values are computed. Not binding is the safe choice:
+            alpha holds also when the futility bound is overruled.
+
+    Source: Jennison, Turnbull 2000, chs. 2, 7, 19; beta spending: Pampallona, Tsiatis, Kim 2001.
+
+    >>> [round(c, 3) for c in group_sequential(POCOCK, looks=2).critical]
+    [2.178, 2.178]
+    """
+    if (looks is None) == (information is None):
+        raise InputError("a design needs either the number of looks or their information", fix="looks=5")
+    fractions = (
+        equal_information(looks)
+        if looks is not None
+        else tuple(float(t) for t in np.atleast_1d(np.asarray(information, dtype=np.float64)))
+    )
+    if not fractions or fractions[0] <= 0 or any(b <= a for a, b in pairwise(fractions)):
+        raise InputError(f"information fractions {fractions}", rule="they are positive and increase")
+    if abs(fractions[-1] - 1) > 1e-9:
+        raise InputError(f"the last look is at information {fractions[-1]}", rule="the last look has fraction 1")
+    if not 0 < alpha < 1 or not 0 < power < 1 or sides not in (1, 2):
+        raise InputError(
+            f"alpha {alpha}, power {power}, sides {sides}", rule="0 < alpha < 1, 0 < power < 1, sides 1 or 2"
+        )
+    if futility is not None and (sides == 2 or isinstance(rule, WangTsiatis)):
+        raise InputError(
+            "futility bounds need a one-sided design with a spending function", fix="sides=1, rule=Spending(...)"
+        )
+    return _design(rule or Spending(), fractions, float(alpha), int(sides), float(power), futility, bool(binding))
+
+
+def peeking_error(looks: int, critical: float, sides: Literal[1, 2] = 2) -> float:
+    """Type I error of testing at each of equally spaced looks against the same critical value.
+
+    >>> round(peeking_error(5, 1.959964), 3)    # Armitage, McPherson, Rowe 1969
+    0.142
+    """
+    upper = np.full(looks, critical)
+    lower = -upper if sides == 2 else np.full(looks, -np.inf)
+    below, above = exit_probabilities(lower, upper, np.asarray(equal_information(looks)))
+    return float(below.sum() + above.sum())
+
+
+def actual_looks(
+    design: GroupSequentialDesign, information: ArrayLike, planned: float, *, final: bool = False
+) -> GroupSequentialDesign:
+    """The design's critical values for looks that came at other information than planned.
+
+    Alpha is spent by information over the plan's maximum, so what an earlier look spent is never changed by how the
+    trial went on: a look at or beyond the planned maximum spends all that is left, later ones have nothing. An
+    under-run trial that is `final` spends all that is left at its last look. The correlation of the looks is that of
+    the information observed.
+
+    Args:
+        design: the plan, with a spending function.
+        information: information observed at the looks so far (1 / se^2), increasing.
+        planned: information planned at the end, in the same unit.
+        final: no look follows.
+    """
+    if not isinstance(design.rule, Spending):
+        raise InputError(
+            "the looks of this design must come as planned",
+            rule="only designs with a spending function allow other looks",
+            fix="plan with Spending(...)",
+        )
+    observed = np.atleast_1d(np.asarray(information, dtype=np.float64))
+    if len(observed) == 0 or observed[0] <= 0 or np.any(np.diff(observed) <= 0) or not planned > 0:
+        raise InputError("information must be positive and increase from look to look", where=str(observed.tolist()))
+    fraction = observed / planned
+    spent = design.rule(fraction, design.alpha, design.sides)
+    if final:
+        spent[-1] = design.alpha
+    critical, used = _critical_by_spending(tuple(fraction.tolist()), tuple(spent.tolist()), design.sides)
+    return GroupSequentialDesign(
+        design.rule,
+        tuple(fraction.tolist()),
+        design.alpha,
+        design.sides,
+        critical,
+        used,
+        (),
+        False,
+        design.power,
+        design.drift,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _design(
+    rule: Rule,
+    information: tuple[float, ...],
+    alpha: float,
+    sides: int,
+    power: float,
+    futility: Spending | None,
+    binding: bool,
+) -> GroupSequentialDesign:
+    if futility is not None and isinstance(rule, Spending):
+        critical, spent, bounds, drift = _with_futility(rule, information, alpha, power, futility, binding)
+        return GroupSequentialDesign(rule, information, alpha, sides, critical, spent, bounds, binding, power, drift)
+    critical, spent = critical_values(rule, information, alpha, sides)
+    drift = _drift_for_power(np.asarray(critical), np.asarray(information), alpha, sides, power)
+    return GroupSequentialDesign(rule, information, alpha, sides, critical, spent, (), False, power, drift)
+
+
+@lru_cache(maxsize=4096)
+def critical_values(
+    rule: Rule, information: tuple[float, ...], alpha: float, sides: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Critical values and cumulative alpha spent of a design without futility."""
+    if isinstance(rule, WangTsiatis):
+        return _critical_by_shape(rule.delta, information, alpha, sides)
+    return _critical_by_spending(information, tuple(rule(information, alpha, sides).tolist()), sides)
+
+
+def _critical_by_shape(
+    delta: float, information: tuple[float, ...], alpha: float, sides: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from scipy.optimize import brentq
+    from scipy.special import ndtri
+
+    t = np.asarray(information)
+    shape = t ** (delta - 0.5)
+
+    def spent(constant: float) -> Floats:
+        upper = constant * shape
+        below, above = exit_probabilities(-upper if sides == 2 else np.full_like(t, -np.inf), upper, t)
+        return below + above
+
+    single = float(-ndtri(alpha / sides))
+    lowest = min(0.0, 3 * single)  # a one-sided alpha above one half has negative critical values
+    constant = brentq(lambda c: spent(c).sum() - alpha, lowest, max(single, 0.0) + 4.0, xtol=1e-11, rtol=1e-12)
+    critical = constant * shape
+    reachable = np.where(critical >= UNREACHABLE, np.inf, critical)
+    return tuple(reachable.tolist()), tuple(np.cumsum(spent(constant)).tolist())
+
+
+@lru_cache(maxsize=4096)
+def _critical_by_spending(
+    information: tuple[float, ...], spent: tuple[float, ...], sides: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    stage = np.diff(information, prepend=0.0)
+    walk, used, critical, total = start(), 0.0, [], []
+    for k, (t, variance) in enumerate(zip(information, stage, strict=True)):
+        bound = _upper_bound(walk, (spent[k] - used) / sides, t, variance, first=k == 0)
+        critical.append(bound)
+        share = walk.above(bound * np.sqrt(t), variance) * sides if np.isfinite(bound) else 0.0
+        used += share
+        total.append(used)
+        if k + 1 < len(stage):
+            high = bound * np.sqrt(t)
+            walk = walk.advance(-high if sides == 2 else -np.inf, high, variance, 0.0, np.sqrt(stage[k + 1]))
+    return tuple(critical), tuple(total)
+
+
+def _upper_bound(walk: Walk, share: float, information: float, variance: float, *, first: bool) -> float:
+    """The critical value (z scale) that the walk passes with probability `share` at its next look."""
+    from scipy.optimize import brentq
+    from scipy.special import ndtri
+
+    if first:
+        bound = float(-ndtri(share)) if share > 0 else np.inf
+        return bound if bound < UNREACHABLE else np.inf
+    if share < SMALLEST_SHARE:
+        return np.inf
+    scale = np.sqrt(information)
+    low, high = float(-ndtri(min(share, 1 - 1e-16))), UNREACHABLE
+
+    def excess(z: float) -> float:
+        return walk.above(z * scale, variance) - share
+
+    # P(pass) is at most P(z above the bound), so the bound is at most -ndtri(share), except for large drifts or alpha.
+    low = min(low, 0.0) - UNREACHABLE if excess(low) > 0 else low
+    high, low = (low, -UNREACHABLE) if excess(low) <= 0 else (high, low)
+    if excess(low) <= 0:
+        return float(low)
+    return float(brentq(excess, low, high, xtol=1e-11, rtol=1e-12))
+
+
+def _lower_bound(walk: Walk, share: float, information: float, variance: float, mean: float) -> float:
+    """The bound (z scale) below which the walk falls with probability `share` at its next look."""
+    from scipy.optimize import brentq
+
+    if share < SMALLEST_SHARE:
+        return -np.inf
+    scale = np.sqrt(information)
+    center = (walk.mean + mean) / scale
+
+    def excess(z: float) -> float:
+        return walk.below(z * scale, variance, mean) - share
+
+    low, high = center - 3 * UNREACHABLE, center + 3 * UNREACHABLE
+    return float(high) if excess(high) <= 0 else float(brentq(excess, low, high, xtol=1e-11, rtol=1e-12))
+
+
+def _with_futility(
+    rule: Spending, information: tuple[float, ...], alpha: float, power: float, futility: Spending, binding: bool
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], float]:
+    """Critical values, alpha spent, futility bounds and the drift at which the last two bounds meet."""
+    from scipy.optimize import brentq
+
+    t = np.asarray(information)
+    stage = np.diff(t, prepend=0.0)
+    beta = futility(t, 1 - power)
+    alphas = rule(t, alpha)
+    unbound = critical_values(rule, information, alpha, 1)[0]
+
+    def bounds(drift: float) -> tuple[list[float], list[float], list[float], float]:
+        """Bounds at `drift`, and the error of the second kind that they leave beyond 1 - power."""
+        null, truth = start(), start()
+        critical: list[float] = []
+        lower: list[float] = []
+        total: list[float] = []
+        used, missed = 0.0, 0.0
+        for k, variance in enumerate(stage):
+            mean, scale = drift * variance, np.sqrt(t[k])
+            if binding:
+                critical.append(_upper_bound(null, alphas[k] - used, t[k], variance, first=k == 0))
+            else:
+                critical.append(unbound[k])
+            last = k + 1 == len(stage)
+            bound = critical[k] if last else _lower_bound(truth, beta[k] - missed, t[k], variance, mean)
+            lower.append(min(bound, critical[k]))
+            used += null.above(critical[k] * scale, variance)
+            total.append(used)
+            missed += truth.below(lower[k] * scale, variance, mean)
+            if not last:
+                low, high, next_sd = lower[k] * scale, critical[k] * scale, np.sqrt(stage[k + 1])
+                null = null.advance(low if binding else -np.inf, high, variance, 0.0, next_sd)
+                truth = truth.advance(low, high, variance, mean, next_sd)
+        return critical, total, lower, missed - (1 - power)
+
+    fixed = _fixed_drift(alpha, 1, power)
+    drift = float(brentq(lambda d: bounds(d)[3], 0.8 * fixed, 2.0 * fixed, xtol=1e-10, rtol=1e-11))
+    critical, total, lower, _ = bounds(drift)
+    return tuple(critical), tuple(total), tuple(lower), drift
+
+
+def _regions(design: GroupSequentialDesign) -> tuple[Floats, Floats]:
+    upper = np.asarray(design.critical)
+    if design.futility:
+        return np.asarray(design.futility), upper
+    return (-upper if design.sides == 2 else np.full_like(upper, -np.inf)), upper
+
+
+def _drift_for_power(critical: Floats, information: Floats, alpha: float, sides: int, power: float) -> float:
+    from scipy.optimize import brentq
+
+    lower = -critical if sides == 2 else np.full_like(critical, -np.inf)
+
+    def missing(drift: float) -> float:
+        return float(exit_probabilities(lower, critical, information, drift)[1].sum()) - power
+
+    fixed = _fixed_drift(alpha, sides, power)
+    if missing(0.0) >= 0:  # power is asked for below alpha
+        return 0.0
+    low = max(0.9 * fixed, 0.0)
+    low, high = (low, 2.0 * max(fixed, 0.5)) if missing(low) < 0 else (0.0, low)
+    while missing(high) < 0:
+        high *= 2
+    return float(brentq(missing, low, high, xtol=1e-10, rtol=1e-11))
+
+
+def _fixed_drift(alpha: float, sides: int, power: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(power) - ndtri(alpha / sides))

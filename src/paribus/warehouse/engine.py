@@ -1,0 +1,51 @@
+"""An engine answers SELECT statements. This is the whole interface; what differs between engines is in `sql.dialects`.
+
+Every engine passes tests/warehouse/test_contract.py: the same data give the same moments to 1e-9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+ColumnKind = str  # "number" | "integer" | "boolean" | "text" | "timestamp" | "timestamp_tz" | "date" | "json" | "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The answer to a statement: column names (lower case) and rows as tuples of Python values."""
+
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def column(self, name: str) -> list[Any]:
+        i = self.names.index(name)
+        return [row[i] for row in self.rows]
+
+    def records(self) -> list[dict[str, Any]]:
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+
+class Engine(Protocol):
+    """Runs SELECT statements over relations (tables, views, files)."""
+
+    dialect: str  # sqlglot's name: duckdb, postgres, mysql, sqlite, clickhouse ...
+
+    def relation_sql(self, relation: str) -> str:
+        """The text that stands in FROM for a relation: a quoted table name, or a reader of files. Raises InputError."""
+        ...
+
+    def columns(self, relation: str) -> dict[str, ColumnKind]:
+        """The relation's columns, in order, with their kinds. Raises InputError with `did_you_mean` for unknown names."""
+        ...
+
+    def query(self, sql: str) -> Table:
+        """Runs one SELECT. Raises EngineError (TransientError when trying again may help)."""
+        ...
+
+    def fingerprint(self, relations: Sequence[str], *, full: bool = False) -> dict[str, Any]:
+        """What identifies the data read (contracts.md, fingerprints): file sizes, times, SHA-256; or {} for a database."""
+        ...
+
+    def close(self) -> None: ...
