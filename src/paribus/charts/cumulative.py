@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 
 from paribus.charts.interval import tick_text
 from paribus.charts.numbers import Unit, day, interval, number
@@ -89,8 +90,12 @@ def cumulative_effect(
         edge = " ".join(at(p, p.upper) for p in run)
         back = " ".join(at(p, p.lower) for p in reversed(run))
         parts.append(tag("polygon", points=f"{edge} {back}", class_="pb-ribbon"))
-        parts.append(tag("polyline", points=edge, class_="pb-edge"))
-        parts.append(tag("polyline", points=back, class_="pb-edge"))
+        for side in ("lower", "upper"):  # no edge where the ribbon leaves the picture
+            ends = [(p, getattr(p, side)) for p in run]
+            pieces = groupby(ends, key=lambda pair: y.holds(pair[1]))
+            for inside, piece in pieces:
+                if inside:
+                    parts.append(tag("polyline", points=" ".join(at(p, end) for p, end in piece), class_="pb-edge"))
         parts.append(tag("polyline", points=" ".join(at(p, p.value or 0.0) for p in run), class_="pb-estimate"))
     parts += _boundaries(points, first, x, y)
     if margin is not None and lower <= margin <= upper:
@@ -165,12 +170,11 @@ def _boundaries(points: Sequence[Cumulative], first: date, x: Scale, y: Scale) -
 
 
 def _days(first: date, last: date, width: float) -> list[tuple[date, str]]:
-    """Dates under the axis, first and last among them, with their anchors."""
+    """Dates under the axis at one even step, with their anchors."""
     span = (last - first).days
-    if span == 0:
-        return [(first, "start")]
-    count = min(span, max(2, int(width // 110)))
-    offsets = sorted({round(i * span / count) for i in range(count + 1)})
+    room = max(int(width // 75), 2)
+    step = next((s for s in (1, 2, 3, 5, 7, 14, 28, 56, 91) if span / s <= room), 182)
+    offsets = range(0, span + 1, step)
     return [
         (date.fromordinal(first.toordinal() + o), "start" if o == 0 else "end" if o == span else "middle")
         for o in offsets

@@ -13,6 +13,7 @@ from paribus.charts.svg import CHARACTER_WIDTH, Figure, label, tag, text
 
 Tone = Literal["better", "worse", "neutral"]
 LINE, TOP, AXIS = 30.0, 10.0, 26.0  # pixels: a row, above the first, below the last
+STRIP_TICKS = 3  # a strip may be narrow, and its width is not known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,13 @@ class Interval:
         if self.value is None:
             return self.note
         ends = interval(self.lower, self.upper, se=self.se, unit=self.unit)
-        return f"{number(self.value, se=self.se, unit=self.unit, signed=True)} {ends}"
+        return f"{number(self.value, se=self.se, unit=self.unit, signed=True)} {ends}".replace("-", "−")
 
 
 def axis_of(rows: Sequence[Interval]) -> tuple[float, float]:
     """The shared axis of the rows: it holds zero, every margin and every interval that is not out of proportion."""
-    spans = [(row.lower, row.upper) for row in rows if row.value is not None]
-    spans += [(row.value, row.value) for row in rows if row.value is not None]
-    spans += [(row.margin, row.margin) for row in rows if row.margin is not None]
-    return domain(spans)
+    spans = [(row.lower, row.value, row.upper) for row in rows if row.value is not None]
+    return domain(spans, [row.margin for row in rows if row.margin is not None])
 
 
 def interval_plot(
@@ -77,46 +76,30 @@ def interval_plot(
     scale = Scale(lower, upper, left, width - right)
     parts: list[str] = []
     y = TOP
+    edge = left if narrow else 0.0
     for row in rows:
         if row.heading:
-            parts.append(label(row.heading, 0 if not narrow else left, y + 16, class_="pb-strong", width=width))
+            parts.append(label(row.heading, edge, y + 16, class_="pb-strong", width=width))
             y += 24
         middle = y + (38 if narrow else line / 2)
-        parts.append(
-            label(
-                row.label,
-                0 if not narrow else left,
-                y + 16 if narrow else middle + 4,
-                width=width - written - 30 if narrow else left - 12,
-            )
-        )
-        tone = {"better": "pb-better-text", "worse": "pb-worse-text"}.get(row.tone, "")
-        if row.value is not None:
-            parts.append(label(row.words, width - 1, y + 16 if narrow else middle + 4, class_=tone, anchor="end"))
-            parts.append(_marks(row, scale, middle))
+        baseline = y + 16 if narrow else middle + 4
+        room = width - written - 30 if narrow else left - 12
+        parts.append(label(row.label, edge, baseline, width=room))
+        if row.value is None:
+            parts.append(label(row.note, left, middle + 4, class_="pb-quiet", width=width - left))
         else:
-            parts.append(
-                label(
-                    row.note,
-                    scale.start if not narrow else left,
-                    middle + 4,
-                    class_="pb-quiet",
-                    width=width - scale.start,
-                )
-            )
+            tone = {"better": "pb-better-text", "worse": "pb-worse-text"}.get(row.tone, "")
+            parts.append(label(row.words, width - 1, baseline, class_=tone, anchor="end"))
+            parts.append(_marks(row, scale, middle))
         y += line
+    marks = ticks(lower, upper, _tick_count(scale)) if any(row.value is not None for row in rows) else ()
     grid = [
         tag("line", x1=scale(t), x2=scale(t), y1=TOP - 4, y2=y, class_="pb-zero" if t == 0 else "pb-grid")
-        for t in ticks(lower, upper, _tick_count(scale))
+        for t in marks
     ]
     unit: Unit = rows[0].unit if rows else "percent"
-    names = [
-        label(tick_text(t, unit), scale(t), y + 16, class_="pb-quiet", anchor="middle")
-        for t in ticks(lower, upper, _tick_count(scale))
-    ]
-    caption = (
-        [label(scale_title, 0 if not narrow else left, y + 40, class_="pb-quiet", width=width)] if scale_title else []
-    )
+    names = [label(tick_text(t, unit), scale(t), y + 16, class_="pb-quiet", anchor="middle") for t in marks]
+    caption = [label(scale_title, edge, y + 40, class_="pb-quiet", width=width)] if scale_title else []
     said = description or "; ".join(f"{row.label}: {row.words}" for row in rows) + "."
     height = y + AXIS + (20 if scale_title else 0)
     return Figure(title, said, width, height, "".join([*grid, *parts, *names, *caption]))
@@ -131,10 +114,10 @@ def interval_strip(row: Interval, axis: tuple[float, float], *, height: float = 
             x1=f"{scale(t):.2f}%",
             x2=f"{scale(t):.2f}%",
             y1=0,
-            y2=height,
+            y2="100%",
             class_="pb-zero" if t == 0 else "pb-grid",
         )
-        for t in ticks(*axis, 4)
+        for t in ticks(*axis, STRIP_TICKS)
     ]
     marks = [] if row.value is None else [_marks(row, scale, height / 2, percent=True, height=height)]
     said = f"{row.label}: {row.words}"
@@ -156,7 +139,7 @@ def axis_strip(axis: tuple[float, float], unit: Unit = "percent", *, height: flo
     scale = Scale(*axis, 0, 100)
     names = [
         label(tick_text(t, unit), f"{scale(t):.2f}%", height - 5, class_="pb-quiet", anchor="middle")
-        for t in ticks(*axis, 4)
+        for t in ticks(*axis, STRIP_TICKS)
         if 4 <= scale(t) <= 96
     ]
     return tag("svg", *names, width="100%", height=height, class_="pb-figure pb-strip", aria_hidden="true")
@@ -165,7 +148,7 @@ def axis_strip(axis: tuple[float, float], unit: Unit = "percent", *, height: flo
 def tick_text(t: float, unit: Unit) -> str:
     """A tick in its unit, signed, without needless zeros."""
     factor, suffix = (1, "") if unit == "number" else (100, "%" if unit == "percent" else " pp")
-    return f"{'+' if t > 0 else ''}{float(f'{t * factor:.6g}'):,.10g}{suffix}"
+    return f"{'+' if t > 0 else ''}{float(f'{t * factor:.6g}'):,.10g}{suffix}".replace("-", "−")
 
 
 def _tick_count(scale: Scale) -> int:
@@ -180,6 +163,7 @@ def _marks(row: Interval, scale: Scale, y: float, *, percent: bool = False, heig
         return f"{place:.2f}%" if percent else place
 
     value = row.value if row.value is not None else math.nan
+    top, bottom = y - height / 2, y + height / 2
     parts = []
     if row.margin is not None and scale.holds(row.margin):
         start, end = (scale.start, scale(row.margin)) if row.harm == "below" else (scale(row.margin), scale.end)
@@ -189,13 +173,20 @@ def _marks(row: Interval, scale: Scale, y: float, *, percent: bool = False, heig
                 "rect",
                 x=f"{start:.2f}{unit}",
                 width=f"{end - start:.2f}{unit}",
-                y=y - height / 2,
-                height=height,
+                y=top,
+                height="100%" if percent else height,
                 class_="pb-harm",
             )
         )
         parts.append(
-            tag("line", x1=at(row.margin), x2=at(row.margin), y1=y - height / 2, y2=y + height / 2, class_="pb-margin")
+            tag(
+                "line",
+                x1=at(row.margin),
+                x2=at(row.margin),
+                y1=top,
+                y2="100%" if percent else bottom,
+                class_="pb-margin",
+            )
         )
     parts.append(tag("line", x1=at(row.lower), x2=at(row.upper), y1=y, y2=y, class_="pb-range"))
     for end, direction in ((row.lower, -1), (row.upper, 1)):

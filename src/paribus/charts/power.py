@@ -76,19 +76,15 @@ def power_curve(
     parts.append(label(x_title, x.end, height - 8, class_="pb-quiet", anchor="end"))
     if threshold is not None:
         parts.append(tag("line", x1=left, x2=x.end, y1=y(threshold), y2=y(threshold), class_="pb-margin"))
-    taken: list[float] = []
-    for i, (line, of) in enumerate(drawn):
-        if not of:
-            continue
+    for i, (_, of) in enumerate(drawn):
         class_ = "pb-estimate" if i == 0 else "pb-estimate pb-second"
         route = " ".join(f"{x(px):.1f},{y(py):.1f}" for px, py in of)
         parts.append(tag("polyline", points=route, class_=class_, stroke_dasharray=DASHES[i % len(DASHES)] or None))
-        if len(lines) > 1:
-            place = y(of[-1][1]) + 4
-            while any(abs(place - other) < 14 for other in taken):
-                place -= 14
-            taken.append(place)
-            parts.append(label(line.name, x(of[-1][0]) + 6, place))
+    if len(lines) > 1:
+        above = math.inf
+        for line, of in sorted((d for d in drawn if d[1]), key=lambda d: d[1][-1][1]):
+            above = min(y(of[-1][1]) + 4, above - 14)  # names do not cover one another
+            parts.append(label(line.name, x(of[-1][0]) + 6, above))
     if planned:
         px, py = x(planned[0]), y(planned[1])
         parts.append(

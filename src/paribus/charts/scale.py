@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -42,19 +42,19 @@ def ticks(lower: float, upper: float, about: int = 5) -> tuple[float, ...]:
     return tuple(round(i * step, places) + 0.0 for i in range(first, last + 1))
 
 
-def domain(spans: Iterable[tuple[float, float]], *, pad: float = 0.06) -> tuple[float, float]:
-    """A domain that holds zero and the spans, but is not stretched by a few very wide ones: those will be cut.
+def domain(
+    spans: Iterable[Sequence[float]], holding: Iterable[float] = (), *, pad: float = 0.06
+) -> tuple[float, float]:
+    """A domain that holds zero, `holding` and the spans, but is not stretched by a few very wide ones: those are cut.
 
-    A span reaches too far when it goes beyond four times the median reach; infinite ends never count.
+    A span reaches too far when it goes beyond three times the upper quartile of all reaches; infinite ends never count.
     """
-    pairs = [(a, b) for a, b in spans if not (math.isnan(a) or math.isnan(b))]
-    reach = sorted(max(abs(x) for x in pair if math.isfinite(x)) for pair in pairs if any(map(math.isfinite, pair)))
-    reach = [r for r in reach if r > 0]
-    if not reach:
+    ends = [[x for x in span if math.isfinite(x)] for span in spans]
+    reach = sorted(max(map(abs, finite)) for finite in ends if finite)
+    limit = 3 * reach[(3 * len(reach)) // 4 if len(reach) > 3 else -1] if reach else math.inf
+    values = [min(max(x, -limit), limit) for finite in ends for x in finite] + [*holding, 0.0]
+    lower, upper = min(values), max(values)
+    if lower == upper:
         return -1.0, 1.0
-    limit = min(reach[-1], 4 * reach[len(reach) // 2])
-    finite = [x for pair in pairs for x in pair if math.isfinite(x)]
-    lower = max(min(0.0, *finite), -limit) if len(finite) > 1 else min(0.0, finite[0])
-    upper = min(max(0.0, *finite), limit) if len(finite) > 1 else max(0.0, finite[0])
     room = pad * (upper - lower)
     return lower - room, upper + room

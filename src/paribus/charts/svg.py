@@ -50,6 +50,7 @@ def shorten(words: str, width: float) -> str:
     return words if len(words) <= room else words[: max(room - 1, 1)].rstrip() + "…"
 
 
+EDGE = 12  # pixels of paper around a figure that stands alone
 CHARACTER_WIDTH = 6.4  # mean advance of a 12 px system font; the layouts leave room for wider ones
 
 
@@ -75,12 +76,21 @@ class Figure:
     @property
     def svg(self) -> str:
         """The figure as an SVG document of its own, on paper of its own, so that it can be read on any background."""
-        paper = tag("rect", width="100%", height="100%", class_="pb-paper")
-        return self._document(tag("style", STYLE), paper, xmlns="http://www.w3.org/2000/svg")
+        paper = tag(
+            "rect", x=-EDGE, y=-EDGE, width=self.width + 2 * EDGE, height=self.height + 2 * EDGE, class_="pb-paper"
+        )
+        return self._element(
+            tag("style", STYLE),
+            paper,
+            xmlns="http://www.w3.org/2000/svg",
+            viewBox=f"{-EDGE} {-EDGE} {self.width + 2 * EDGE:g} {self.height + 2 * EDGE:g}",
+            width=self.width + 2 * EDGE,
+            height=self.height + 2 * EDGE,
+        )
 
     def inline(self) -> str:
         """The figure as an element for an HTML page, which brings the style."""
-        return self._document()
+        return self._element(viewBox=f"0 0 {self.width:g} {self.height:g}")
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Writes the figure to `path`, which must end in .svg, and returns it.
@@ -99,20 +109,10 @@ class Figure:
         target.write_text(self.svg, encoding="utf-8")
         return target
 
-    def _document(self, *before: str, xmlns: str | None = None) -> str:
+    def _element(self, *before: str, **attributes: str | float) -> str:
+        named = (tag("title", text(self.title)), tag("desc", text(self.description)))
         return tag(
-            "svg",
-            tag("title", text(self.title)),
-            tag("desc", text(self.description)),
-            *before,
-            self.body,
-            xmlns=xmlns,
-            viewBox=f"0 0 {self.width:g} {self.height:g}",
-            width=self.width if xmlns else None,
-            height=self.height if xmlns else None,
-            role="img",
-            class_="pb-figure",
-            aria_label=self.title,
+            "svg", *named, *before, self.body, **attributes, role="img", class_="pb-figure", aria_label=self.title
         )
 
     def _repr_svg_(self) -> str:

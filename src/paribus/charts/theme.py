@@ -47,6 +47,7 @@ def scheme_rules(selector: str) -> str:
 MARKS = (
     f".pb-figure{{font:12px {FONT};font-variant-numeric:tabular-nums;overflow:visible}}"
     ".pb-figure text{fill:var(--pb-ink)}"
+    ".pb-figure text{paint-order:stroke;stroke:var(--pb-paper);stroke-width:3px;stroke-linejoin:round}"
     ".pb-figure .pb-quiet{fill:var(--pb-muted)}"
     ".pb-figure .pb-strong{font-weight:600}"
     ".pb-paper{fill:var(--pb-paper)}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from paribus.experiments.plain import from_plain, to_plain
 from paribus.experiments.plan import Design
-from paribus.metrics.definition import Cap, DataModel
+from paribus.metrics.definition import DataModel, Metric
 
 Plain = dict[str, Any]
 
@@ -58,21 +58,40 @@ def sha256(plain: Any) -> str:
     return hashlib.sha256(canonical_text(plain).encode()).hexdigest()
 
 
-def with_caps(design: Design, caps: dict[str, tuple[float | None, float | None]]) -> Design:
-    """The design with the caps of `caps` (metric: lower, upper) as numbers; the percentile stays as their origin.
+def with_caps(design: Design, caps: Mapping[str, tuple[float | None, float | None]]) -> Design:
+    """The design whose percentile caps also hold the numbers they came to (metric: lower, upper).
 
-    A cap with a number is that number, whatever percentile it came from.
+    In a sealed plan the number is the cap and the percentile says where it came from.
     """
 
-    def capped(cap: Cap | None, numbers: tuple[float | None, float | None]) -> Cap:
-        cap = cap or Cap()
-        lower, upper = numbers
+    def resolved(metric: Metric) -> Metric:
+        cap = metric.cap
+        if cap is None or metric.name not in caps:
+            return metric
+        lower, upper = caps[metric.name]
+        if cap.lower_percentile is not None:
+            cap = replace(cap, lower=lower)
+        if cap.upper_percentile is not None:
+            cap = replace(cap, upper=upper)
+        return replace(metric, cap=cap)
+
+    return replace(design, metrics=tuple(resolved(metric) for metric in design.metrics))
+
+
+def with_caps_as_numbers(design: Design) -> Design:
+    """The design without the percentiles of those caps that already have a number: what is measured under a seal."""
+
+    def fixed(metric: Metric) -> Metric:
+        cap = metric.cap
+        if cap is None:
+            return metric
+        lower_percentile = cap.lower_percentile if cap.lower is None else None
+        upper_percentile = cap.upper_percentile if cap.upper is None else None
         return replace(
-            cap, lower=cap.lower if cap.lower is not None else lower, upper=cap.upper if cap.upper is not None else upper
+            metric, cap=replace(cap, lower_percentile=lower_percentile, upper_percentile=upper_percentile)
         )
 
-    metrics = tuple(replace(m, cap=capped(m.cap, caps[m.name])) if m.name in caps else m for m in design.metrics)
-    return replace(design, metrics=metrics)
+    return replace(design, metrics=tuple(fixed(metric) for metric in design.metrics))
 
 
 def differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from paribus.experiments.phrases import count, listing
+from paribus.charts.numbers import count
+from paribus.experiments.phrases import listing
 from paribus.experiments.result import Conclusion, Verdict, VerdictValue
 from paribus.metrics.definition import Role
 

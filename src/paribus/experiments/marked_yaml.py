@@ -151,16 +151,19 @@ class _Reader:
     def mapping(self, node: yaml.MappingNode, path: Path_, above: tuple[int, ...]) -> dict[str, Any]:
         self.check_tag(node, "tag:yaml.org,2002:map")
         merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not _is_merge(key_node):
+                continue
+            for part in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                if not isinstance(part, yaml.MappingNode):
+                    raise self.fail(part, "<<: takes the keys of a mapping, and this is not one")
+                for name, value in self.read(part, path, above).items():
+                    merged.setdefault(name, value)
         own: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.key(key_node)
-            if key == "<<" and key_node.style is None:
-                for part in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
-                    if not isinstance(part, yaml.MappingNode):
-                        raise self.fail(part, "<<: takes the keys of a mapping, and this is not one")
-                    for name, value in self.read(part, path, above).items():
-                        merged.setdefault(name, value)
+            if _is_merge(key_node):
                 continue
+            key = self.key(key_node)
             inner = (*path, key)
             if key in own:
                 raise self.fail(
@@ -169,7 +172,8 @@ class _Reader:
                     rule=f"a key stands once; the first is on line {self.keys[inner].line}",
                     fix="remove one of the two",
                 )
-            self.forget(inner)
+            if key in merged:
+                self.forget(inner)
             self.keys[inner] = self.place(key_node)
             own[key] = self.read(value_node, inner, above)
         return merged | own
@@ -190,9 +194,9 @@ class _Reader:
 
     def scalar(self, node: yaml.ScalarNode) -> Any:
         tag = node.tag.removeprefix("tag:yaml.org,2002:")
-        if tag in {"str", "!"} or node.style is not None:
+        if tag == "str":
             # Without resolvers PyYAML tags every plain scalar `str`; only style tells a quoted text.
-            return str(node.value) if node.style is not None or tag == "!" else _plain(str(node.value))
+            return _plain(str(node.value)) if node.style is None else str(node.value)
         value = _plain(str(node.value))
         kinds: dict[str, tuple[type, ...]] = {
             "int": (int,),
@@ -207,6 +211,10 @@ class _Reader:
     def check_tag(self, node: yaml.Node, expected: str) -> None:
         if node.tag != expected:
             raise self.fail(node, f"the tag {node.tag!r} is not allowed", fix="remove the tag")
+
+
+def _is_merge(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and key.style is None
 
 
 def _plain(text: str) -> Any:
@@ -291,9 +299,9 @@ def _explained(error: yaml.YAMLError, text: str, file: str) -> DefinitionError:
         return DefinitionError(
             f"an unquoted text cannot start with {problem.split(chr(39))[1]!r}", where=where, fix="put it in quotes"
         )
-    if "alias" in problem:
+    if "alias" in problem or "expected alphabetic or numeric character" in problem:
         return DefinitionError(
-            problem,
+            f"this text begins with * or & and has no quotes ({problem})",
             where=where,
             rule="an unquoted * begins an alias, and & an anchor",
             fix='put it in quotes when it is text, for instance "*.parquet"',

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.metrics.cells import StatementText
 from paribus.metrics.definition import Direction, MetricType, Role
 from paribus.stats.estimate import Estimate, Undetermined
+
+if TYPE_CHECKING:
+    from paribus.charts import Figure
 
 Quantity = Estimate | Undetermined
 
@@ -144,3 +147,36 @@ class Result:
     proof: dict[str, Any]
     warnings: tuple[str, ...] = ()
     seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON values by spec/result.schema.json; passwords in texts are blotted out."""
+        from paribus.experiments.serialize import result_to_dict
+
+        return result_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Result:
+        """The result that `to_dict` wrote.
+
+        Raises:
+            ProofError: a field is missing, unknown or of another type.
+        """
+        from paribus.experiments.serialize import result_from_dict
+
+        return result_from_dict(plain)
+
+    def plot(self, *, width: float = 720) -> Figure:
+        """The interval plot of all comparisons: shows itself in a notebook, `save("effects.svg")` writes it."""
+        from paribus.experiments.report import plot
+
+        return plot(self, width=width)
+
+    def __repr__(self) -> str:
+        from paribus.experiments.report import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from paribus.experiments.report import notebook
+
+        return notebook(self)

@@ -54,14 +54,18 @@ class ClusterSums:
 class Ranks:
     """Order statistics for a quantile metric by variant and segment: what `stats.quantile` needs and no rows.
 
-    `points` maps a label (for instance "q", "lower", "upper") to the value of y at that rank; `density_below/above` are
-    documented by the compiler that fills them.
+    `points` maps a label to a value by key: "q" the sample quantile (type 7), "lower" and "upper" the order statistics
+    that enclose the quantile at the asked confidence level (binomial ranks; NaN where the rank is beyond the sample),
+    "lower_rank" and "upper_rank" their ranks from 1. The density at the quantile follows from them:
+    (upper_rank - lower_rank) / n / (upper - lower). `clustered` (rows clustered by unit) holds per key the moments over
+    units of `s` = rows at or below "q" and `n` = rows; `n` of the metric counts rows then.
     """
 
     metric: str
     keys: tuple[CellKey, ...]
     n: tuple[int, ...]
     points: dict[str, tuple[float, ...]]
+    clustered: Moments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class Counts:
     outside_window: dict[str, int] = field(default_factory=dict)  # exposures before start or after the end
     not_finite: dict[str, int] = field(default_factory=dict)  # by metric
     null_values: dict[str, int] = field(default_factory=dict)  # by metric
+    repeated_event_rows: dict[str, int] = field(default_factory=dict)  # by events source: rows with an id seen before
+    inside_tolerance: dict[str, int] = field(default_factory=dict)  # event rows less than the tolerance before t0
     unmatched_event_rows: dict[str, int] = field(default_factory=dict)  # by events source: units never exposed
     by_day: dict[tuple[str | None, str, str], int] = field(default_factory=dict)  # (epoch, ISO day, variant) -> units
     by_segment: dict[tuple[str, str | None, str], int] = field(default_factory=dict)  # (attribute, level, variant)

@@ -34,6 +34,7 @@ class Scope:
 class Care:
     """What the data need beyond the plain statement; each part costs time, so it is asked for only when found.
 
+    trusted     the probe found a unit and a known variant in every row: no condition repeats that
     nullable    metrics with missing values: their own number of units
     not_finite  metrics with NaN or infinities: those values count as missing
     gaps        (metric, covariate number) with missing values: 0 and an indicator
@@ -42,6 +43,7 @@ class Care:
     rows        rows of one unit are observations clustered by it (`cluster` names the unit column)
     """
 
+    trusted: bool = False
     nullable: frozenset[str] = frozenset()
     not_finite: frozenset[str] = frozenset()
     gaps: frozenset[tuple[str, int]] = frozenset()

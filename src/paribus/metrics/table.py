@@ -22,7 +22,6 @@ def unit_level(
     """One row per unit from a table of units."""
     statement = sql.Statement()
     unit = source.column(units.unit, "unit")
-    is_text = source.kind(units.unit) in {"text", None}
     columns = Columns("zw")
     keys = {"variant": columns.add(source.as_text(units.variant, "variant"), "zw_v")}
     if units.epoch:
@@ -38,11 +37,8 @@ def unit_level(
         keys[f"segment {i}"] = columns.add(source.as_text(segment, "segments"), f"zw_g{i + 1}")
     described = {metric.name: _columns(metric, source, columns, care) for metric in metrics}
     conditions = [source.condition(units.filter, "filter")]
-    if care.repeated or care.rows or scope.variants is None:
-        conditions.append(sql.is_known(source.column(units.variant, "variant")))
-    if scope.variants is not None:
-        conditions.append(sql.one_of(source.as_text(units.variant, "variant"), scope.variants))
-    conditions.append(present(unit, is_text))
+    if not care.trusted:
+        conditions += _usable(source, units, scope.variants)
     where = sql.every(conditions)
     if not (care.repeated or care.rows):
         relation = statement.level("zw", sql.Select(columns.by_alias, source.text, where=where))
@@ -78,10 +74,7 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
     unit = source.column(units.unit, "unit")
     variant = source.as_text(units.variant, "variant")
     values = list(columns.by_alias)
-    known = [present(unit, source.kind(units.unit) in {"text", None}), sql.is_known(variant)]
-    if variants is not None:
-        known.append(sql.one_of(variant, variants))
-    where = sql.every([source.condition(units.filter, "filter"), *known])
+    where = sql.every([source.condition(units.filter, "filter"), *_usable(source, units, variants)])
     rows = statement.level(
         "zd", sql.Select({"zd_u": unit, "zd_v": variant, **columns.by_alias}, source.text, where=where)
     )
@@ -135,16 +128,15 @@ def missing(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
         for j, covariate in enumerate(_covariates(metric, source)):
             gap = sql.either([sql.is_null(covariate), sql.negate(sql.finite(covariate))])
             columns[f"z_m{i + 1}x{j + 1}"] = sql.known(sql.case((gap, sql.integer(1))))
-    where = sql.every(
-        [
-            source.condition(units.filter, "filter"),
-            sql.is_known(source.column(units.variant, "variant"))
-            if variants is None
-            else sql.one_of(source.as_text(units.variant, "variant"), variants),
-            present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None}),
-        ]
-    )
+    where = sql.every([source.condition(units.filter, "filter"), *_usable(source, units, variants)])
     return sql.Statement().sql(sql.Select(columns, source.text, where=where), source.hooks.name)
+
+
+def _usable(source: Source, units: UnitTable, variants: Sequence[str] | None) -> list[sql.Expr]:
+    """The conditions of a row with a unit and a known variant."""
+    variant = source.as_text(units.variant, "variant")
+    known = sql.is_known(variant) if variants is None else sql.one_of(variant, variants)
+    return [known, present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None})]
 
 
 def _prefixed(columns: Columns, prefix: str) -> dict[str, sql.Expr]:
@@ -205,7 +197,7 @@ def _outcomes(metric: Metric, source: Source) -> list[tuple[sql.Expr, bool]]:
     value = source.number(metric.value, f"{where}.value")
     is_proportion = metric.type == MetricType.PROPORTION
     if is_proportion:
-        value = sql.case((sql.differ(value, zero), one), (sql.equal(value, zero), zero))
+        value = sql.case((sql.equal(value, zero), zero), (sql.finite(value), one))  # NaN is neither
     if condition is not None:
         value = sql.case((condition, value), otherwise=zero)
     if metric.type != MetricType.RATIO:

@@ -38,6 +38,13 @@ class AsymptoticSequence:
     def __post_init__(self) -> None:
         _check(self.level, self.n_opt, "n_opt")
 
+    @classmethod
+    def with_error(
+        cls, alpha: float, n_opt: float = 5000.0, alternative: Alternative = "two-sided", burn_in: float = BURN_IN
+    ) -> AsymptoticSequence:
+        """The sequence whose interval misses with probability `alpha` over all time."""
+        return cls(n_opt, 1 - alpha, alternative, burn_in)
+
     @property
     def rho(self) -> float:
         """The mixture's standard deviation, in standard deviations of one unit, that is best at `n_opt`."""
@@ -74,6 +81,13 @@ class MixtureSPRT:
 
     def __post_init__(self) -> None:
         _check(self.level, self.tau, "tau")
+
+    @classmethod
+    def with_error(
+        cls, alpha: float, tau: float, alternative: Alternative = "two-sided", burn_in: float = BURN_IN
+    ) -> MixtureSPRT:
+        """The test whose error over all time is `alpha`."""
+        return cls(tau, 1 - alpha, alternative, burn_in)
 
     def radius(self, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
         radius = _radius(_variance(se), self.tau, 1 - self.level, self.alternative)

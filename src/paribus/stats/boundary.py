@@ -6,8 +6,8 @@ live in their own modules. Because interval and p-value come from the same objec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,11 @@ class Fixed:
     alternative: Alternative = "two-sided"
     method: str = "fixed horizon"
 
+    @classmethod
+    def at_alpha(cls, alpha: float, alternative: Alternative = "two-sided") -> Fixed:
+        """The test that rejects a true null with probability alpha, over both tails or all in one."""
+        return cls(level=1 - alpha, alternative=alternative)
+
     def radius(self, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
         from scipy.special import ndtri, stdtrit
 
@@ -67,3 +72,15 @@ class Fixed:
                 t = -t
             lower_tail = np.where(np.isinf(df), ndtr(t), stdtr(np.where(np.isinf(df), 1.0, df), t))
         return np.asarray(lower_tail * (2 if self.alternative == "two-sided" else 1))
+
+
+B = TypeVar("B", bound=Boundary)
+
+
+def one_sided(boundary: B, alternative: Alternative) -> B:
+    """The same boundary with all of 1 - level in one tail.
+
+    >>> round(float(one_sided(Fixed(level=0.975), "greater").radius(1.0, 1.0, float("inf"))), 4)
+    1.96
+    """
+    return cast(B, replace(cast(Any, boundary), alternative=alternative))

@@ -151,7 +151,7 @@ def poly_stitching_bound(v: ArrayLike, alpha: float, v_min: float, c: float = 0.
 
 
 def double_stitching_bound(p: float, t: ArrayLike, alpha: float, t_opt: float, delta: float = 0.5) -> Floats:
-    """Boundary for the number of observations below the p-quantile, for all p and t at once (Howard, Ramdas 2022, 3)."""
+    """Boundary for the count of observations below the p-quantile, for all p and t at once (Howard, Ramdas 2022, 3)."""
     from scipy.special import expit, logit, zeta
 
     used = np.maximum(np.asarray(t, dtype=np.float64), t_opt)
@@ -178,7 +178,7 @@ def empirical_process_lil_bound(t: ArrayLike, alpha: float, t_min: float, A: flo
 
     Infinite before `t_min`.
     """
-    if not A > 1 / np.sqrt(2) or not t_min >= 1 or not 0 < alpha < 1:
+    if not 1 / np.sqrt(2) < A or not t_min >= 1 or not 0 < alpha < 1:
         raise InputError(f"A {A}, t_min {t_min}, alpha {alpha}", rule="A > 1/sqrt(2), t_min >= 1, 0 < alpha < 1")
     t = np.asarray(t, dtype=np.float64)
     constant = _lil_constant(alpha, A)
@@ -203,7 +203,7 @@ def bernoulli_confidence_interval(
     def evidence(p: float) -> float:
         v = p * (1 - p)
         mixture = beta_binomial_log_mixture((rate - p) * n, v * n, v * t_opt, p, 1 - p, alpha_opt, one_sided=False)
-        return float(mixture) - np.log(1 / alpha)
+        return float(mixture) + float(np.log(alpha))
 
     edge = 1e-12
     lower, upper = 0.0, 1.0
@@ -241,7 +241,7 @@ def quantile_ab_p_value(
                 s, n * p * (1 - p), t_opt * p * (1 - p), p, 1 - p, alpha_opt, one_sided=False
             )
 
-        least = minimize_scalar(lambda x: float(log_mixture(x)), bounds=(0.0, 1.0), method="bounded").x  # noqa: B023
+        least = minimize_scalar(lambda x: float(log_mixture(x)), bounds=(0.0, 1.0), method="bounded").x
         below = np.searchsorted(values, candidates, side="left") / n
         up_to = np.searchsorted(values, candidates, side="right") / n
         evidence += log_mixture(np.clip(least, below, up_to))
@@ -304,7 +304,7 @@ def _boundary(
     return np.asarray([at(float(u)) for u in v.ravel()]).reshape(v.shape)
 
 
-def _log_gamma_cdf(shape: ArrayLike, x: ArrayLike) -> Floats:
+def _log_gamma_cdf(shape: Floats | float, x: Floats | float) -> Floats:
     from scipy.special import gammainc
 
     with np.errstate(divide="ignore"):
@@ -312,7 +312,7 @@ def _log_gamma_cdf(shape: ArrayLike, x: ArrayLike) -> Floats:
 
 
 def _log_incomplete_beta(a: Floats, b: Floats, x: float) -> Floats:
-    """log of the unregularized incomplete beta function."""
+    """Logarithm of the unregularized incomplete beta function."""
     from scipy.special import betainc, betaln
 
     complete = betaln(a, b)

@@ -80,13 +80,14 @@ def e_average(e: ArrayLike, weights: ArrayLike | None = None, axis: int = -1) ->
     values = np.asarray(e, dtype=np.float64)
     if weights is not None and not np.isclose(np.sum(weights), 1.0):
         raise InputError("weights of e-values must be fixed beforehand and sum to 1")
-    return np.asarray(np.average(values, axis=axis, weights=weights))
+    shares = None if weights is None else np.asarray(weights, dtype=np.float64)
+    return np.asarray(np.average(values, axis=axis, weights=shares))
 
 
 def e_product(e: ArrayLike, axis: int = -1) -> Floats:
     """Product of e-values from independent (or sequentially dependent) data: an e-value."""
     with np.errstate(divide="ignore"):
-        return np.exp(np.log(np.asarray(e, dtype=np.float64)).sum(axis=axis))
+        return np.asarray(np.exp(np.log(np.asarray(e, dtype=np.float64)).sum(axis=axis)))
 
 
 def error_share_log_e(
@@ -112,8 +113,9 @@ def error_share_log_e(
         prior_events: how many events the prior is worth.
         alternative: "greater" for harm, "less", or "two-sided".
 
-    >>> round(float(error_share_log_e(10, 40)), 1)
-    8.5
+    >>> log_e = error_share_log_e(0, 3, prior_events=2, alternative="two-sided")    # uniform prior: (1/4) / (1/2)^3
+    >>> round(float(np.exp(log_e)), 12)
+    2.0
     """
     from scipy.special import betainc, betaincc, betaln
 

@@ -65,14 +65,14 @@ def fixed_sequence_graph(m: int) -> Graph:
 def gatekeeping_graph(primary: int, secondary: int) -> Graph:
     """Parallel gatekeeping: primaries share alpha (Holm among them); what they leave goes to the secondaries.
 
-    A primary passes its share equally to the other primaries while they stand; each rejected set of primaries lets
-    the last one's share flow on to the secondaries, which share it by Holm.
+    A primary passes its share to the other primaries, and a millionth of it to the secondaries (the epsilon edges of
+    Bretz et al. 2009, sec. 3): when the last primary falls, all of its share flows on to them. They share it by Holm.
     """
     m = primary + secondary
     weights = np.zeros(m)
     weights[:primary] = 1 / primary
     moves = np.zeros((m, m))
-    tiny = 1e-12  # an edge of vanishing weight, taken only when no primary is left (Bretz et al. 2009, sec. 3)
+    tiny = 1e-6
     if primary > 1:
         moves[:primary, :primary] = (1 - np.eye(primary)) / (primary - 1) * (1 - tiny if secondary else 1.0)
     if secondary:

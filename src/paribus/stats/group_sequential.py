@@ -8,7 +8,7 @@ information. The two O'Brien-Fleming rules are not the same: for K = 5 and two-s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
@@ -48,14 +48,17 @@ Rule = Spending | WangTsiatis
 class GroupSequentialDesign:
     """A design with K looks; tuples have K entries, on the z scale, in the direction of a positive effect.
 
-    rule         spending function or boundary shape
-    information  information at the looks as fractions of the planned maximum
-    alpha        type I error, both sides together when `sides` is 2
-    critical     stop for efficacy at |z| (or z) at or above; inf where the look cannot stop
-    spent        cumulative alpha spent
-    futility     stop for futility below; -inf where the look cannot, () without futility
-    binding      whether the critical values count on stopping for futility
-    power, drift the mean of z at full information at which the design has this power (in the effect's direction)
+    rule           spending function or boundary shape
+    information    information at the looks as fractions of the planned maximum
+    alpha          type I error, both sides together when `sides` is 2
+    critical       stop for efficacy at |z| (or z) at or above; inf where the look cannot stop
+    spent          cumulative alpha spent
+    futility       stop for futility below; -inf where the look cannot, () without futility
+    binding        whether the critical values count on stopping for futility
+    power          probability to stop for efficacy, in the effect's direction, at `drift`
+    drift          mean of z at full information under the alternative
+    futility_rule  spending function of beta, None without futility
+    spending_time  fractions at which the rules are read; () where they are the information (see `actual_looks`)
     """
 
     rule: Rule
@@ -68,6 +71,8 @@ class GroupSequentialDesign:
     binding: bool
     power: float
     drift: float
+    futility_rule: Spending | None = None
+    spending_time: tuple[float, ...] = ()
 
     @property
     def looks(self) -> int:
@@ -123,7 +128,7 @@ def equal_information(looks: int) -> tuple[float, ...]:
     return tuple((k + 1) / looks for k in range(looks))
 
 
-def group_sequential(
+def group_sequential_design(
     rule: Rule | None = None,
     *,
     looks: int | None = None,
@@ -131,6 +136,7 @@ def group_sequential(
     alpha: float = 0.05,
     sides: Literal[1, 2] = 2,
     power: float = 0.8,
+    beta: float | None = None,
     futility: Spending | None = None,
     binding: bool = False,
 ) -> GroupSequentialDesign:
@@ -143,15 +149,17 @@ def group_sequential(
         alpha: type I error, both sides together.
         sides: 1 or 2.
         power: probability to stop for efficacy under the alternative.
-        futility: spending function for beta = 1 - power; one-sided designs with a spending rule only.
+        beta: 1 - power, instead of it.
+        futility: spending function for beta; one-sided designs with a spending rule only.
         binding: count on stopping for futility when the critical values are computed. Not binding is the safe choice:
             alpha holds also when the futility bound is overruled.
 
     Source: Jennison, Turnbull 2000, chs. 2, 7, 19; beta spending: Pampallona, Tsiatis, Kim 2001.
 
-    >>> [round(c, 3) for c in group_sequential(POCOCK, looks=2).critical]
+    >>> [round(c, 3) for c in group_sequential_design(POCOCK, looks=2).critical]
     [2.178, 2.178]
     """
+    power = power if beta is None else 1 - beta
     if (looks is None) == (information is None):
         raise InputError("a design needs either the number of looks or their information", fix="looks=5")
     fractions = (
@@ -212,22 +220,25 @@ def actual_looks(
     if len(observed) == 0 or observed[0] <= 0 or np.any(np.diff(observed) <= 0) or not planned > 0:
         raise InputError("information must be positive and increase from look to look", where=str(observed.tolist()))
     fraction = observed / planned
-    spent = design.rule(fraction, design.alpha, design.sides)
+    time = np.minimum(fraction, 1.0)
     if final:
-        spent[-1] = design.alpha
-    critical, used = _critical_by_spending(tuple(fraction.tolist()), tuple(spent.tolist()), design.sides)
-    return GroupSequentialDesign(
+        time[-1] = 1.0
+    looks, times = tuple(fraction.tolist()), tuple(time.tolist())
+    if design.futility_rule is None:
+        critical, spent = critical_values(design.rule, looks, design.alpha, design.sides, times)
+        return replace(design, information=looks, critical=critical, spent=spent, spending_time=times)
+    critical, spent, futility, _ = _bounds_at_drift(
+        looks,
+        times,
         design.rule,
-        tuple(fraction.tolist()),
+        design.futility_rule,
         design.alpha,
-        design.sides,
-        critical,
-        used,
-        (),
-        False,
-        design.power,
+        1 - design.power,
         design.drift,
+        binding=design.binding,
+        final=final,
     )
+    return replace(design, information=looks, critical=critical, spent=spent, futility=futility, spending_time=times)
 
 
 @lru_cache(maxsize=1024)
@@ -242,7 +253,9 @@ def _design(
 ) -> GroupSequentialDesign:
     if futility is not None and isinstance(rule, Spending):
         critical, spent, bounds, drift = _with_futility(rule, information, alpha, power, futility, binding)
-        return GroupSequentialDesign(rule, information, alpha, sides, critical, spent, bounds, binding, power, drift)
+        return GroupSequentialDesign(
+            rule, information, alpha, sides, critical, spent, bounds, binding, power, drift, futility
+        )
     critical, spent = critical_values(rule, information, alpha, sides)
     drift = _drift_for_power(np.asarray(critical), np.asarray(information), alpha, sides, power)
     return GroupSequentialDesign(rule, information, alpha, sides, critical, spent, (), False, power, drift)
@@ -250,12 +263,12 @@ def _design(
 
 @lru_cache(maxsize=4096)
 def critical_values(
-    rule: Rule, information: tuple[float, ...], alpha: float, sides: int
+    rule: Rule, information: tuple[float, ...], alpha: float, sides: int, time: tuple[float, ...] = ()
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Critical values and cumulative alpha spent of a design without futility."""
+    """Critical values and cumulative alpha spent of a design without futility; spent at `time`, not at information."""
     if isinstance(rule, WangTsiatis):
         return _critical_by_shape(rule.delta, information, alpha, sides)
-    return _critical_by_spending(information, tuple(rule(information, alpha, sides).tolist()), sides)
+    return _critical_by_spending(information, tuple(rule(time or information, alpha, sides).tolist()), sides)
 
 
 def _critical_by_shape(
@@ -344,41 +357,59 @@ def _with_futility(
     """Critical values, alpha spent, futility bounds and the drift at which the last two bounds meet."""
     from scipy.optimize import brentq
 
-    t = np.asarray(information)
-    stage = np.diff(t, prepend=0.0)
-    beta = futility(t, 1 - power)
-    alphas = rule(t, alpha)
-    unbound = critical_values(rule, information, alpha, 1)[0]
-
-    def bounds(drift: float) -> tuple[list[float], list[float], list[float], float]:
-        """Bounds at `drift`, and the error of the second kind that they leave beyond 1 - power."""
-        null, truth = start(), start()
-        critical: list[float] = []
-        lower: list[float] = []
-        total: list[float] = []
-        used, missed = 0.0, 0.0
-        for k, variance in enumerate(stage):
-            mean, scale = drift * variance, np.sqrt(t[k])
-            if binding:
-                critical.append(_upper_bound(null, alphas[k] - used, t[k], variance, first=k == 0))
-            else:
-                critical.append(unbound[k])
-            last = k + 1 == len(stage)
-            bound = critical[k] if last else _lower_bound(truth, beta[k] - missed, t[k], variance, mean)
-            lower.append(min(bound, critical[k]))
-            used += null.above(critical[k] * scale, variance)
-            total.append(used)
-            missed += truth.below(lower[k] * scale, variance, mean)
-            if not last:
-                low, high, next_sd = lower[k] * scale, critical[k] * scale, np.sqrt(stage[k + 1])
-                null = null.advance(low if binding else -np.inf, high, variance, 0.0, next_sd)
-                truth = truth.advance(low, high, variance, mean, next_sd)
-        return critical, total, lower, missed - (1 - power)
+    def at(drift: float) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], float]:
+        return _bounds_at_drift(
+            information, information, rule, futility, alpha, 1 - power, drift, binding=binding, final=True
+        )
 
     fixed = _fixed_drift(alpha, 1, power)
-    drift = float(brentq(lambda d: bounds(d)[3], 0.8 * fixed, 2.0 * fixed, xtol=1e-10, rtol=1e-11))
-    critical, total, lower, _ = bounds(drift)
-    return tuple(critical), tuple(total), tuple(lower), drift
+    drift = float(brentq(lambda d: at(d)[3], 0.8 * fixed, 2.0 * fixed, xtol=1e-10, rtol=1e-11))
+    return (*at(drift)[:3], drift)
+
+
+def _bounds_at_drift(
+    information: tuple[float, ...],
+    time: tuple[float, ...],
+    rule: Spending,
+    futility: Spending,
+    alpha: float,
+    beta: float,
+    drift: float,
+    *,
+    binding: bool,
+    final: bool,
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], float]:
+    """Critical values, alpha spent and futility bounds when the drift is known, and the beta used beyond `beta`.
+
+    The walks under the null and under the alternative go forward together: with binding futility each look's critical
+    value depends on the futility bounds before it, and these on the critical values before them.
+    """
+    t = np.asarray(information)
+    stage = np.diff(t, prepend=0.0)
+    alphas, betas = rule(time, alpha), futility(time, beta)
+    unbound = critical_values(rule, information, alpha, 1, time)[0]
+    null, truth = start(), start()
+    critical: list[float] = []
+    lower: list[float] = []
+    total: list[float] = []
+    used, missed = 0.0, 0.0
+    for k, variance in enumerate(stage):
+        mean, scale = drift * variance, np.sqrt(t[k])
+        if binding:
+            critical.append(_upper_bound(null, alphas[k] - used, t[k], variance, first=k == 0))
+        else:
+            critical.append(unbound[k])
+        ends = final and k + 1 == len(stage)
+        bound = critical[k] if ends else _lower_bound(truth, betas[k] - missed, t[k], variance, mean)
+        lower.append(min(bound, critical[k]))
+        used += null.above(critical[k] * scale, variance)
+        total.append(used)
+        missed += truth.below(lower[k] * scale, variance, mean)
+        if k + 1 < len(stage):
+            low, high, next_sd = lower[k] * scale, critical[k] * scale, np.sqrt(stage[k + 1])
+            null = null.advance(low if binding else -np.inf, high, variance, 0.0, next_sd)
+            truth = truth.advance(low, high, variance, mean, next_sd)
+    return tuple(critical), tuple(total), tuple(lower), missed - beta
 
 
 def _regions(design: GroupSequentialDesign) -> tuple[Floats, Floats]:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from paribus.errors import InputError
 from paribus.stats.arm import Arm
 from paribus.stats.estimate import Alternative, Floats, Reason, Undetermined
-from paribus.stats.group_sequential import GroupSequentialDesign, Rule, critical_values
+from paribus.stats.group_sequential import GroupSequentialDesign, critical_values
 from paribus.stats.integration import Walk, exit_probabilities
 from paribus.stats.spending import Spending
 
@@ -88,10 +88,9 @@ def repeated_p_value(design: GroupSequentialDesign, look: int, z: ArrayLike) -> 
     from scipy.optimize import brentq
 
     z = np.asarray(z, dtype=np.float64)
-    information = _information_used(design, look)
 
     def critical(alpha: float) -> float:
-        return critical_values(design.rule, information, alpha, design.sides)[0][look - 1]
+        return _critical_at(design, look, alpha)
 
     def exact(value: float) -> float:
         if not np.isfinite(value):
@@ -109,7 +108,7 @@ def repeated_p_value(design: GroupSequentialDesign, look: int, z: ArrayLike) -> 
 
     if z.size <= 8:
         return np.asarray([exact(float(value)) for value in z.ravel()]).reshape(z.shape)
-    nodes, logs = _table(design.rule, information, look, design.alpha, design.sides)
+    nodes, logs = _table(design, look)
     with np.errstate(invalid="ignore"):
         p = np.exp(np.interp(z, nodes, logs))
     return np.asarray(np.where(np.isnan(z), np.nan, np.where(z <= nodes[0], 1.0, p)))
@@ -119,9 +118,10 @@ def arms_by_look(n: ArrayLike, mean: ArrayLike, sd: ArrayLike) -> Arm:
     """The arm at each look, cumulated from per-stage summaries: units, mean and standard deviation of each stage."""
     n, mean, sd = (np.asarray(a, dtype=np.float64) for a in (n, mean, sd))
     units = np.cumsum(n)
-    total = np.cumsum(n * mean) / units
-    squares = np.cumsum((n - 1) * sd**2 + n * mean**2) - units * total**2
-    return Arm(units, total, squares / (units - 1), np.full_like(units, np.nan))
+    offset = mean - mean[0]  # shifted, so that a large mean does not cancel the digits of a small spread
+    total = np.cumsum(n * offset) / units
+    squares = np.cumsum((n - 1) * sd**2 + n * offset**2) - units * total**2
+    return Arm(units, mean[0] + total, squares / (units - 1), np.full_like(units, np.nan))
 
 
 def information_of_means(n: ArrayLike, sd: float = 1.0, ratio: float = 1.0) -> Floats:
@@ -228,29 +228,20 @@ def stopped_estimate(
     return StoppedEstimate(value, lower, upper, p_value, level, z / scale)
 
 
-def running_repeated(lower: ArrayLike, upper: ArrayLike, p_value: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Intersection of the repeated (or anytime-valid) intervals up to each look, and the smallest p-value so far.
-
-    Looks are along the first axis. An interval that became empty (lower > upper) is returned as it is: it says that
-    the effect changed over time or that an assumption failed.
-    """
-    low = np.maximum.accumulate(np.asarray(lower, dtype=np.float64), axis=0)
-    high = np.minimum.accumulate(np.asarray(upper, dtype=np.float64), axis=0)
-    return low, high, np.minimum.accumulate(np.asarray(p_value, dtype=np.float64), axis=0)
-
-
 def without_futility(design: GroupSequentialDesign) -> GroupSequentialDesign:
     """The same looks and critical values when futility is overruled; binding bounds cannot be."""
     if design.futility and design.binding:
         raise InputError(
             "binding futility bounds cannot be overruled", rule="the critical values count on them", fix="binding=False"
         )
-    return replace(design, futility=())
+    return replace(design, futility=(), futility_rule=None)
 
 
-def _information_used(design: GroupSequentialDesign, look: int) -> tuple[float, ...]:
-    """Information of the looks that the critical value of `look` depends on: a shape's constant needs all of them."""
-    return design.information[:look] if isinstance(design.rule, Spending) else design.information
+def _critical_at(design: GroupSequentialDesign, look: int, alpha: float) -> float:
+    """The critical value of the look if the design were at level `alpha`; a shape's constant needs all looks."""
+    end = look if isinstance(design.rule, Spending) else design.looks
+    information, time = design.information[:end], design.spending_time[:end]
+    return critical_values(design.rule, information, alpha, design.sides, time)[0][look - 1]
 
 
 def _more_extreme(design: GroupSequentialDesign, z: float, t: Floats, drift: float) -> float:
@@ -267,12 +258,12 @@ def _more_extreme(design: GroupSequentialDesign, z: float, t: Floats, drift: flo
 
 
 @lru_cache(maxsize=256)
-def _table(rule: Rule, information: tuple[float, ...], look: int, alpha: float, sides: int) -> tuple[Floats, Floats]:
+def _table(design: GroupSequentialDesign, look: int) -> tuple[Floats, Floats]:
     """Critical values of the look at a grid of levels, refined by interpolation, with log levels; increasing in z."""
     from scipy.interpolate import PchipInterpolator
 
-    levels = np.unique(np.append(_TABLE_LEVELS, alpha))
-    critical = np.array([critical_values(rule, information, float(a), sides)[0][look - 1] for a in levels])
+    levels = np.unique(np.append(_TABLE_LEVELS, design.alpha))
+    critical = np.array([_critical_at(design, look, float(a)) for a in levels])
     use = np.isfinite(critical)
     levels, critical = levels[use][::-1], critical[use][::-1]
     keep = np.append(True, np.diff(critical) > 1e-9)

@@ -88,6 +88,71 @@ class Moments:
                 m3 = np.asarray(s3, dtype=np.float64) - 3 * d * square + 2 * n[..., None] * d**3
         return cls(tuple(names), n, shift + d, m2, m3, units)
 
+    @classmethod
+    def from_sums(
+        cls,
+        names: Sequence[str],
+        n: ArrayLike,
+        sums: ArrayLike,
+        products: ArrayLike,
+        units: tuple[frozenset[Hashable], ...] | None = None,
+    ) -> Moments:
+        """Moments from plain sums and sums of products, for sources that publish no others.
+
+        Cancellation costs about 2 log10(mean / sd) digits (Chan, Golub, LeVeque 1983); prefer `from_shifted_sums`.
+
+        Args:
+            names: the k variables.
+            n: units, shape (*cells).
+            sums: sum of x, shape (*cells, k).
+            products: sum of x_i x_j, shape (*cells, k, k), symmetric, NaN where unknown.
+            units: see the class.
+
+        >>> Moments.from_sums(["y"], 3, [6], [[14]]).var  # 1, 2, 3
+        array([1.])
+        """
+        return cls.from_shifted_sums(names, n, np.zeros(len(names)), sums, products, units=units)
+
+    @classmethod
+    def from_covariance(
+        cls,
+        names: Sequence[str],
+        n: ArrayLike,
+        mean: ArrayLike,
+        cov: ArrayLike,
+        units: tuple[frozenset[Hashable], ...] | None = None,
+    ) -> Moments:
+        """Moments from published summaries: mean vector (*cells, k) and sample covariance (*cells, k, k), divisor n - 1.
+
+        >>> float(Moments.from_covariance(["y"], 5, [2.0], [[4.0]]).m2[0, 0])
+        16.0
+        """
+        n, mean, cov = (np.asarray(a, dtype=np.float64) for a in (n, mean, cov))
+        return cls(tuple(names), n, mean, cov * (n - 1.0)[..., None, None], np.full_like(mean, np.nan), units)
+
+    @classmethod
+    def from_sds(cls, names: Sequence[str], n: ArrayLike, mean: ArrayLike, sd: ArrayLike) -> Moments:
+        """Moments from published n, means and sample standard deviations, both (*cells, k); covariances unknown (NaN)."""
+        sd = np.asarray(sd, dtype=np.float64)
+        diagonal = np.eye(len(names), dtype=np.bool_)
+        return cls.from_covariance(names, n, mean, np.where(diagonal, (sd**2)[..., None, :], np.nan))
+
+    @classmethod
+    def stack(cls, cells: Sequence[Moments]) -> Moments:
+        """Cells of the same shape and names along a new first axis: strata, epochs, days or segments.
+
+        Raises:
+            InputError: nothing to stack, or names or shapes differ.
+        """
+        if not cells or any((m.names, m.cells) != (cells[0].names, cells[0].cells) for m in cells):
+            raise InputError("cells of different variables or shapes cannot be stacked")
+        covered = [m.units for m in cells]
+        units = None
+        if all(c is not None and len(c) == 1 for c in covered):
+            units = tuple(c[0] for c in covered if c is not None)
+        n, mean, m2, m3 = (np.stack([getattr(m, name) for m in cells]) for name in ("n", "mean", "m2", "m3"))
+        return cls(cells[0].names, n, mean, m2, m3, units)
+
     @property
     def k(self) -> int:
         return len(self.names)
@@ -106,6 +171,12 @@ class Moments:
     def var(self) -> Floats:
         """Sample variance, divisor n - 1, shape (*cells, k)."""
         return np.einsum("...ii->...i", self.cov)
+
+    @property
+    def sd(self) -> Floats:
+        """Sample standard deviation, divisor n - 1, shape (*cells, k)."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.sqrt(self.var))
 
     @property
     def skewness(self) -> Floats:
@@ -164,19 +235,32 @@ class Moments:
                 "moments of different variables or cells cannot be merged",
                 rule="merge needs the same names and the same shape of cells",
             )
-        a, b = (m.reshape_cells((1, *m.cells)) for m in (self, other))
-        both = Moments(
-            self.names,
-            np.concatenate([a.n, b.n]),
-            np.concatenate([a.mean, b.mean]),
-            np.concatenate([a.m2, b.m2]),
-            np.concatenate([a.m3, b.m3]),
-        )
         units = None
         if self.units is not None and other.units is not None:
             units = tuple(_disjoint_union([u, v]) for u, v in zip(self.units, other.units, strict=True))
-        merged = both.total()
-        return Moments(merged.names, merged.n, merged.mean, merged.m2, merged.m3, units)
+        a, b = self._without_empty(), other._without_empty()
+        n = a.n + b.n
+        with np.errstate(invalid="ignore", divide="ignore"):
+            d = b.mean - a.mean
+            share = (b.n / n)[..., None]
+            weight = (a.n * b.n / n)[..., None]
+            mean = np.where(n[..., None] > 0, a.mean + share * d, np.nan)
+            m2 = a.m2 + b.m2 + weight[..., None] * d[..., :, None] * d[..., None, :]
+            own = (1 - share) * np.einsum("...ii->...i", b.m2) - share * np.einsum("...ii->...i", a.m2)
+            m3 = a.m3 + b.m3 + weight * (1 - 2 * share) * d**3 + 3 * d * own
+        none = n[..., None] == 0
+        return Moments(self.names, n, mean, np.where(none[..., None], 0.0, m2), np.where(none, 0.0, m3), units)
+
+    def _without_empty(self) -> Moments:
+        """The same with zeros, which add nothing, for the undefined moments of empty cells."""
+        has = (self.n > 0)[..., None]
+        return Moments(
+            self.names,
+            self.n,
+            np.where(has, self.mean, 0.0),
+            np.where(has[..., None], self.m2, 0.0),
+            np.where(has, self.m3, 0.0),
+        )
 
     def reshape_cells(self, shape: tuple[int, ...]) -> Moments:
         """The same cells in another shape; knowledge of units is kept only when the first axis stays as it was."""

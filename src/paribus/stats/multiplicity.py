@@ -162,12 +162,12 @@ def _step(p: Floats, steps: Callable[[Floats, Floats], Floats], *, down: bool) -
 
 def _benjamini_hochberg(p: Floats) -> Floats:
     m = len(p)
-    return _step(p, lambda q, left: q * m / (m - left + 1), down=False)
+    return _step(p, lambda q, left: q * (m / (m - left + 1)), down=False)
 
 
 def _benjamini_yekutieli(p: Floats) -> Floats:
     m = len(p)
-    return _step(p, lambda q, left: q * m * _harmonic(m) / (m - left + 1), down=False)
+    return _step(p, lambda q, left: q * (m * _harmonic(m) / (m - left + 1)), down=False)
 
 
 def _hommel(p: Floats) -> Floats:

@@ -14,7 +14,10 @@ ColumnKind = str  # "number" | "integer" | "boolean" | "text" | "timestamp" | "t
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The answer to a statement: column names (lower case) and rows as tuples of Python values."""
+    """The answer to a statement: column names (lower case) and rows as tuples of Python values.
+
+    A time without a zone is in UTC.
+    """
 
     names: tuple[str, ...]
     rows: list[tuple[Any, ...]]
@@ -31,9 +34,10 @@ class Engine(Protocol):
     """Runs SELECT statements over relations (tables, views, files)."""
 
     dialect: str  # sqlglot's name: duckdb, postgres, mysql, sqlite, clickhouse ...
+    notes: list[str]  # sentences about how a relation was read: delimiter, encoding, types that are not what they seem
 
     def relation_sql(self, relation: str) -> str:
-        """The text that stands in FROM for a relation: a quoted table name, or a reader of files. Raises InputError."""
+        """The text that stands in FROM for a relation: a quoted table name. Raises InputError."""
         ...
 
     def columns(self, relation: str) -> dict[str, ColumnKind]:
@@ -45,7 +49,11 @@ class Engine(Protocol):
         ...
 
     def fingerprint(self, relations: Sequence[str], *, full: bool = False) -> dict[str, Any]:
-        """What identifies the data read (contracts.md, fingerprints): file sizes, times, SHA-256; or {} for a database."""
+        """What identifies the data read, by relation (contracts.md, fingerprints).
+
+        Files: path, size, time, SHA-256 (files over 100 MB only with `full`). A frame or a table of a database has
+        nothing but its name here: the analysis adds the hash of its moments.
+        """
         ...
 
     def close(self) -> None: ...

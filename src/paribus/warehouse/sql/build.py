@@ -65,6 +65,11 @@ def placeholder(name: str) -> Expr:
     return double(exp.Placeholder(this=name))
 
 
+def placeholder_rank(name: str) -> Expr:
+    """`:name` without a cast: a rank."""
+    return exp.Placeholder(this=name)
+
+
 def double(value: Expr) -> Expr:
     return exp.Cast(this=value, to=exp.DataType.build("double"))
 
@@ -84,6 +89,10 @@ def parenthesized(value: Expr) -> Expr:
 
 def minus(a: Expr, b: Expr) -> Expr:
     return exp.Sub(this=parenthesized(a), expression=parenthesized(b))
+
+
+def plus(a: Expr, b: Expr) -> Expr:
+    return exp.Add(this=a, expression=parenthesized(b) if not isinstance(b, exp.Column) else b)
 
 
 def times(*factors: Expr) -> Expr:
@@ -129,6 +138,10 @@ def greater(a: Expr, b: Expr) -> Expr:
     return exp.GT(this=a, expression=b)
 
 
+def like(value: Expr, pattern: str) -> Expr:
+    return exp.Like(this=value, expression=text(pattern))
+
+
 def is_null(value: Expr) -> Expr:
     return exp.Is(this=value, expression=exp.Null())
 
@@ -145,6 +158,14 @@ def one_of(value: Expr, values: Sequence[str]) -> Expr:
     return exp.In(this=value, expressions=[text(v) for v in values])
 
 
+def in_numbers(value: Expr, numbers: Sequence[int]) -> Expr:
+    return in_values(value, [integer(n) for n in numbers])
+
+
+def in_values(value: Expr, values: Sequence[Expr]) -> Expr:
+    return exp.In(this=value, expressions=list(values))
+
+
 def finite(value: Expr) -> Expr:
     """True for a finite number; false for NaN and infinities on engines that order NaN and on those that do not."""
     return at_most(absolute(value), number(LARGEST))
@@ -158,6 +179,11 @@ def every(conditions: Iterable[Expr | None]) -> Expr | None:
 def either(conditions: Iterable[Expr | None]) -> Expr | None:
     """Any of the conditions, None when there is none."""
     return _join(exp.Or, conditions)
+
+
+def always(condition: Expr | None) -> Expr:
+    """The condition, or one that is true when there is none."""
+    return equal(integer(1), integer(1)) if condition is None else condition
 
 
 def _join(kind: type[exp.Connector], conditions: Iterable[Expr | None]) -> Expr | None:

@@ -1,0 +1,295 @@
+"""An experiment from nothing but a table and column names: what the command line says in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paribus.errors import InputError, did_you_mean
+from paribus.experiments.document import Document
+from paribus.experiments.plan import Design, Kind, Plan, Variant
+from paribus.metrics.definition import Covariate, DataModel, Direction, Metric, MetricType, UnitTable
+from paribus.warehouse.engine import ColumnKind, Engine
+
+CONTROL_NAMES = ("control", "ctrl", "baseline", "a", "0", "off", "false")
+NUMBERS = frozenset({"number", "integer", "boolean"})
+NOT_ANSWERED = "not answered"
+MOST_LEVELS = 50
+
+_SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Words that SQL keeps for itself: a column of that name is quoted.
+_RESERVED = frozenset(
+    "all and any as asc between both by case cast check collate column constraint create cross current default desc "
+    "distinct do else end except exists false fetch filter for foreign from full grant group having in index inner "
+    "interval into is join key lateral leading left like limit natural not null offset on only or order outer "
+    "partition primary range references right row rows select set some table then to trailing true union unique "
+    "user using values when where window with".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a look at a table says about its columns.
+
+    kinds     the kind of each column, in the table's order
+    levels    rows by value of the variant column (as text), missing values left out
+    zero_one  the numeric columns whose values are all 0 or 1
+    rows      rows in the table
+    """
+
+    kinds: Mapping[str, ColumnKind]
+    levels: Mapping[str, int] = field(default_factory=dict)
+    zero_one: frozenset[str] = frozenset()
+    rows: int = 0
+
+
+def from_columns(
+    relation: str,
+    facts: Facts,
+    *,
+    unit: str,
+    variant: str,
+    metrics: Sequence[str],
+    control: str | None = None,
+    lower: Collection[str] = (),
+    segments: Sequence[str] = (),
+    weights: Mapping[str, float] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
+    exposed_at: str | None = None,
+    key: str | None = None,
+    plan: Plan | None = None,
+) -> Document:
+    """The document of a table with one row per unit.
+
+    Values in {0, 1} make a proportion, other numbers a mean. Without `control` it is the only level named control,
+    ctrl, baseline, a, 0, off or false. Without `weights` the split counts as not declared.
+
+    Args:
+        relation: file, table, or the name a frame is registered under.
+        facts: what `look` found in it.
+        unit, variant, exposed_at, cluster, segments: column names.
+        metrics: column names; each is one success metric.
+        control: the level that is the baseline.
+        lower: the metrics of which less is better.
+        weights: the planned split by level.
+        covariates: columns from before exposure, by metric.
+        key: the experiment's key; the relation's name when omitted.
+        plan: the default plan when omitted.
+
+    Raises:
+        InputError: a column is not there or not numeric, a name is used twice, the control is not clear.
+    """
+    used = [unit, variant, *metrics, *segments, *(c for c in (cluster, exposed_at) if c)]
+    used += [column for columns in (covariates or {}).values() for column in columns]
+    real = {column: _column(column, facts, relation) for column in used}
+    if not metrics:
+        raise InputError(
+            "no metric is named",
+            where=relation,
+            fix=f"--metric and one of: {', '.join(_candidates(facts, {unit, variant})) or 'no column is numeric'}",
+        )
+    twice = {name for name in metrics if list(metrics).count(name) > 1}
+    if twice:
+        raise InputError(f"the metric {min(twice)!r} is named twice", where=relation)
+    for column in (*metrics, *segments):
+        if real[column] in (real[unit], real[variant]):
+            role = "unit" if real[column] == real[unit] else "variant"
+            raise InputError(f"{column!r} is the {role} column", where=relation, rule="each column has one part")
+    for name in (*lower, *(covariates or {})):
+        if name not in metrics:
+            raise InputError(f"{name!r} is not one of the metrics", where=relation, fix=did_you_mean(name, metrics))
+    levels = _levels(facts, variant, relation)
+    chosen = _control(levels, control, variant, relation)
+    design = Design(
+        key=key or key_of(relation),
+        kind=Kind.CLUSTER if cluster else Kind.AB,
+        interference=f"cluster: {real[cluster]}" if cluster else NOT_ANSWERED,
+        variants=_variants(levels, chosen, weights, relation),
+        control=chosen,
+        metrics=tuple(
+            _metric(name, real[name], facts, lower, [real[c] for c in (covariates or {}).get(name, ())], relation)
+            for name in metrics
+        ),
+        plan=plan or Plan(),
+        segments=tuple(real[s] for s in segments),
+        split_declared=weights is not None,
+    )
+    units = UnitTable(
+        relation,
+        real[unit],
+        real[variant],
+        exposed_at=real[exposed_at] if exposed_at else None,
+        cluster=real[cluster] if cluster else None,
+    )
+    return Document(design, DataModel(units=units, segments=design.segments))
+
+
+def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: Sequence[str] = ()) -> Facts:
+    """Asks the engine for the columns, the variant's levels and which metrics hold only 0 and 1: two statements.
+
+    Raises:
+        InputError: the relation or a column is not there.
+    """
+    kinds = engine.columns(relation)
+    facts = Facts(kinds)
+    source = engine.relation_sql(relation)
+    levels: dict[str, int] = {}
+    if variant is not None:
+        column = quoted(_column(variant, facts, relation), engine.dialect)
+        table = engine.query(f"SELECT {column} AS level, COUNT(*) AS n FROM {source} AS t GROUP BY {column}")
+        found = {_text(level): int(n) for level, n in table.rows if level is not None and _text(level).strip()}
+        levels = dict(sorted(found.items()))
+    numeric = [_column(name, facts, relation) for name in metrics]
+    numeric = list(dict.fromkeys(name for name in numeric if kinds[name] in ("number", "integer")))
+    counted = "".join(
+        f", SUM(CASE WHEN {q} IN (0, 1) OR {q} IS NULL THEN 0 ELSE 1 END) AS c{i}, COUNT({q}) AS k{i}"
+        for i, q in enumerate(quoted(name, engine.dialect) for name in numeric)
+    )
+    row = engine.query(f"SELECT COUNT(*) AS n{counted} FROM {source} AS t").rows[0]
+    others, present = row[1::2], row[2::2]
+    binary = {name for name, other, n in zip(numeric, others, present, strict=True) if n and not other}
+    booleans = {name for name, kind in kinds.items() if kind == "boolean"}
+    return Facts(kinds, levels, frozenset(binary | booleans), int(row[0]))
+
+
+def control_among(levels: Sequence[str]) -> str | None:
+    """The only level with a control's name, or None.
+
+    >>> control_among(["Treatment", "Control"])
+    'Control'
+    """
+    named = [level for level in levels if level.strip().lower() in CONTROL_NAMES]
+    return named[0] if len(named) == 1 else None
+
+
+def fragment_of_column(name: str) -> str:
+    """The SQL fragment that reads a column: its name, quoted where it is not a plain word.
+
+    >>> fragment_of_column("got results")
+    '"got results"'
+    """
+    if _SIMPLE.match(name) and name.lower() not in _RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted(name: str, dialect: str) -> str:
+    """The column's name between the quotes of the dialect."""
+    left, right = {"mysql": "``", "bigquery": "``", "databricks": "``", "spark": "``", "tsql": "[]"}.get(dialect, '""')
+    return left + name.replace(right, right * 2) + right
+
+
+def key_of(relation: str) -> str:
+    """An experiment key from a file or table name.
+
+    >>> key_of("data/My results 2.csv")
+    'My-results-2'
+    """
+    stem = Path(relation.replace("\\", "/")).name.split(".")[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._*")[:100] or "experiment"
+
+
+def _column(name: str, facts: Facts, relation: str) -> str:
+    """The column as the table spells it; case may differ when only one column is meant."""
+    if name in facts.kinds:
+        return name
+    same = [known for known in facts.kinds if known.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    raise InputError(f"there is no column {name!r}", where=relation, fix=did_you_mean(name, facts.kinds))
+
+
+def _candidates(facts: Facts, taken: Collection[str]) -> list[str]:
+    return [name for name, kind in facts.kinds.items() if kind in NUMBERS and name not in taken][:12]
+
+
+def _levels(facts: Facts, variant: str, relation: str) -> list[str]:
+    levels = list(facts.levels)
+    if len(levels) > MOST_LEVELS:
+        raise InputError(
+            f"the variant column {variant!r} has {len(levels):,} values",
+            where=relation,
+            rule=f"an experiment has at most {MOST_LEVELS} variants",
+            fix="name the column that holds the variant",
+        )
+    if len(levels) < 2:
+        only = f"only the value {levels[0]!r}" if levels else "no value"
+        raise InputError(
+            f"the variant column {variant!r} holds {only}",
+            where=relation,
+            rule="an experiment compares at least two variants",
+            fix="give a table with both arms",
+        )
+    return levels
+
+
+def _control(levels: list[str], control: str | None, variant: str, relation: str) -> str:
+    listed = ", ".join(levels)
+    if control is not None:
+        same = [level for level in levels if level.lower() == control.lower()]
+        if control not in levels and len(same) != 1:
+            raise InputError(
+                f"{control!r} is not a value of {variant!r}",
+                where=relation,
+                fix=f"{did_you_mean(control, levels)} (values: {listed})",
+            )
+        return control if control in levels else same[0]
+    found = control_among(levels)
+    if found is None:
+        raise InputError(
+            f"which value of {variant!r} is the control is not clear: {listed}",
+            where=relation,
+            rule="without --control, the only one named control, ctrl, baseline, a, 0, off or false",
+            fix=f"--control and one of: {listed}",
+        )
+    return found
+
+
+def _variants(
+    levels: list[str], control: str, weights: Mapping[str, float] | None, relation: str
+) -> tuple[Variant, ...]:
+    """The arms, control first, with the declared shares or equal placeholders."""
+    ordered = [control, *(level for level in levels if level != control)]
+    if weights is None:
+        return tuple(Variant(level, 1 / len(ordered)) for level in ordered)
+    for name in weights:
+        if name not in levels:
+            raise InputError(f"a weight is given for {name!r}", where=relation, fix=did_you_mean(name, levels))
+    missing = [level for level in ordered if not weights.get(level, 0) > 0]
+    if missing:
+        raise InputError(f"{', '.join(missing)} has no weight above zero", where=relation, fix="give every variant one")
+    total = sum(weights.values())
+    return tuple(Variant(level, weights[level] / total) for level in ordered)
+
+
+def _metric(
+    name: str, column: str, facts: Facts, lower: Collection[str], covariates: Sequence[str], relation: str
+) -> Metric:
+    kind = facts.kinds[column]
+    if kind not in NUMBERS:
+        raise InputError(
+            f"the metric {name!r} is a column of kind {kind}",
+            where=relation,
+            rule="a metric's column holds numbers or true and false",
+            fix="convert it, or write experiment.yaml with value: and an expression",
+        )
+    direction: Direction = "decrease" if name in lower else "increase"
+    return Metric(
+        name=name,
+        type=MetricType.PROPORTION if column in facts.zero_one else MetricType.MEAN,
+        direction=direction,
+        value=fragment_of_column(column),
+        covariates=tuple(Covariate(value=fragment_of_column(c)) for c in covariates),
+    )
+
+
+def _text(level: object) -> str:
+    """A level as it compares with variant names: 1.0 is "1", True is "true"."""
+    if isinstance(level, bool):
+        return "true" if level else "false"
+    if isinstance(level, float) and level.is_integer():
+        return str(int(level))
+    return str(level)

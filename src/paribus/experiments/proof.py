@@ -1,0 +1,147 @@
+"""The proof inside a result: what verdict and numbers follow from, with hashes that name an edit.
+
+It holds the design, where the data were, the seal, and every moment that left the warehouse; `verify` infers the result
+from it again. A hash in the same file stops no forger who recomputes it: it names accidents and careless edits. What
+stops a forger is that the numbers must follow from the moments, the plan must have the sealed hash, and the moments
+must come out of the data again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import paribus
+from paribus.errors import ProofError
+from paribus.experiments.canonical import Plain, differences, plan_body, sha256
+from paribus.experiments.measurement_text import cell_hash, cell_name, measurement_from_plain, measurement_to_plain
+from paribus.experiments.plain import from_plain, to_plain
+from paribus.experiments.plan import Design, Seal
+from paribus.experiments.serialize import without_secrets
+from paribus.metrics.cells import Measurement
+from paribus.metrics.definition import DataModel
+
+FORMAT = 1
+# Without these no proof can be read.
+_PARTS = ("design", "data", "plan_hash", "seal", "as_of", "deviations", "measurement", "hashes", "code_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof read back: everything that `infer` takes."""
+
+    design: Design
+    data: DataModel | None
+    seal: Seal | None
+    as_of: datetime | None
+    deviations: tuple[str, ...]
+    measurement: Measurement
+    code_version: str
+    seed: int | None
+
+
+def build_proof(
+    design: Design,
+    measurement: Measurement,
+    *,
+    registered: Seal | None = None,
+    as_of: datetime | None = None,
+    deviations: tuple[str, ...] = (),
+    data: DataModel | None = None,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """The proof of an analysis, as plain values for `Result.proof`.
+
+    Args:
+        design: what was analyzed.
+        measurement: all that left the warehouse.
+        registered: the seal, when there is one.
+        as_of: the time the data were read up to.
+        deviations: what differs from the sealed plan.
+        data: where the data were, so that they can be measured again.
+        seed: of whatever was drawn.
+    """
+    measured = without_secrets(measurement_to_plain(measurement))
+    return {
+        "format": FORMAT,
+        "code_version": paribus.__version__,
+        "seed": seed,
+        "design": to_plain(design),
+        "data": to_plain(data),
+        "plan_hash": sha256(plan_body(design, data)),
+        "seal": to_plain(registered),
+        "as_of": to_plain(as_of),
+        "deviations": list(deviations),
+        "measurement": measured,
+        "hashes": _hashes(measured),
+    }
+
+
+def read_proof(plain: dict[str, Any]) -> Proof:
+    """The proof inside a result, as `build_proof` wrote it.
+
+    Raises:
+        ProofError: a part is missing or unreadable; `where` is its path.
+    """
+    if not plain:
+        raise ProofError("the result holds no proof", where="proof", fix="analyze again with this version of Paribus")
+    missing = [name for name in _PARTS if name not in plain]
+    if missing or plain.get("format") != FORMAT:
+        what = f"the proof lacks {', '.join(missing)}" if missing else f"the proof has format {plain.get('format')!r}"
+        raise ProofError(what, where="proof", rule=f"this version reads format {FORMAT}")
+    return Proof(
+        design=from_plain(Design, plain["design"], "proof.design"),
+        data=from_plain(DataModel | None, plain["data"], "proof.data"),
+        seal=from_plain(Seal | None, plain["seal"], "proof.seal"),
+        as_of=from_plain(datetime | None, plain["as_of"], "proof.as_of"),
+        deviations=from_plain(tuple[str, ...], plain["deviations"], "proof.deviations"),
+        measurement=measurement_from_plain(plain["measurement"]),
+        code_version=str(plain["code_version"]),
+        seed=plain.get("seed"),
+    )
+
+
+def edits(plain: dict[str, Any]) -> Iterator[str]:
+    """A sentence for every part of the proof that no longer has its hash: which cell, which field."""
+    proof = read_proof(plain)
+    body = plan_body(proof.design, proof.data)
+    if sha256(body) != plain["plan_hash"]:
+        yield from _edited_plan(body, proof.seal)
+    elif proof.seal is not None and proof.seal.hash != sha256(proof.seal.registered):
+        yield "the sealed plan inside the proof was edited: it does not have its hash"
+    measured, recorded = plain["measurement"], plain["hashes"]
+    now = _hashes(measured)
+    for name, cells in measured["cells"].items():
+        edited = [cell for cell in cells["cells"] if cell.get("sha256") != cell_hash(cell)]
+        for cell in edited:
+            yield f"the moments of {name!r} in the cell ({cell_name(cell['key'])}) were edited"
+        if not edited and now["cells"].get(name) != recorded["cells"].get(name):
+            yield f"the cells of {name!r} were edited: one was added, removed or moved"
+    for name in recorded["cells"]:
+        if name not in measured["cells"]:
+            yield f"the moments of {name!r} were removed"
+    for part in now:
+        if part != "cells" and now[part] != recorded.get(part):
+            yield f"the {part} of the proof were edited"
+
+
+def _edited_plan(body: Plain, seal: Seal | None) -> Iterator[str]:
+    """Names the edited fields by the sealed copy where there is one."""
+    named = []
+    if seal is not None and seal.hash == sha256(seal.registered):
+        now = body if "data" in seal.registered else {key: value for key, value in body.items() if key != "data"}
+        named = [path for path, _, _ in differences(seal.registered, now)]
+    yield "the plan in the proof was edited: it does not have its hash" + (
+        f"; it differs from the seal in {', '.join(named)}" if named else ""
+    )
+
+
+def _hashes(measured: Plain) -> Plain:
+    """The hash of every part of a plain measurement; of a metric's cells, over the cells' own hashes in order."""
+    cells = {
+        name: sha256([{k: v for k, v in one.items() if k != "cells"}, [cell.get("sha256") for cell in one["cells"]]])
+        for name, one in measured["cells"].items()
+    }
+    return {"cells": cells, **{part: sha256(value) for part, value in measured.items() if part != "cells"}}

@@ -1,0 +1,226 @@
+"""What the plan lets be read, and with which boundary: looks, information, the interval's rule at any level.
+
+Looks are not remembered: from the plan and the data up to the as-of time every planned look is computed again, so the
+answer is the same whoever reads, however often. A fixed-horizon plan is read once, at its end, guardrails included (a
+fixed test read at a stopping time is no test); before that only health checks speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from paribus.charts import numbers
+from paribus.experiments.plan import Design, Method, Plan
+from paribus.metrics.cells import Measurement
+from paribus.stats.anytime import AsymptoticSequence, tuned_rho
+from paribus.stats.boundary import Boundary, Fixed
+from paribus.stats.estimate import Alternative, Floats
+from paribus.stats.group_sequential import GroupSequentialDesign, actual_looks, group_sequential_design
+from paribus.stats.gsd_inference import GroupSequentialLook
+from paribus.stats.spending import Spending, SpendingFamily
+
+MOST_LOOKS = 60
+_SPENDING: dict[str, SpendingFamily] = {
+    "obrien_fleming": "obrien-fleming",
+    "pocock": "pocock",
+    "kim_demets": "power",
+    "hwang_shih_decani": "hwang-shih-decani",
+}
+_PARAMETER = {"kim_demets": 3.0, "hwang_shih_decani": -4.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One planned look: units exposed on local days before `before`, less a metric's window, have matured by then."""
+
+    number: int
+    before: date | None  # None: everything measured
+    final: bool = False
+
+    def last_cohort(self, window_days: int) -> date | None:
+        """The last cohort day whose units are counted at this look."""
+        return None if self.before is None else self.before - timedelta(days=1 + window_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What may be read now.
+
+    forbidden  why nothing may be read; empty when something may
+    looks      the looks up to now, the last one being the reading
+    ended      the plan's end is reached
+    until      the plan's end in words
+    """
+
+    plan: Plan
+    looks: tuple[Look, ...]
+    forbidden: tuple[str, ...]
+    ended: bool
+    until: str
+    notes: tuple[str, ...] = ()
+
+
+def reading(design: Design, measurement: Measurement, as_of: datetime | None, days: tuple[date, ...]) -> Reading:
+    """The looks that plan and time allow; `days` are the cohort days that the data have."""
+    plan = design.plan
+    zone = ZoneInfo(design.time_zone)
+    now = _aware(as_of or measurement.as_of or measurement.counts.last_time)
+    start = _aware(plan.start or measurement.counts.first_time)
+    end = planned_end(plan, start)
+    ended = end is None or now is None or now >= end
+    until = "the plan's end" if end is None else numbers.moment(end.astimezone(zone))
+    notes: tuple[str, ...] = ()
+    if end is not None and now is None:
+        notes = ("The data have no times: the reading is taken as made at the plan's end.",)
+    if plan.method is Method.FIXED:
+        forbidden = () if ended else (f"a fixed-horizon plan is read once, at its end, {until}",)
+        return Reading(plan, (Look(1, None, True),), forbidden, ended, until, notes)
+    if plan.method is Method.ANYTIME:
+        looks = _anytime_looks(plan, start, now, zone, days)
+        return Reading(plan, looks, (), ended and end is not None, until, notes)
+    return replace(_planned_looks(plan, start, now, zone, days, until), notes=notes)
+
+
+def planned_end(plan: Plan, start: datetime | None) -> datetime | None:
+    """The registered end: `end`, else start and runtime, else start and the last planned look."""
+    if plan.end is not None:
+        return _aware(plan.end)
+    length = plan.runtime_days or (max(plan.looks) if plan.looks else None)
+    return None if start is None or length is None else start + timedelta(days=length)
+
+
+def _planned_looks(
+    plan: Plan, start: datetime | None, now: datetime | None, zone: ZoneInfo, days: tuple[date, ...], until: str
+) -> Reading:
+    """Group-sequential and Bayesian plans are read at their looks; between two, the earlier one stands."""
+    if not plan.looks:
+        # One look, at the end.
+        end = planned_end(plan, start)
+        ended = end is None or now is None or now >= end
+        forbidden = () if ended else (f"the plan has a single look, at its end, {until}",)
+        return Reading(plan, (Look(1, None, True),), forbidden, ended, until)
+    last = len(plan.looks)
+    times = [(k + 1, None if start is None else start + timedelta(days=d)) for k, d in enumerate(sorted(plan.looks))]
+    passed = [(k, at) for k, at in times if at is None or now is None or at <= now]
+    if not passed:
+        first = times[0][1]
+        on = numbers.moment(first.astimezone(zone)) if first is not None else f"day {min(plan.looks)}"
+        return Reading(plan, (), (f"the first planned look is at {on}",), False, until)
+    looks = tuple(
+        Look(k, at.astimezone(zone).date() if at is not None and days else None, k == last) for k, at in passed
+    )
+    return Reading(plan, looks, (), looks[-1].final, until)
+
+
+def _anytime_looks(
+    plan: Plan, start: datetime | None, now: datetime | None, zone: ZoneInfo, days: tuple[date, ...]
+) -> tuple[Look, ...]:
+    if not days:
+        return (Look(1, None),)
+    if plan.looks and start is not None:
+        ends = [(start + timedelta(days=d)).astimezone(zone).date() for d in sorted(plan.looks)]
+    else:
+        ends = [day + timedelta(days=1) for day in days]
+    today = None if now is None else now.astimezone(zone).date()
+    ends = [end for end in ends if today is None or end <= today]
+    if len(ends) >= MOST_LOOKS:
+        ends = [ends[round(i)] for i in np.linspace(0, len(ends) - 1, MOST_LOOKS - 1)]
+    return (*(Look(i + 1, end) for i, end in enumerate(ends)), Look(len(ends) + 1, None))
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The deciding method's boundary at any level, for one look.
+
+    n_opt        anytime-valid: units at which the sequence is tightest
+    information  group-sequential: information at the looks so far, as fractions of the planned end
+    final        group-sequential: no look follows
+    """
+
+    plan: Plan
+    n_opt: float = np.nan
+    information: tuple[float, ...] = ()
+    final: bool = True
+
+    def __call__(self, level: float) -> Boundary:
+        """The boundary whose two-sided interval has this level."""
+        plan = self.plan
+        if plan.method is Method.ANYTIME:
+            # One mixture for all levels, tuned at the plan's, so that interval and p-value cannot disagree.
+            ratio = (tuned_rho(1.0, 1 - level) / tuned_rho(1.0, 1 - plan.confidence_level)) ** 2
+            return AsymptoticSequence(self.n_opt * ratio, level)
+        if plan.method is Method.GROUP_SEQUENTIAL and self.information:
+            design = _efficacy(spending(plan), 1 - level, self.information, self.final)
+            return GroupSequentialLook(design, len(self.information))
+        return Fixed(level)
+
+    def futility(self) -> float:
+        """The z below which this look stops for futility; -inf where the plan has no such bound."""
+        plan = self.plan
+        if plan.method is not Method.GROUP_SEQUENTIAL or plan.futility == "none" or not self.information:
+            return -np.inf
+        tail = (1 - plan.confidence_level) / 2
+        binding = plan.futility == "binding"
+        design = _with_futility(spending(plan), tail, plan.power, binding, self.information, self.final)
+        return design.futility[len(self.information) - 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EachCell:
+    """A boundary of its own for every cell: looks and comparisons differ in information."""
+
+    rules: NDArray[np.object_]  # `Boundary` by cell
+    level: float
+    alternative: Alternative = "two-sided"
+    method: str = "group sequential"
+
+    def radius(self, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
+        """Each cell's own radius."""
+        se, n, df = (np.asarray(a, dtype=np.float64) for a in (se, n, df))
+        return self._by_cell(lambda rule, i: rule.radius(se[i], n[i], df[i]), se.shape)
+
+    def p_value(self, difference: ArrayLike, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
+        """Each cell's own p-value."""
+        difference, se, n, df = (np.asarray(a, dtype=np.float64) for a in (difference, se, n, df))
+        return self._by_cell(lambda rule, i: rule.p_value(difference[i], se[i], n[i], df[i]), se.shape)
+
+    def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], shape: tuple[int, ...]) -> Floats:
+        out = np.empty(shape)
+        for index in np.ndindex(shape):
+            out[index] = ask(self.rules[index], index)
+        return out
+
+
+def spending(plan: Plan) -> Spending:
+    """The plan's error spending function."""
+    family = _SPENDING[plan.spending]
+    return Spending(family, plan.spending_parameter or _PARAMETER.get(plan.spending))
+
+
+@lru_cache(maxsize=4096)
+def _efficacy(
+    rule: Spending, alpha: float, information: tuple[float, ...], final: bool
+) -> GroupSequentialDesign:
+    return actual_looks(group_sequential_design(rule, looks=1, alpha=alpha), information, 1.0, final=final)
+
+
+@lru_cache(maxsize=1024)
+def _with_futility(
+    rule: Spending, alpha: float, power: float, binding: bool, information: tuple[float, ...], final: bool
+) -> GroupSequentialDesign:
+    planned = (*(t for t in information if t < 1), 1.0)
+    design = group_sequential_design(
+        rule, information=planned, alpha=alpha, sides=1, power=power, futility=rule, binding=binding
+    )
+    return actual_looks(design, information, 1.0, final=final)

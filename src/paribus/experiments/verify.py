@@ -1,0 +1,292 @@
+"""Recomputing a result from its one file: first the verdict from the moments, then, where they are, the data.
+
+Level one needs no data: every number must follow from the moments by the plan. Level two measures again and answers
+*reproduced*, *differs*, *data changed* or *not addressable*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import paribus
+from paribus.errors import EngineError, InputError, MissingExtra
+from paribus.experiments.canonical import Plain
+from paribus.experiments.measurement_text import cell_name, measurement_to_plain
+from paribus.experiments.plain import to_plain
+from paribus.experiments.plan import Design, Seal
+from paribus.experiments.proof import Proof, edits, read_proof
+from paribus.experiments.result import Result
+from paribus.experiments.serialize import read_result, result_from_dict, without_secrets
+from paribus.metrics.cells import Measurement
+
+TOLERANCE = 1e-9
+MOST_LISTED = 50
+
+Inference = Literal["verified", "differs"]
+DataAnswer = Literal["reproduced", "differs", "data changed", "not addressable"]
+Remeasure = Callable[[Proof], Measurement]
+
+
+class Infer(Protocol):
+    """`analysis.infer`: the result that follows from a design and a measurement, and from nothing else."""
+
+    def __call__(
+        self,
+        design: Design,
+        measurement: Measurement,
+        *,
+        registered: Seal | None,
+        as_of: Any,
+        deviations: tuple[str, ...],
+    ) -> Result: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as recorded: where, what the file says, what was found, and by how much they differ."""
+
+    where: str
+    recorded: Any
+    found: Any
+    by: float | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.where}: recorded {_short(self.recorded)}, found {_short(self.found)}"
+        return text if self.by is None else f"{text} (differs by {self.by:.3g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer of `paribus verify`. `data` is None when the data were not asked.
+
+    `edits` are sentences about parts of the proof that no longer have their hash; `changed` names changed data.
+    """
+
+    inference: Inference
+    data: DataAnswer | None
+    sentence: str
+    edits: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    changed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 reproduced (or verified without data), 1 differs, 3 data changed, 4 not addressable."""
+        if self.inference == "differs" or self.data == "differs":
+            return 1
+        return {"data changed": 3, "not addressable": 4}.get(self.data or "", 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values."""
+        return {**to_plain(self), "exit_code": self.exit_code}
+
+
+def verify(
+    result: dict[str, Any] | str | Path, *, remeasure: Remeasure | None = None, infer: Infer | None = None
+) -> Verification:
+    """Whether a result follows from its own moments, and its moments from the data.
+
+    Args:
+        result: what `Result.to_dict()` gave, or the file that holds it.
+        remeasure: measures again what a proof describes; None leaves the data unasked. It raises InputError,
+            EngineError or MissingExtra when the data cannot be reached.
+        infer: `analysis.infer` unless given.
+
+    Raises:
+        ProofError: the file is no result, or its proof cannot be read.
+    """
+    plain = result if isinstance(result, dict) else read_result(result)
+    recorded = result_from_dict(plain)
+    proof = read_proof(recorded.proof)
+    edited = tuple(edits(recorded.proof))
+    again = (infer or _analysis_infer())(
+        proof.design,
+        proof.measurement,
+        registered=proof.seal,
+        as_of=proof.as_of,
+        deviations=proof.deviations,
+    )
+    findings = tuple(_result_differences(recorded, again))
+    notes = _version_note(proof)
+    if edited or findings:
+        sentence = f"differs: {edited[0] if edited else findings[0]}"
+        return Verification("differs", None, sentence, edited, findings[:MOST_LISTED], (), notes)
+    if remeasure is None:
+        sentence = "inference verified: verdict and every number follow from the moments in the file; data not asked"
+        return Verification("verified", None, sentence, notes=notes)
+    try:
+        measured = remeasure(proof)
+    except (InputError, EngineError, MissingExtra) as error:
+        reason = without_secrets(str(error))
+        sentence = f"inference verified; data not addressable: {reason}"
+        return Verification("verified", "not addressable", sentence, notes=notes)
+    return replace(_compare_data(proof.measurement, measured), notes=notes)
+
+
+def _analysis_infer() -> Infer:
+    from paribus.experiments.analysis import infer
+
+    return infer
+
+
+def _version_note(proof: Proof) -> tuple[str, ...]:
+    if proof.code_version == paribus.__version__:
+        return ()
+    return (f"recorded by Paribus {proof.code_version}, verified by {paribus.__version__}",)
+
+
+def _result_differences(recorded: Result, again: Result) -> Iterator[Finding]:
+    """Every number, word and verdict of the result that the moments do not give again."""
+    unlike = {"proof", "seconds"}  # the proof is the input; the seconds are the weather
+    old, new = (without_secrets(to_plain(replace(r, proof={}))) for r in (recorded, again))
+    for name, value in old.items():
+        if name not in unlike:
+            yield from _differences(value, new[name], name)
+
+
+def _differences(old: Any, new: Any, where: str) -> Iterator[Finding]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{where}.{key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(a, b, f"{where}[{_item_name(a, i)}]")
+    elif not _same(old, new):
+        numbers = _is_number(old) and _is_number(new)
+        yield Finding(where, old, new, abs(float(new) - float(old)) if numbers else None)
+
+
+def _item_name(item: Any, i: int) -> str:
+    """An item of a list by what people call it."""
+    if isinstance(item, dict):
+        if "metric" in item:
+            treatment = item.get("treatment")
+            arm = treatment.get("variant") if isinstance(treatment, dict) else treatment
+            extra = [str(part) for part in (arm, item.get("day"), item.get("segment")) if part is not None]
+            return ", ".join([str(item["metric"]), *extra])
+        if "name" in item:
+            return str(item["name"])
+    return str(i)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _same(old: Any, new: Any) -> bool:
+    if _is_number(old) and _is_number(new):
+        return math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=1e-12)
+    return type(old) is type(new) and bool(old == new)
+
+
+def _compare_data(recorded: Measurement, measured: Measurement) -> Verification:
+    old, new = (measurement_to_plain(m) for m in (recorded, measured))
+    changed = tuple(_changed_files(recorded.fingerprint, measured.fingerprint))
+    findings = tuple(_measurement_differences(old, new))
+    if changed:
+        effect = f"; {findings[0]}" if findings else "; the moments are the same"
+        sentence = f"inference verified; data changed: {changed[0]}{effect}"
+        return Verification("verified", "data changed", sentence, (), findings[:MOST_LISTED], changed)
+    if findings:
+        sentence = f"inference verified; measuring again differs: {findings[0]}"
+        return Verification("verified", "differs", sentence, (), findings[:MOST_LISTED])
+    return Verification("verified", "reproduced", "reproduced: the same moments from the same data, the same verdict")
+
+
+def _measurement_differences(old: Plain, new: Plain) -> Iterator[Finding]:
+    yield from _differences(old["counts"], new["counts"], "counts")
+    for name in [*old["cells"], *(name for name in new["cells"] if name not in old["cells"])]:
+        before, after = (
+            {cell_name(cell["key"]): cell for cell in side["cells"].get(name, {"cells": []})["cells"]}
+            for side in (old, new)
+        )
+        for key in [*before, *(key for key in after if key not in before)]:
+            where = f"moments of {name!r} ({key})"
+            if key not in before or key not in after:
+                there = "absent", "present"
+                yield Finding(where, *(there if key not in before else there[::-1]))
+            else:
+                yield from _cell_differences(before[key], after[key], where)
+    for part in ("caps", "clusters", "ranks"):
+        yield from _differences(old[part], new[part], part)
+
+
+def _cell_differences(old: Plain, new: Plain, where: str) -> Iterator[Finding]:
+    """Moments compared on the scale that each has: a mean by the spread of its values, a product by both spreads."""
+    yield from _differences(old["n"], new["n"], f"{where}.n")
+    if len(old["mean"]) != len(new["mean"]):
+        yield Finding(f"{where}.variables", len(old["mean"]), len(new["mean"]))
+        return
+    n, k = float(old["n"]), len(old["mean"])
+    pairs = [(i, j) for i in range(k) for j in range(i, k)]
+    squares = [float(old["m2"][pairs.index((i, i))]) for i in range(k)]
+    spread = [math.sqrt(s / n) if n and s >= 0 else 0.0 for s in squares]
+    scales: dict[str, list[float]] = {
+        "mean": [abs(float(m)) + s for m, s in zip(old["mean"], spread, strict=True)],
+        "m2": [math.sqrt(abs(squares[i] * squares[j])) for i, j in pairs],
+        "m3": [n * s**3 for s in spread],
+    }
+    for part, scale in scales.items():
+        for i, (a, b) in enumerate(zip(old[part], new[part], strict=True)):
+            x, y = float(a), float(b)
+            if not (math.isnan(x) and math.isnan(y)) and not abs(x - y) <= TOLERANCE * (scale[i] + abs(x)):
+                yield Finding(f"{where}.{part}[{i}]", a, b, abs(x - y))
+    for part in ("capped", "immature"):
+        yield from _differences(old.get(part), new.get(part), f"{where}.{part}")
+    if "uncapped" in old and "uncapped" in new:
+        yield from _cell_differences(old["uncapped"], new["uncapped"], f"{where}.uncapped")
+
+
+def _changed_files(recorded: dict[str, Any], measured: dict[str, Any]) -> Iterator[str]:
+    """A sentence for every file (or table version) that is not as it was."""
+    before, after = _versions(recorded), _versions(measured)
+    for name, old in before.items():
+        new = after.get(name)
+        if new is None:
+            yield f"{name} is gone"
+        elif not _is_same_version(old, new):
+            yield f"{name} changed: {_version_words(old)}, now {_version_words(new)}"
+    for name in after:
+        if name not in before:
+            yield f"{name} is new"
+
+
+def _versions(fingerprint: dict[str, Any]) -> dict[str, Plain]:
+    """What the fingerprint says of each file or table, by its path or name."""
+    found: dict[str, Plain] = {}
+    for relation, value in fingerprint.items():
+        if isinstance(value, dict) and isinstance(value.get("files"), list):
+            found |= {str(one["path"]): one for one in value["files"]}
+        elif isinstance(value, dict) and ("sha256" in value or "version" in value):
+            found[str(relation)] = value
+    return found
+
+
+def _is_same_version(old: Plain, new: Plain) -> bool:
+    """Equal by hash; by size and time where a large file has none."""
+    if old.get("sha256") and new.get("sha256"):
+        return bool(old["sha256"] == new["sha256"])
+    return all(old.get(part) == new.get(part) for part in ("size", "modified", "version"))
+
+
+def _version_words(version: Plain) -> str:
+    parts = []
+    if version.get("version") is not None:
+        parts.append(f"version {version['version']}")
+    if version.get("size") is not None:
+        parts.append(f"{version['size']:,} bytes")
+    if version.get("modified"):
+        parts.append(str(version["modified"]))
+    if version.get("sha256"):
+        parts.append(f"SHA-256 {str(version['sha256'])[:12]}…")
+    return ", ".join(parts)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

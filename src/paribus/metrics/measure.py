@@ -1,0 +1,422 @@
+"""Measures metrics on an engine: the probe, the moments, and when asked ranks and clusters. Only aggregates come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from paribus.errors import InputError
+from paribus.metrics import clusters, limits, probe, ranks, sums, table
+from paribus.metrics.cells import Counts, Measurement, StatementText
+from paribus.metrics.compile import Compiler, make_scope
+from paribus.metrics.definition import DataModel, Metric, MetricType
+from paribus.metrics.exposed import RANDOMIZED
+from paribus.metrics.level import Care
+from paribus.metrics.sums import Reading
+from paribus.warehouse.engine import Engine
+
+MOST_LEVELS = 1_000  # of a segment, stratum or epoch: more than this is an identifier, not an attribute
+CANCELLATION = 1e6  # (mean - shift)^2 / variance from which shifted sums lose half of their digits: shift again
+
+
+def measure(
+    engine: Engine,
+    model: DataModel,
+    metrics: Sequence[Metric],
+    variants: Sequence[str] | None,
+    *,
+    as_of: datetime | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    by_day: bool = False,
+    segments: Sequence[str] = (),
+    tolerance: float = 5.0,
+    caps: Mapping[str, tuple[float | None, float | None]] | None = None,
+    shifts: Mapping[str, float] | None = None,
+    confidence_level: float = 0.95,
+    fragment_dialect: str | None = None,
+    full_fingerprint: bool = False,
+) -> Measurement:
+    """Cells of every metric, counts about the data, and the statements as they ran.
+
+    Args:
+        engine: where the data are.
+        model: the table of units, or exposures and event sources.
+        metrics: what to measure.
+        variants: the known variants; None takes all that the data hold.
+        as_of: only rows before this time; windows must have closed by it. None: all rows, and the last time in the
+            data closes windows.
+        start, end: enrolment window [start, end) of exposures.
+        by_day: cells by cohort day (the first-exposure date in `model.time_zone`).
+        segments: attributes whose margins are measured (never their cross product).
+        tolerance: seconds before exposure within which event rows are counted by variant.
+        caps: winsorizing limits by metric that replace the definitions' percentiles (a sealed plan's numbers).
+        shifts: constants by "metric/variable" that replace the probe's (a proof's, so that every digit agrees).
+        confidence_level: of the order-statistic interval of quantile metrics.
+        fragment_dialect: dialect of the fragments (default: the engine's).
+        full_fingerprint: SHA-256 of files of any size.
+
+    Raises:
+        InputError: what the data or definitions cannot answer, with the place.
+        FragmentError: a fragment that is not a scalar expression.
+        EngineError: the engine failed.
+    """
+    scope = make_scope(
+        variants=variants, as_of=as_of, start=start, end=end, by_day=by_day, segments=segments, tolerance=tolerance
+    )
+    compiler = Compiler(
+        model,
+        tuple(metrics),
+        scope,
+        engine.dialect,
+        engine.relation_sql,
+        engine.columns,
+        fragment_dialect or engine.dialect,
+    )
+    compiler.dialect = compiler.hooks.name
+    return _Run(engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint).measurement()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One measurement under way."""
+
+    engine: Engine
+    compiler: Compiler
+    given_caps: dict[str, tuple[float | None, float | None]]
+    given_shifts: dict[str, float]
+    confidence_level: float
+    full_fingerprint: bool
+    care: Care = field(default_factory=Care)
+    ran: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def ask(self, name: str, text: str) -> list[dict[str, Any]]:
+        self.ran.append((name, text))
+        return self.engine.query(text).records()
+
+    def measurement(self) -> Measurement:
+        compiler = self.compiler
+        counts = self._probe_table() if compiler.is_table else self._probe_exposures()
+        caps = self._caps()
+        shifts = self.given_shifts or self._shifts()
+        reading, shifts, missing = self._moments(shifts, caps)
+        counts = self._counted(counts, reading, missing)
+        found_clusters = self._clusters(caps) if compiler.has_cluster else {}
+        found_ranks = {}
+        for metric in compiler.metrics:
+            if metric.type == MetricType.QUANTILE:
+                found_ranks[metric.name] = ranks.measure(
+                    compiler, self.engine, metric, self.care, self.confidence_level, self.ran
+                )
+        relations = [compiler.main.name, *(source.name for source in compiler.event_sources().values())]
+        return Measurement(
+            counts,
+            reading.cells,
+            found_clusters,
+            found_ranks,
+            tuple(StatementText(name, compiler.dialect, text) for name, text in self.ran),
+            shifts,
+            caps,
+            compiler.scope.closed,
+            self.engine.fingerprint(list(dict.fromkeys(relations)), full=self.full_fingerprint),
+            tuple(self.warnings),
+        )
+
+    # ── probe ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _probe_table(self) -> Counts:
+        compiler, source, units = self.compiler, self.compiler.main, self.compiler.units
+        row = self.ask("probe", probe.table_probe(source, units))[0]
+        rows, known, blank = int(row["z_rows"]), int(row["z_known"]), int(row["z_blank"])
+        null_variant, repeated = 0, known > int(row["z_distinct"])
+        if blank or known < rows or int(row["z_variants"]) < rows:
+            gaps = self.ask("probe:gaps", probe.table_gaps(source, units))[0]
+            null_variant, repeated = int(gaps["z_null_variant"]), int(gaps["z_used"]) > int(gaps["z_units"])
+        unknown: dict[str, int] = {}
+        if compiler.scope.variants is not None:
+            found = self.ask("probe:variants", probe.table_variants(source, units))
+            unknown = {
+                str(r["z_v"]): int(r["z_n"])
+                for r in found
+                if r["z_v"] is not None and str(r["z_v"]) not in compiler.scope.variants
+            }
+        counts = Counts(
+            rows=rows,
+            units={},
+            null_unit_rows=rows - known,
+            blank_unit_rows=blank,
+            null_variant_rows=null_variant,
+            unknown_variant_rows=unknown,
+            first_time=probe.as_time(row.get("z_first")),
+            last_time=probe.as_time(row.get("z_last")),
+        )
+        self.care = replace(self.care, trusted=not any((rows - known, blank, null_variant, *unknown.values())))
+        return self._repeated_units(counts) if repeated else counts
+
+    def _repeated_units(self, counts: Counts) -> Counts:
+        """Several rows for one unit: identical ones collapse, mixed units leave, different values are refused."""
+        compiler, units = self.compiler, self.compiler.units
+        found = self.ask(
+            "probe:repeats", table.repeats(compiler.main, units, compiler.metrics, compiler.scope.variants)
+        )
+        mixed: dict[str, int] = {}
+        duplicates = conflicting = 0
+        for row in found:
+            n_units, n_rows = int(row["z_units"]), int(row["z_rows"])
+            if int(row["z_m"]):
+                mixed[str(row["z_v"])] = mixed.get(str(row["z_v"]), 0) + n_units
+                continue
+            duplicates += n_rows - n_units
+            conflicting += n_units if int(row["z_c"]) else 0
+        counts = replace(counts, duplicate_rows=duplicates, conflicting_units=conflicting, mixed_units=mixed)
+        if not conflicting:
+            self.care = replace(self.care, repeated=bool(duplicates or mixed))
+            return counts
+        if units.cluster is not None and units.cluster == units.unit:
+            self.care = replace(self.care, rows=True)
+            self.warnings.append(f"rows are observations clustered by {units.unit}")
+            return counts
+        raise InputError(
+            f"{conflicting:,} values of {units.unit!r} have several rows with different metric values",
+            where=compiler.main.name,
+            rule="the unit of analysis is not finer than the unit of randomization: one row per unit",
+            fix=f"aggregate to one row per {units.unit}, or analyze rows clustered by it (cluster: {units.unit})",
+        )
+
+    def _probe_exposures(self) -> Counts:
+        compiler, scope = self.compiler, self.compiler.scope
+        found = self.ask("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
+        totals: dict[str, dict[str, int]] = {"reason": {}, "served": {}, "outside": {}, "unknown": {}}
+        rows = null_unit = blank = null_variant = 0
+        times = []
+        for row in found:
+            n = int(row["z_rows"])
+            rows += n
+            null_unit += int(row["z_null_unit"])
+            blank += int(row["z_blank_unit"])
+            n -= int(row["z_null_unit"]) + int(row["z_blank_unit"])
+            if row["z_v"] is None:
+                null_variant += n
+                continue
+            variant = str(row["z_v"])
+            if scope.variants is not None and variant not in scope.variants:
+                _add(totals["unknown"], variant, n)
+                continue
+            if compiler.exposures.reason:
+                _add(totals["reason"], "" if row["z_r"] is None else str(row["z_r"]), n)
+            _add(totals["served"], variant, int(row["z_served"]))
+            if not compiler.exposures.reason or row["z_r"] == RANDOMIZED:
+                _add(totals["outside"], variant, int(row["z_outside"]))
+            times += [time for time in (probe.as_time(row["z_first"]), probe.as_time(row["z_last"])) if time]
+        counts = Counts(
+            rows=rows,
+            units={},
+            null_unit_rows=null_unit,
+            blank_unit_rows=blank,
+            null_variant_rows=null_variant,
+            unknown_variant_rows=totals["unknown"],
+            by_reason=totals["reason"],
+            served_differs=_some(totals["served"]),
+            outside_window=_some(totals["outside"]),
+            first_time=min(times, default=None),
+            last_time=max(times, default=None),
+        )
+        return self._probe_events(counts)
+
+    def _probe_events(self, counts: Counts) -> Counts:
+        compiler = self.compiler
+        rows: dict[str, int] = {}
+        repeated: dict[str, int] = {}
+        missing: dict[str, int] = {}
+        odd: dict[str, int] = {}
+        firsts, lasts = [], [counts.last_time]
+        for name, asked in compiler.event_probes().items():
+            row = self.ask(f"probe:{name}", asked.text)[0]
+            rows[name] = int(row["z_rows"])
+            firsts.append(probe.as_time(row["z_first"]))
+            lasts.append(probe.as_time(row["z_last"]))
+            if "z_ids" in row and int(row["z_ids"]) > int(row["z_distinct"]):
+                repeated[name] = int(row["z_ids"]) - int(row["z_distinct"])
+            for metric in compiler.metrics:
+                for demand in compiler.outcomes(metric):
+                    if demand.source == name and demand in asked.values:
+                        missing_alias, odd_alias = asked.values[demand]
+                        _add(missing, metric.name, int(row[missing_alias]))
+                        _add(odd, metric.name, int(row[odd_alias]))
+        self.care = replace(
+            self.care,
+            not_finite=frozenset(name for name, n in odd.items() if n),
+            repeated_events=frozenset(repeated),
+        )
+        last = max((time for time in lasts if time is not None), default=None)
+        if compiler.scope.closed is None:
+            compiler.scope = replace(compiler.scope, closed=last)
+        return replace(
+            counts,
+            events_first_time=min((time for time in firsts if time is not None), default=None),
+            null_values=_some(missing),
+            not_finite=_some(odd),
+            repeated_event_rows=repeated,
+            unmatched_event_rows={name: n - repeated.get(name, 0) for name, n in rows.items()},
+        )
+
+    # ── caps and shifts ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _caps(self) -> dict[str, tuple[float | None, float | None]]:
+        found: dict[str, tuple[float | None, float | None]] = {}
+        for metric in self.compiler.metrics:
+            if metric.cap is None:
+                continue
+            if metric.name in self.given_caps:
+                found[metric.name] = limits.checked(metric, *self.given_caps[metric.name])
+                continue
+            ends = {"lower": metric.cap.lower, "upper": metric.cap.upper}
+            asked = limits.wanted(metric)
+            if asked:
+                level, alias = self.compiler.cap_level(metric, self.care)
+                text = limits.percentile(level, alias, asked, self.compiler.dialect)
+                row = self.ask(f"cap:{metric.name}", text)[0]
+                ends |= {label: limits.interpolate(row, label, q, int(row["z_n"])) for label, q in asked.items()}
+            found[metric.name] = limits.checked(metric, ends["lower"], ends["upper"])
+        return found
+
+    def _shifts(self) -> dict[str, float]:
+        """Means of a sample; zero for sums of events, until the moments show that they cancel."""
+        if not self.compiler.is_table:
+            return {}
+        level = self.compiler.level(self.care)
+        text, wanted = probe.shift_sample(level, self.compiler.dialect)
+        if not text:
+            return {}
+        row = self.ask("probe:shifts", text)[0]
+        found = {key: row[alias] for key, alias in wanted.items()}
+        return {key: float(value) for key, value in found.items() if value is not None and np.isfinite(float(value))}
+
+    # ── moments ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _moments(
+        self, shifts: dict[str, float], caps: dict[str, tuple[float | None, float | None]]
+    ) -> tuple[Reading, dict[str, float], dict[str, dict[str, int]]]:
+        """The moments; again where values are missing or not finite, and again where sums cancel."""
+        missing: dict[str, dict[str, int]] = {"null": {}, "odd": {}}
+        reading = self._run_moments("moments", shifts, caps)
+        if self.compiler.is_table and (not reading.is_complete or reading.not_finite):
+            missing = self._missing()
+            reading = self._run_moments("moments:with_gaps", shifts, caps)
+        if not self.given_shifts:
+            better = _better_shifts(reading, shifts)
+            if better:
+                shifts = {**shifts, **better}
+                reading = self._run_moments("moments:shifted", shifts, caps)
+        for name in reading.not_finite:
+            self.warnings.append(f"{name}: the sums are not finite; its values are too large to square")
+        return reading, shifts, missing
+
+    def _run_moments(
+        self, name: str, shifts: Mapping[str, float], caps: Mapping[str, tuple[float | None, float | None]]
+    ) -> Reading:
+        compiler = self.compiler
+        level = compiler.level(self.care)
+        look = compiler.is_table and not (self.care.nullable or self.care.gaps or self.care.not_finite)
+        plan = sums.moments(level, compiler.scope, compiler.dialect, shifts, caps, look_for_missing=look)
+        return sums.read(plan, self.ask(name, plan.text), compiler.scope, shifts, caps)
+
+    def _missing(self) -> dict[str, dict[str, int]]:
+        compiler = self.compiler
+        text = table.missing(compiler.main, compiler.units, compiler.metrics, compiler.scope.variants)
+        row = self.ask("probe:missing", text)[0]
+        null, odd, gaps = {}, {}, set()
+        for i, metric in enumerate(compiler.metrics):
+            null[metric.name], odd[metric.name] = int(row[f"z_m{i + 1}n"]), int(row[f"z_m{i + 1}f"])
+            gaps |= {(metric.name, j) for j in range(len(metric.covariates)) if int(row[f"z_m{i + 1}x{j + 1}"])}
+        self.care = replace(
+            self.care,
+            nullable=frozenset(name for name, n in null.items() if n),
+            not_finite=frozenset(name for name, n in odd.items() if n),
+            gaps=frozenset(gaps),
+        )
+        return {"null": _some(null), "odd": _some(odd)}
+
+    def _counted(self, counts: Counts, reading: Reading, missing: Mapping[str, Mapping[str, int]]) -> Counts:
+        """Counts with what the cells say: units by variant, day and segment."""
+        units: dict[str, int] = {variant: 0 for variant in self.compiler.scope.variants or ()}
+        by_day: dict[tuple[str | None, str, str], int] = {}
+        by_segment: dict[tuple[str, str | None, str], int] = {}
+        levels: dict[str, set[str | None]] = {}
+        for key, n in zip(reading.keys, reading.units, strict=True):
+            if key.attribute is not None:
+                place = (key.attribute, key.level, key.variant)
+                by_segment[place] = by_segment.get(place, 0) + n
+                levels.setdefault(f"segment {key.attribute}", set()).add(key.level)
+                continue
+            _add(units, key.variant, n)
+            levels.setdefault("stratum", set()).add(key.stratum)
+            levels.setdefault("epoch", set()).add(key.epoch)
+            levels.setdefault("variant", set()).add(key.variant)
+            if key.day is not None:
+                day = (key.epoch, key.day.isoformat(), key.variant)
+                by_day[day] = by_day.get(day, 0) + n
+        for what, found in levels.items():
+            if len(found) > MOST_LEVELS:
+                raise InputError(
+                    f"the {what} has {len(found):,} levels",
+                    rule=f"at most {MOST_LEVELS:,} levels: a column of identifiers is no attribute",
+                    fix="name a column with few values",
+                )
+        mixed = counts.mixed_units
+        if reading.mixed and not self.compiler.is_table:
+            level = self.compiler.level(self.care, [])
+            text = probe.mixed_units(level.statement, "zu", self.compiler.main)
+            mixed = {str(row["z_v"]): int(row["z_n"]) for row in self.ask("probe:mixed", text)}
+        early: dict[str, int] = {}
+        for by_variant in reading.early.values():
+            for variant, n in by_variant.items():
+                _add(early, variant, n)
+        matched = reading.matched
+        return replace(
+            counts,
+            units=units,
+            mixed_units=mixed,
+            by_day=by_day,
+            by_segment=by_segment,
+            null_values=counts.null_values or dict(missing["null"]),
+            not_finite=counts.not_finite or dict(missing["odd"]),
+            unmatched_event_rows={name: n - matched.get(name, n) for name, n in counts.unmatched_event_rows.items()},
+            inside_tolerance=_some(early),
+            maxima=reading.maxima,
+            totals=reading.totals,
+        )
+
+    def _clusters(self, caps: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Any]:
+        level = self.compiler.level(self.care)
+        plan = clusters.statement(level, caps, self.compiler.dialect)
+        return clusters.read(plan, self.ask("clusters", plan.text))
+
+
+def _better_shifts(reading: Reading, shifts: Mapping[str, float]) -> dict[str, float]:
+    """Means of the variables whose shift is so far from the mean that their sums of squares cancel."""
+    better = {}
+    for name, cells in reading.cells.items():
+        whole = [i for i, key in enumerate(cells.keys) if key.attribute is None]
+        pooled = cells.moments.take(whole).total()
+        for i, variable in enumerate(pooled.names):
+            mean, n, square = pooled.mean[i], float(pooled.n), pooled.m2[i, i]
+            if n < 2 or not np.isfinite(mean) or not np.isfinite(square) or variable.startswith("h"):
+                continue
+            off = (mean - shifts.get(f"{name}/{variable}", 0.0)) ** 2
+            if off > CANCELLATION * square / n and off > np.finfo(float).eps * mean**2:
+                better[f"{name}/{variable}"] = float(mean)
+    return better
+
+
+def _add(counts: dict[str, int], key: str, n: int) -> None:
+    counts[key] = counts.get(key, 0) + n
+
+
+def _some(counts: Mapping[str, int]) -> dict[str, int]:
+    return {key: n for key, n in counts.items() if n}

@@ -1,0 +1,226 @@
+"""The probe: what is counted about the data before any metric, and the shifts.
+
+Every row of a source ends in exactly one count: used, or the first reason in the order of `EXPOSURE_REASONS` why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from paribus.errors import EngineError
+from paribus.metrics.definition import EventSource, Exposures, UnitTable
+from paribus.metrics.demand import Demand
+from paribus.metrics.exposed import row_conditions
+from paribus.metrics.level import Scope, UnitLevel
+from paribus.metrics.source import Source, blank, present
+from paribus.warehouse.engine import Table
+from paribus.warehouse.sql import build as sql
+
+SAMPLE_ROWS = 20_000
+
+
+def table_probe(source: Source, units: UnitTable) -> str:
+    """Counts of a table of units that tell whether all is well: rows, units, distinct and blank units, variants."""
+    unit, variant = source.column(units.unit, "unit"), source.column(units.variant, "variant")
+    is_text = source.kind(units.unit) in {"text", None}
+    columns = {
+        "z_rows": sql.rows(),
+        "z_known": sql.known(unit),
+        "z_blank": sql.known(sql.case((blank(unit), sql.integer(1)))) if is_text else sql.integer(0),
+        "z_variants": sql.known(variant),
+        "z_distinct": sql.distinct(unit),
+    }
+    if units.exposed_at:
+        time = source.instant(units.exposed_at, "exposed_at")
+        columns |= {"z_first": sql.smallest(time), "z_last": sql.largest(time)}
+    select = sql.Select(columns, source.text, where=source.condition(units.filter, "filter"))
+    return sql.Statement().sql(select, source.hooks.name)
+
+
+def table_gaps(source: Source, units: UnitTable) -> str:
+    """Where the probe found missing units or variants: each row in one count, and the repeats among the rest."""
+    unit, variant = source.column(units.unit, "unit"), source.column(units.variant, "variant")
+    good = present(unit, source.kind(units.unit) in {"text", None})
+    used = sql.case((sql.every([good, sql.is_known(variant)]), unit))
+    columns = {
+        "z_null_variant": sql.known(sql.case((sql.every([good, sql.is_null(variant)]), sql.integer(1)))),
+        "z_used": sql.known(used),
+        "z_units": sql.distinct(used),
+    }
+    select = sql.Select(columns, source.text, where=source.condition(units.filter, "filter"))
+    return sql.Statement().sql(select, source.hooks.name)
+
+
+def table_variants(source: Source, units: UnitTable) -> str:
+    """Rows by variant, unknown ones included."""
+    variant = source.as_text(units.variant, "variant")
+    statement = sql.Statement()
+    where = sql.every(
+        [
+            source.condition(units.filter, "filter"),
+            present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None}),
+        ]
+    )
+    rows = statement.level("zx", sql.Select({"zx_v": variant}, source.text, where=where))
+    select = sql.Select({"z_v": sql.own("zx_v"), "z_n": sql.rows()}, rows, group=[sql.own("zx_v")])
+    return statement.sql(select, source.hooks.name)
+
+
+def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
+    """Counts of exposure rows by variant and reason."""
+    hooks = source.hooks
+    unit = source.column(exposures.unit, "unit")
+    is_text = source.kind(exposures.unit) in {"text", None}
+    time = source.instant(exposures.time, "time")
+    statement = sql.Statement()
+    columns = {
+        "zx_v": source.as_text(exposures.variant, "variant"),
+        "zx_r": source.as_text(exposures.reason, "reason") if exposures.reason else sql.null_text(),
+        "zx_u": unit,
+        "zx_t": time,
+    }
+    if exposures.served:
+        columns["zx_s"] = source.as_text(exposures.served, "served")
+    rows = statement.level(
+        "zx", sql.Select(columns, source.text, where=source.condition(exposures.filter, "filter"))
+    )
+    one, own_unit, own_time = sql.integer(1), sql.own("zx_u"), sql.own("zx_t")
+    good = present(own_unit, is_text)
+    early = None if scope.start is None else sql.less(own_time, hooks.literal(scope.start))
+    ends = [end for end in (scope.end, scope.as_of) if end is not None]
+    late = None if not ends else sql.at_least(own_time, hooks.literal(min(ends, key=_utc)))
+    outside = sql.either([early, late, sql.is_null(own_time)])
+    last = {
+        "z_v": sql.own("zx_v"),
+        "z_r": sql.own("zx_r"),
+        "z_rows": sql.rows(),
+        "z_null_unit": sql.known(sql.case((sql.is_null(own_unit), one))),
+        "z_blank_unit": sql.known(
+            sql.case((blank(own_unit), one))
+        ) if is_text else sql.integer(0),
+        "z_outside": sql.known(sql.case((sql.every([good, outside]), one))),
+        "z_served": sql.known(sql.case((sql.differ(sql.own("zx_s"), sql.own("zx_v")), one)))
+        if exposures.served
+        else sql.integer(0),
+        "z_first": sql.smallest(own_time),
+        "z_last": sql.largest(own_time),
+    }
+    select = sql.Select(last, rows, group=[sql.own("zx_v"), sql.own("zx_r")])
+    return statement.sql(select, hooks.name)
+
+
+@dataclass(frozen=True, slots=True)
+class EventProbe:
+    """The statement about one events source, and where the counts of each value stand in it."""
+
+    text: str
+    values: Mapping[Demand, tuple[str, str]]  # demand -> aliases of the known and the finite values
+
+
+def event_probe(
+    source: Source, event: EventSource, name: str, demands: Sequence[Demand], scope: Scope, *, count_ids: bool = True
+) -> EventProbe:
+    """Counts of event rows: all, first and last time, distinct ids, and of each value how many are missing or not finite."""
+    statement = sql.Statement()
+    time = source.instant(event.time, f"events.{name}.time")
+    columns = {"zr_t": time}
+    if event.event_id:
+        columns["zr_id"] = source.column(event.event_id, f"events.{name}.event_id")
+    values: dict[Demand, str] = {}
+    conditions: dict[Demand, str] = {}
+    for demand in demands:
+        if demand.how != "sum" or demand.value is None or demand in values:
+            continue
+        number = source.number(demand.value, f"{demand.where}.value")
+        condition = source.condition(demand.filter, f"{demand.where}.filter")
+        values[demand] = f"zr_{len(values) + 1}"
+        columns[values[demand]] = sql.case((condition, number))
+        if condition is not None:
+            conditions[demand] = f"zr_c{len(values)}"
+            columns[conditions[demand]] = sql.case((condition, sql.integer(1)))
+    where = sql.every(row_conditions(source, event, scope, name))
+    rows = statement.level("zr", sql.Select(columns, source.text, where=where))
+    last = {"z_rows": sql.rows(), "z_first": sql.smallest(sql.own("zr_t")), "z_last": sql.largest(sql.own("zr_t"))}
+    if event.event_id and count_ids:
+        last["z_ids"] = sql.known(sql.own("zr_id"))
+        last["z_distinct"] = sql.distinct(sql.own("zr_id"))
+    described = {}
+    for demand, alias in values.items():
+        stem = alias.replace("zr", "z")
+        whole = sql.rows() if demand not in conditions else sql.known(sql.own(conditions[demand]))
+        last[f"{stem}_missing"] = sql.minus(whole, sql.known(sql.own(alias)))
+        odd = sql.case((sql.negate(sql.finite(sql.own(alias))), sql.integer(1)))
+        last[f"{stem}_odd"] = sql.known(odd)
+        described[demand] = (f"{stem}_missing", f"{stem}_odd")
+    return EventProbe(statement.sql(sql.Select(last, rows), source.hooks.name), described)
+
+
+def mixed_units(level_statement: sql.Statement, units: str, source: Source) -> str:
+    """Mixed units by the variant of their first exposure."""
+    rows = sql.relation("zx")
+    first = sql.Select(
+        {"zy_u": sql.own("zu_u"), "zy_v": sql.smallest(sql.own("zx_v"))},
+        rows,
+        joins=[sql.Join(sql.relation(units), sql.own("zx_u"), sql.own("zu_u"))],
+        where=sql.every([sql.equal(sql.own("zx_t"), sql.own("zu_t")), sql.equal(sql.own("zu_m"), sql.integer(1))]),
+        group=[sql.own("zu_u")],
+    )
+    earliest = level_statement.level("zy", first)
+    select = sql.Select({"z_v": sql.own("zy_v"), "z_n": sql.rows()}, earliest, group=[sql.own("zy_v")])
+    return level_statement.sql(select, source.hooks.name)
+
+
+def shift_sample(level: UnitLevel, dialect: str) -> tuple[str, dict[str, str]]:
+    """Means of the first 20,000 units: constants near the true means, so that no sum cancels.
+
+    Returns the statement and, by "metric/variable", the alias of its mean.
+    """
+    wanted: dict[str, str] = {}
+    alias_of: dict[str, str] = {}
+    for name, described in level.metrics.items():
+        for variable in described.variables:
+            if not variable.zero_one:
+                alias_of.setdefault(variable.alias, f"z_{len(alias_of) + 1}")
+                wanted[f"{name}/{variable.name}"] = alias_of[variable.alias]
+    if not wanted:
+        return "", {}
+    sample = level.statement.level(
+        "zs",
+        sql.Select(
+            {f"zs{alias.removeprefix('zw')}": sql.own(alias) for alias in alias_of}, level.relation, limit=SAMPLE_ROWS
+        ),
+    )
+    means = {
+        target: sql.average(sql.case((sql.finite(sql.own(column)), sql.own(column))))
+        for alias, target in alias_of.items()
+        for column in [f"zs{alias.removeprefix('zw')}"]
+    }
+    return level.statement.sql(sql.Select(means, sample), dialect), wanted
+
+
+def single(table: Table) -> dict[str, Any]:
+    """The one row of a statement without GROUP BY."""
+    records = table.records()
+    if len(records) != 1:
+        raise EngineError(f"a statement that answers with one row gave {len(records)}")
+    return records[0]
+
+
+def as_time(value: Any) -> datetime | None:
+    """The instant that an engine returned, in UTC."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip().replace("Z", "+00:00")
+        value = datetime.fromisoformat(text)
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 (made aware below)
+    return _utc(value)
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
