@@ -63,10 +63,11 @@ def anytime_t(t: float, n: float, n_coef: int, g: float, alpha: float) -> dict[s
 
 
 def regression(y: Any, trt: Any, X: Any, g: Any = None, g_value: Any = None) -> dict[str, Any]:
-    given = next((value for value in (g_value, g) if isinstance(value, int | float)), None)
-    prior = best_g(len(y)) if given is None else float(given)
     covariates = np.asarray(X, dtype=np.float64)
     rows = covariates if len(covariates) == len(y) else covariates.T
+    fit = anytime_lin(y, trt, rows, center=False)
+    given = [value for value in (g_value, g) if isinstance(value, int | float)]
+    prior = given[0] if given else best_g(len(y), n_coef=len(fit.names))
     fit = anytime_lin(y, trt, rows, g=prior, center=False)
     at = fit.position("trt")
     return {

@@ -26,7 +26,7 @@ ADJUSTMENTS = {
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if method.startswith("Dunnett"):
         critical = dunnett_critical_value(inputs["k"], inputs["alpha"], df=inputs.get("df", float("inf")))
-        return {"crit": critical, "published_2dp": critical}
+        return {"crit": critical, "published_2dp": round(critical, 2)}
     if method.startswith("e-BH"):
         found = e_bh(inputs["e"], inputs["alpha"])
         return {"n_rejected": found.count, "rejected_index_1based": found.positions}

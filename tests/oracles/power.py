@@ -6,22 +6,16 @@ from functools import partial
 from typing import Any
 
 from tests.oracles import Unsupported
-from tests.oracles.group_sequential import OBRIEN_FLEMING, POCOCK, Spending, WangTsiatis, parameter
+from tests.oracles.group_sequential import parameter
 
-from paribus.stats.prior_power import assurance, expected_power, power_upward
 from paribus.stats.estimate import Alternative
 from paribus.stats.group_sequential import group_sequential_design
-from paribus.stats.power import (
-    MetricVariance,
-    metric_variance,
-    power_means,
-    power_relative,
-    sample_size_means,
-    sample_size_non_inferiority,
-    sample_size_proportions,
-    sample_size_relative,
-)
-from paribus.stats.power_sequential import sample_size_sequential
+from paribus.stats.metric_power import MetricVariance, metric_variance, power_relative, sample_size_relative
+from paribus.stats.power import power_means, sample_size_means, sample_size_non_inferiority
+from paribus.stats.prior_power import assurance, expected_power, power_upward
+from paribus.stats.proportion_power import sample_size_proportions
+from paribus.stats.sequential_power import sample_size_sequential
+from paribus.stats.spending import OBRIEN_FLEMING, POCOCK, Spending, WangTsiatis
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:

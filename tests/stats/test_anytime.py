@@ -22,8 +22,8 @@ from paribus.stats.anytime import (
 )
 from paribus.stats.arm import Arm, difference
 from paribus.stats.boundary import Fixed
-from paribus.stats.power_sequential import power_over_looks
 from paribus.stats.reading import read
+from paribus.stats.sequential_power import power_over_looks
 
 LOOKS = np.geomspace(100, 1e6, 200)
 

@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 from paribus.errors import InputError
-from paribus.stats.anytime import anytime_t_log_e, anytime_t_radius
+from paribus.stats.anytime import anytime_t_p_value, anytime_t_radius, best_g
 from paribus.stats.anytime_linear import anytime_lin, anytime_lin_from_moments, anytime_regression
 from paribus.stats.moments import Moments
 
@@ -46,24 +46,16 @@ def test_moments_give_the_same_effect_as_rows() -> None:
 
 
 def test_published_run_of_avlm() -> None:
-    """README of michaellindon/avlm: trt t = 10.769, n = 100, 8 coefficients, p 1.842e-15, and X3 t = 2.273, p .4471.
-
-    The precision is not printed; the one that gives the first p-value must give the others too.
-    """
-    from scipy.optimize import brentq
-
-    def p(t: float, g: float) -> float:
-        return float(np.exp(-anytime_t_log_e(t, 100, g, n_coef=8)))
-
-    g = brentq(lambda g: np.log(p(10.769, g) / 1.842e-15), 1.0, 20.0)
-    assert p(2.273, g) == pytest.approx(0.4471, rel=2e-3)
-    assert p(9.527, g) == pytest.approx(6.110e-13, rel=5e-3)
-    radius = float(anytime_t_radius(100, g, n_coef=8)) * 0.2157
-    assert [2.3224 - radius, 2.3224 + radius] == pytest.approx([1.6393, 3.006], abs=2e-3)
+    """README of michaellindon/avlm (e4d98c5): n = 100, 8 coefficients, g tuned to be narrowest at n."""
+    g = best_g(100, n_coef=8)
+    for t, p in ((5.776, 9.77e-06), (8.190, 8.07e-10), (10.769, 3.19e-14), (9.527, 3.98e-12), (-0.706, 1.0)):
+        assert anytime_t_p_value(t, 100, g, n_coef=8) == pytest.approx(p, rel=4e-3)
+    radius = float(anytime_t_radius(100, g, n_coef=8))
+    assert [2.32245 - radius * 0.21566, 2.32245 + radius * 0.21566] == pytest.approx([1.6530529, 2.9918408], abs=3e-5)
 
 
 def test_constant_covariate_and_dependent_columns() -> None:
-    y, t, x = data(40)
+    y, t, _ = data(40)
     rows = np.column_stack([y, np.ones(40)])
     control, treatment = (Moments.from_rows(rows[t == arm], ("y", "a")) for arm in (0, 1))
     assert str(anytime_lin_from_moments(control, treatment, "y", ("a",)).at()) == "the metric does not vary"

@@ -24,8 +24,8 @@ from paribus.stats.evalues import (
 def test_e_bh_rejects_by_its_definition() -> None:
     e = [15.29, 19.37, 17.28, 870.28, 3.85, 6.45, 25.22, 16.72]  # m / alpha = 160
     assert e_bh(e).positions == [4]
-    assert e_bh([80.0, 80.0, 1.0, 1.0]).count == 2  # 2 * 80 >= 4 / .05
-    assert e_bh([79.0, 79.0, 1.0, 1.0]).count == 0
+    assert e_bh([41.0, 41.0, 1.0, 1.0]).count == 2  # 2 * 41 >= 4 / .05
+    assert e_bh([39.0, 39.0, 1.0, 1.0]).count == 0
 
 
 @pytest.mark.parametrize("kappa", [None, 0.1, 0.5, 0.9])

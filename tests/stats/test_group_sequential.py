@@ -7,16 +7,9 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 from paribus.errors import InputError
-from paribus.stats.group_sequential import (
-    OBRIEN_FLEMING,
-    POCOCK,
-    WangTsiatis,
-    actual_looks,
-    group_sequential_design,
-    peeking_error,
-)
+from paribus.stats.group_sequential import actual_looks, group_sequential_design, peeking_error
 from paribus.stats.integration import exit_probabilities
-from paribus.stats.spending import Spending
+from paribus.stats.spending import OBRIEN_FLEMING, POCOCK, Spending, WangTsiatis
 
 
 @pytest.mark.parametrize(("looks", "constant"), [(1, 1.960), (2, 2.178), (3, 2.289), (5, 2.413), (10, 2.555)])

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from paribus.errors import InputError
 from paribus.stats.arm import Arm, difference
 from paribus.stats.estimate import Undetermined
-from paribus.stats.group_sequential import POCOCK, actual_looks, group_sequential_design
+from paribus.stats.group_sequential import actual_looks, group_sequential_design
 from paribus.stats.gsd_inference import (
     GroupSequentialLook,
     arms_by_look,
@@ -19,7 +19,7 @@ from paribus.stats.gsd_inference import (
     stopped_estimate,
     without_futility,
 )
-from paribus.stats.spending import Spending
+from paribus.stats.spending import POCOCK, Spending
 
 PLAN = group_sequential_design(Spending(), looks=3, alpha=0.05)
 

@@ -87,9 +87,7 @@ def with_caps_as_numbers(design: Design) -> Design:
             return metric
         lower_percentile = cap.lower_percentile if cap.lower is None else None
         upper_percentile = cap.upper_percentile if cap.upper is None else None
-        return replace(
-            metric, cap=replace(cap, lower_percentile=lower_percentile, upper_percentile=upper_percentile)
-        )
+        return replace(metric, cap=replace(cap, lower_percentile=lower_percentile, upper_percentile=upper_percentile))
 
     return replace(design, metrics=tuple(fixed(metric) for metric in design.metrics))
 

@@ -20,13 +20,17 @@ MOST_LEVELS = 50
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Words that SQL keeps for itself: a column of that name is quoted.
-_RESERVED = frozenset(
-    "all and any as asc between both by case cast check collate column constraint create cross current default desc "
-    "distinct do else end except exists false fetch filter for foreign from full grant group having in index inner "
-    "interval into is join key lateral leading left like limit natural not null offset on only or order outer "
-    "partition primary range references right row rows select set some table then to trailing true union unique "
-    "user using values when where window with".split()
-)
+# fmt: off
+_RESERVED = frozenset({
+    "all", "and", "any", "as", "asc", "between", "both", "by", "case", "cast", "check", "collate", "column",
+    "constraint", "create", "cross", "current", "default", "desc", "distinct", "do", "else", "end", "except",
+    "exists", "false", "fetch", "filter", "for", "foreign", "from", "full", "grant", "group", "having", "in",
+    "index", "inner", "interval", "into", "is", "join", "key", "lateral", "leading", "left", "like", "limit",
+    "natural", "not", "null", "offset", "on", "only", "or", "order", "outer", "partition", "primary", "range",
+    "references", "right", "row", "rows", "select", "set", "some", "table", "then", "to", "trailing", "true",
+    "union", "unique", "user", "using", "values", "when", "where", "window", "with",
+})
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,16 @@ def from_columns(
     Args:
         relation: file, table, or the name a frame is registered under.
         facts: what `look` found in it.
-        unit, variant, exposed_at, cluster, segments: column names.
+        unit: the column with the unit's id.
+        variant: the column with the variant.
         metrics: column names; each is one success metric.
         control: the level that is the baseline.
         lower: the metrics of which less is better.
+        segments: columns to break results down by.
         weights: the planned split by level.
         covariates: columns from before exposure, by metric.
+        cluster: the column with the randomized cluster.
+        exposed_at: the column with the time of first exposure.
         key: the experiment's key; the relation's name when omitted.
         plan: the default plan when omitted.
 
@@ -178,8 +186,9 @@ def fragment_of_column(name: str) -> str:
 
 def quoted(name: str, dialect: str) -> str:
     """The column's name between the quotes of the dialect."""
-    left, right = {"mysql": "``", "bigquery": "``", "databricks": "``", "spark": "``", "tsql": "[]"}.get(dialect, '""')
-    return left + name.replace(right, right * 2) + right
+    pairs = {"mysql": "``", "bigquery": "``", "databricks": "``", "spark": "``", "tsql": "[]"}
+    quotes = pairs.get(dialect, '""')
+    return quotes[0] + name.replace(quotes[1], quotes[1] * 2) + quotes[1]
 
 
 def key_of(relation: str) -> str:

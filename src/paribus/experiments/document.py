@@ -68,7 +68,7 @@ class Document:
         return re.sub(r"\$\{(\w+)\}", value, self.source_url)
 
 
-class DocumentErrors(DefinitionError):
+class DocumentError(DefinitionError):
     """Several errors of one document, found together; `errors` are the single ones in the order of the file."""
 
     def __init__(self, errors: tuple[DefinitionError, ...], file: str) -> None:
@@ -85,7 +85,7 @@ def load(source: str | Path, *, name: str | None = None) -> Document:
         name: how messages name a text; the file's path when there is one.
 
     Raises:
-        DefinitionError: one error, or `DocumentErrors` with all of them; each has file:line:column, key path, rule, fix.
+        DefinitionError: one error, or `DocumentError` with all of them; each has its place, rule and fix.
         InputError: the file cannot be read.
     """
     from paribus.experiments import marked_yaml

@@ -8,23 +8,19 @@ every look up to now is computed again, intervals are intersected and p-values k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.experiments.layout import WHOLE, Batch, Group, Pairs, is_share
+from paribus.experiments.layout import Batch, Group, Pairs, is_share
 from paribus.experiments.plan import Design, Method, Plan
-from paribus.experiments.reading import EachCell, Look, Reading, Rule
+from paribus.experiments.reading import Look, Reading, Rule
 from paribus.metrics.definition import Metric
 from paribus.stats.adjustment import cuped
-from paribus.stats.anytime import running_intersection, running_minimum
 from paribus.stats.arm import Arm, difference, outcome
-from paribus.stats.boundary import Boundary, Fixed
-from paribus.stats.domain import outside
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
-from paribus.stats.moments import Moments
+from paribus.stats.boundary import Boundary
+from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.relative import lift
 from paribus.stats.two_proportions import EXACT_BELOW, proportion_difference, proportion_lift
 
@@ -64,11 +60,12 @@ class Series:
 class Panel:
     """Effects of some metrics, arrays (treatment, group, metric).
 
-    simultaneous  lower and upper ends of the relative interval (absolute where `relative` is undetermined) at the
-                  level of the plan's correction; the whole only, axes (treatment, metric)
-    sign          of the estimate at the look that decided
-    futile        whether the futility boundary is crossed
+    simultaneous  ends of the relative interval (of the absolute one where that is undetermined) at the levels of the
+                  plan's correction; of the whole only, axes (treatment, metric)
+    sign          sign of the estimate at the look that decided, same axes
+    futile        whether the futility boundary is crossed, same axes
     method        in words, by metric
+    totals        of ratios: sums of numerator and denominator in control and treatment
     """
 
     metrics: tuple[Metric, ...]
@@ -85,7 +82,7 @@ class Panel:
     sign: Floats | None = None
     futile: NDArray[np.bool_] | None = None
     series: Series | None = None
-    totals: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)  # ratios: sums of y and d, by arm
+    totals: tuple[Floats, Floats, Floats, Floats] | None = None
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -113,43 +110,60 @@ def arms(batch: Batch, pairs: Pairs, adjust: NDArray[np.bool_] | bool) -> Arms:
     return Arms(control, treatment, np.where(use, found.variance_reduction, 0.0))
 
 
-def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: NDArray[np.bool_]) -> Panel:
-    """The effects in the whole, at the last look; `levels` are those of the correction, axes (treatment, metric)."""
-    control = control_of(design)
-    looks = read.looks if batch.grid.days else read.looks[-1:]
-    each = [
-        batch.pairs(look.last_cohort(batch.window_days), control=control, whole_only=True)
-        if batch.grid.days
-        else batch.pairs(control=control, whole_only=True)
-        for look in looks
-    ]
-    last = each[-1]
-    by_look = [arms(batch, pairs, adjust[:, None, :]) for pairs in each]
-    stacked = Arms(
-        _stack([a.control for a in by_look]),
-        _stack([a.treatment for a in by_look]),
-        np.stack([a.reduction[:, 0] for a in by_look]),
-    )
-    panel = _panel(batch, design.plan, read, looks, stacked, last, levels, adjust)
-    sums = {"control": _sums(last.control), "treatment": _sums(last.treatment)} if "d" in batch.moments.names else {}
-    notes: dict[str, tuple[str, ...]] = {}
-    if len(batch.grid.strata) > 1:
-        for j, metric in enumerate(batch.metrics):
-            share = "not stratified: an arm has too few units in a stratum" if last.pooled[..., j].any() else "stratified"
-            notes[metric.name] = (share,)
-    return replace(panel, totals=sums, notes=notes)
+def shares(batch: Batch, plan: Plan, pairs: Pairs) -> tuple[Floats, Floats, Floats, Floats] | None:
+    """Successes and units of control and treatment, where the comparison is one of two tables of counts.
+
+    That is for shares at a fixed horizon without covariates or strata; else shares are means of zeros and ones.
+    """
+    adjusted = bool(batch.covariates) and plan.cuped
+    if plan.method is not Method.FIXED or adjusted or len(batch.grid.strata) > 1 or not is_share(batch.metrics[0]):
+        return None
+    x_c, x_t = (np.rint(np.where(m.n > 0, m.mean[..., 0], 0.0) * m.n) for m in (pairs.control, pairs.treatment))
+    return x_c, pairs.control.n, x_t, pairs.treatment.n
+
+
+def compare(
+    both: Arms,
+    boundary: Boundary,
+    table: tuple[Floats, Floats, Floats, Floats] | None = None,
+    *,
+    exact: bool = True,
+) -> tuple[Estimates, Estimates, str]:
+    """The absolute and the relative effect of one test, and the test's name.
+
+    Args:
+        both: the arms, any axes.
+        boundary: interval and p-value rule.
+        table: successes and units, for the comparison of two shares.
+        exact: whether few events are worth an exact test (else such comparisons are undetermined).
+    """
+    if table is not None:
+        below = EXACT_BELOW if exact else 0.0
+        absolute = proportion_difference(*table, level=boundary.level, exact_below=below)
+        relative = proportion_lift(*table, level=boundary.level, exact_below=below)
+        if not exact:
+            x_c, n_c, x_t, n_t = table
+            with np.errstate(invalid="ignore", divide="ignore"):
+                events = np.minimum(x_c + x_t, n_c + n_t - x_c - x_t) / (n_c + n_t) * np.minimum(n_c, n_t)
+            absolute, relative = (
+                e.without(~(events >= EXACT_BELOW), Reason.TOO_FEW_EVENTS) for e in (absolute, relative)
+            )
+        return absolute, relative, absolute.method
+    absolute = difference(both.control, both.treatment, boundary=boundary)
+    relative = lift(both.control, both.treatment, boundary=boundary, negative_baseline="magnitude")
+    return absolute, relative, boundary.method
 
 
 def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.bool_]) -> Panel | None:
-    """The effects in every segment at the last look, without multiplicity (that is `segments`' work)."""
+    """The effects in every segment at the last look; the families they form are `segments`' work."""
     if len(batch.grid.groups) < 2:
         return None
     look = read.looks[-1]
     until = look.last_cohort(batch.window_days) if batch.grid.days else None
-    pairs = _without_whole(batch.pairs(until, control=control_of(design)))
+    pairs = batch.pairs(until, control=control_of(design)).without_whole()
     both = arms(batch, pairs, adjust[:, None, :])
-    boundary = rule_of(design.plan, read, look, ())(design.plan.confidence_level)
-    absolute, relative, method = _compare(batch, design.plan, both, pairs, boundary, exact=False)
+    boundary = rule_of(design.plan, look)(design.plan.confidence_level)
+    absolute, relative, method = compare(both, boundary, shares(batch, design.plan, pairs), exact=False)
     return Panel(
         metrics=batch.metrics,
         groups=batch.grid.groups[1:],
@@ -157,13 +171,18 @@ def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.b
         treatment=both.treatment.unadjusted,
         absolute=absolute,
         relative=relative,
-        unadjusted=absolute if not batch.covariates else difference(
-            both.control.unadjusted, both.treatment.unadjusted, boundary=boundary
-        ),
+        unadjusted=unadjusted(both, boundary, absolute, adjust),
         reduction=both.reduction,
         adjusted=np.broadcast_to(adjust[:, None, :], both.reduction.shape),
         method=(method,) * len(batch.metrics),
     )
+
+
+def unadjusted(both: Arms, boundary: Boundary, absolute: Estimates, adjust: NDArray[np.bool_]) -> Estimates:
+    """The absolute effect without covariates."""
+    if not adjust.any():
+        return absolute
+    return difference(both.control.unadjusted, both.treatment.unadjusted, boundary=boundary)
 
 
 def control_of(design: Design) -> int:
@@ -171,7 +190,7 @@ def control_of(design: Design) -> int:
     return [variant.name for variant in design.variants].index(design.control)
 
 
-def rule_of(plan: Plan, read: Reading, look: Look, information: tuple[float, ...]) -> Rule:
+def rule_of(plan: Plan, look: Look, information: tuple[float, ...] = ()) -> Rule:
     """The boundary's rule at one look; without observed information, that of the planned looks."""
     n_opt = float(plan.n_opt or plan.planned_units or N_OPT)
     if plan.method is Method.GROUP_SEQUENTIAL and not information:
@@ -180,53 +199,5 @@ def rule_of(plan: Plan, read: Reading, look: Look, information: tuple[float, ...
     return Rule(plan, n_opt, information, look.final)
 
 
-def _panel(
-    batch: Batch,
-    plan: Plan,
-    read: Reading,
-    looks: Sequence[Look],
-    stacked: Arms,
-    last: Pairs,
-    levels: Floats,
-    adjust: NDArray[np.bool_],
-) -> Panel:
-    """Effects over looks, reduced to the last."""
-    rules = _rules(plan, read, looks, stacked)
-    level = plan.confidence_level
-    boundary = _boundary(rules, level)
-    single = _Flat(stacked, last)
-    absolute, relative, method = _compare(batch, plan, stacked, single.pairs, boundary, exact=len(looks) == 1)
-    plain = absolute if not batch.covariates else difference(
-        stacked.control.unadjusted, stacked.treatment.unadjusted, boundary=boundary
-    )
-    lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
-    for own in np.unique(levels):
-        a, r, _ = _compare(
-            batch, plan, stacked, single.pairs, _boundary(rules, float(own)), exact=len(looks) == 1, intervals=True
-        )
-        r, a = _running(r), _running(a)
-        at = levels == own
-        lower[at] = np.where(r.determined, r.lower, a.lower)[at]
-        upper[at] = np.where(r.determined, r.upper, a.upper)[at]
-    first = np.argmin(np.where(np.isnan(absolute.p_value), np.inf, absolute.p_value), axis=0)
-    sign = np.sign(np.take_along_axis(absolute.value, first[None], axis=0)[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        reach = boundary.radius(absolute.se, stacked.control.n + stacked.treatment.n, absolute.df)
-    units = stacked.control.n + stacked.treatment.n
-    series = Series(tuple(looks), units, absolute, relative, reach) if batch.grid.days else None
-    return Panel(
-        metrics=batch.metrics,
-        groups=(WHOLE,),
-        control=_at_last(stacked.control),
-        treatment=_at_last(stacked.treatment),
-        absolute=_one_group(_running(absolute)),
-        relative=_one_group(_running(relative)),
-        unadjusted=_one_group(_running(plain)),
-        reduction=stacked.reduction[-1][:, None],
-        adjusted=(adjust & bool(batch.covariates))[:, None],
-        method=(method,) * len(batch.metrics),
-        simultaneous=(lower, upper),
-        sign=sign,
-        futile=_futile(rules, absolute, batch.metrics),
-        series=series,
-    )
+def _known(a: Floats | None) -> Floats:
+    return np.asarray(np.nan) if a is None else a

@@ -111,7 +111,7 @@ class Batch:
         return _gather(self.moments, np.flatnonzero(keep), place, shape)
 
     def pairs(self, until: date | None = None, *, control: int = 0, whole_only: bool = False) -> Pairs:
-        """Control and treatments by (treatment, group, metric), strata reweighted to the units of both arms together."""
+        """Control and treatments by (treatment, group, metric); strata weigh as in both arms together."""
         by_stratum = self.pooled(until, whole_only=whole_only)
         others = [i for i in range(self.arms) if i != control]
         treatment = _at(by_stratum, others)
@@ -121,8 +121,8 @@ class Batch:
         # A comparison with a stratum that an arm does not reach is pooled over strata: without units in both arms
         # a stratum has no effect to weigh.
         present = (same.n + treatment.n) > 0
-        thin = (present & ((same.n < 2) | (treatment.n < 2))).any(axis=0)
-        absent = ~present.all(axis=0)
+        thin = np.asarray((present & ((same.n < 2) | (treatment.n < 2))).any(axis=0))
+        absent = np.asarray(~present.all(axis=0))
         mixed = poststratify(_present(same), _present(treatment))
         plain = same.total(), treatment.total()
         if absent.any() and not thin.all():
@@ -150,6 +150,10 @@ class Pairs:
     control: Moments
     treatment: Moments
     pooled: NDArray[np.bool_]
+
+    def without_whole(self) -> Pairs:
+        """The segments alone."""
+        return Pairs(*(_rest(m) for m in (self.control, self.treatment)), self.pooled[:, 1:])
 
 
 def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
@@ -210,6 +214,10 @@ def _gather(m: Moments, cells: NDArray[np.intp], place: NDArray[np.intp], shape:
 
 def _at(m: Moments, arms: list[int]) -> Moments:
     return Moments(m.names, m.n[:, arms], m.mean[:, arms], m.m2[:, arms], m.m3[:, arms])
+
+
+def _rest(m: Moments) -> Moments:
+    return Moments(m.names, m.n[:, 1:], m.mean[:, 1:], m.m2[:, 1:], m.m3[:, 1:])
 
 
 def _first(m: Moments) -> Moments:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -52,7 +51,7 @@ class WrittenFloat(float):
     text: str
 
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +59,10 @@ class MarkedTree:
     """Plain values, with the position of each value and each key by path."""
 
     value: Any
-    values: dict[Path_, Position] = field(repr=False)
-    keys: dict[Path_, Position] = field(repr=False)
+    values: dict[KeyPath, Position] = field(repr=False)
+    keys: dict[KeyPath, Position] = field(repr=False)
 
-    def position(self, path: Path_, *, key: bool = False) -> Position:
+    def position(self, path: KeyPath, *, key: bool = False) -> Position:
         """Where the value (or key) at `path` stands; for a path that is not there, its nearest ancestor."""
         if key and path in self.keys:
             return self.keys[path]
@@ -72,7 +71,7 @@ class MarkedTree:
         return self.values[path]
 
 
-def spelled(path: Path_) -> str:
+def spelled(path: KeyPath) -> str:
     """The path as people write it.
 
     >>> spelled(("metrics", 1, "value"))
@@ -123,8 +122,8 @@ class _Reader:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.values: dict[Path_, Position] = {}
-        self.keys: dict[Path_, Position] = {}
+        self.values: dict[KeyPath, Position] = {}
+        self.keys: dict[KeyPath, Position] = {}
         self.count = 0
 
     def place(self, node: yaml.Node) -> Position:
@@ -133,7 +132,7 @@ class _Reader:
     def fail(self, node: yaml.Node, what: str, **more: str) -> DefinitionError:
         return DefinitionError(what, where=str(self.place(node)), **more)
 
-    def read(self, node: yaml.Node, path: Path_, above: tuple[int, ...]) -> Any:
+    def read(self, node: yaml.Node, path: KeyPath, above: tuple[int, ...]) -> Any:
         self.count += 1
         if self.count > MOST_VALUES:
             raise self.fail(node, f"the document expands to more than {MOST_VALUES:,} values", fix="use fewer aliases")
@@ -146,9 +145,11 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             self.check_tag(node, "tag:yaml.org,2002:seq")
             return [self.read(item, (*path, i), above) for i, item in enumerate(node.value)]
-        return self.scalar(node)
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node)
+        raise self.fail(node, "this is not a value, a list or a mapping")
 
-    def mapping(self, node: yaml.MappingNode, path: Path_, above: tuple[int, ...]) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, path: KeyPath, above: tuple[int, ...]) -> dict[str, Any]:
         self.check_tag(node, "tag:yaml.org,2002:map")
         merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -178,7 +179,7 @@ class _Reader:
             own[key] = self.read(value_node, inner, above)
         return merged | own
 
-    def forget(self, path: Path_) -> None:
+    def forget(self, path: KeyPath) -> None:
         """Drops the places of a merged value that the mapping's own key replaces."""
         for known in [p for p in self.values if p[: len(path)] == path]:
             del self.values[known]
@@ -278,7 +279,9 @@ def _explained(error: yaml.YAMLError, text: str, file: str) -> DefinitionError:
     if isinstance(error, yaml.reader.ReaderError):
         line = text[: error.position].count("\n") + 1
         return DefinitionError(
-            f"the character {chr(int(error.character))!r} is not allowed in YAML", where=f"{file}:{line}", fix="remove it"
+            f"the character {chr(int(error.character))!r} is not allowed in YAML",
+            where=f"{file}:{line}",
+            fix="remove it",
         )
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "context", None) or error)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from paribus.errors import DefinitionError, did_you_mean
 from paribus.experiments.columns import control_among, fragment_of_column
 from paribus.experiments.document import Document
-from paribus.experiments.marked_yaml import MarkedTree, Path_, spelled
+from paribus.experiments.marked_yaml import MarkedTree, KeyPath, spelled
 from paribus.experiments.plan import Design, Kind, Variant
 from paribus.experiments.plan_meaning import plan_of, zone_of
 from paribus.experiments.problems import Problems, add_schema_errors
@@ -92,7 +92,9 @@ def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
             "units and exposures are both given" if both else "neither units nor exposures is given",
             key=both,
             rule="units is a table with one row per unit; exposures are rows of who met which variant when",
-            fix="keep the one that fits" if both else "write units: {table: results.csv, unit: user_id, variant: group}",
+            fix="keep the one that fits"
+            if both
+            else "write units: {table: results.csv, unit: user_id, variant: group}",
         )
     if doc.units is not None and doc.events:
         problems.add(
@@ -127,10 +129,12 @@ def _cluster(doc: ExperimentDoc, keyed: str | None, problems: Problems) -> str |
     table = doc.units or doc.exposures
     column = table.cluster if table is not None else None
     if column and keyed and column != keyed:
-        problems.add((holder, "cluster"), f"the cluster is {column!r} here and {keyed!r} in interference", fix="name one")
+        problems.add(
+            (holder, "cluster"), f"the cluster is {column!r} here and {keyed!r} in interference", fix="name one"
+        )
     column = column or keyed
     if column and doc.kind == "ab":
-        at: Path_ = ("interference",) if keyed else (holder, "cluster")
+        at: KeyPath = ("interference",) if keyed else (holder, "cluster")
         problems.add(
             at, "a cluster is named, and kind is ab", rule="ab randomizes single units", fix="write kind: cluster"
         )
@@ -184,12 +188,14 @@ def _unknown_zone(name: str, problems: Problems) -> None:
 def _variants(doc: ExperimentDoc, problems: Problems) -> tuple[tuple[Variant, ...], str, bool]:
     """The arms with normalized weights, the control, and whether the split was declared."""
     weights = {name: v.weight for name, v in doc.variants.items()}
-    at: Path_ = ("variants",)
+    at: KeyPath = ("variants",)
     if len(weights) < 2:
         problems.add(at, "an experiment compares at least two variants", fix="write {control: 50, treatment: 50}")
     missing = [name for name, weight in weights.items() if weight is None]
     if missing and len(missing) < len(weights):
-        problems.add(at, f"{', '.join(missing)} has no weight, and others have", fix="give every variant a weight, or none")
+        problems.add(
+            at, f"{', '.join(missing)} has no weight, and others have", fix="give every variant a weight, or none"
+        )
     for name, weight in weights.items():
         if weight is not None and weight <= 0:
             problems.add(
@@ -220,11 +226,11 @@ def _variants(doc: ExperimentDoc, problems: Problems) -> tuple[tuple[Variant, ..
 def _names_once(names: list[str], holder: str, field: str | None, problems: Problems) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
-            path: Path_ = (holder, i, field) if field else (holder, i)
+            path: KeyPath = (holder, i, field) if field else (holder, i)
             problems.add(path, f"{name!r} is given twice", rule=f"names in {holder} are different")
 
 
-def _metric(doc: MetricDoc, whole: ExperimentDoc, at: Path_, problems: Problems) -> Metric:
+def _metric(doc: MetricDoc, whole: ExperimentDoc, at: KeyPath, problems: Problems) -> Metric:
     # The subclasses share no more than MetricDoc; what only some have is read by name, None elsewhere.
     has: dict[str, Any] = {name: getattr(doc, name) for name in type(doc).model_fields}
     type_ = MetricType(has["type"])
@@ -244,7 +250,9 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: Path_, problems: Problems)
     if value is None and from_units and type_ in (MetricType.MEAN, MetricType.PROPORTION, MetricType.QUANTILE):
         value = fragment_of_column(doc.name)
     if isinstance(doc, RatioDoc) and from_units and (doc.denominator_source or doc.denominator_filter):
-        problems.add(at, "with one row per unit a ratio is value / denominator", fix="remove denominator_source and filter")
+        problems.add(
+            at, "with one row per unit a ratio is value / denominator", fix="remove denominator_source and filter"
+        )
     steps = tuple(FunnelStep(s.name, s.source, s.where) for s in has.get("steps", ()))
     given = int(has.get("given", 0))
     if type_ is MetricType.FUNNEL and given >= len(steps):
@@ -277,9 +285,9 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: Path_, problems: Problems)
     )
 
 
-def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: Path_, problems: Problems) -> None:
+def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: KeyPath, problems: Problems) -> None:
     kind = has["type"]
-    named: list[tuple[Path_, str | None]] = [((*at, "source"), doc.source)]
+    named: list[tuple[KeyPath, str | None]] = [((*at, "source"), doc.source)]
     named.append(((*at, "denominator_source"), has.get("denominator_source")))
     named += [((*at, "steps", i, "source"), step.source) for i, step in enumerate(has.get("steps", ()))]
     if whole.units is not None:
@@ -304,7 +312,9 @@ def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at
             fix = did_you_mean(source, whole.events) if whole.events else "write events: {…} with this source"
             problems.add(path, f"{source!r} is not one of the events", fix=fix)
     if doc.source is None and kind != "funnel":
-        problems.add(at, f"the metric {doc.name!r} has no source", fix=f"name one of {', '.join(whole.events) or 'events'}")
+        problems.add(
+            at, f"the metric {doc.name!r} has no source", fix=f"name one of {', '.join(whole.events) or 'events'}"
+        )
     if kind in ("mean", "quantile") and has.get("value") is None:
         problems.add(
             at,
@@ -314,7 +324,7 @@ def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at
         )
 
 
-def _margin(doc: MetricDoc, at: Path_, problems: Problems) -> tuple[float | None, bool]:
+def _margin(doc: MetricDoc, at: KeyPath, problems: Problems) -> tuple[float | None, bool]:
     if doc.margin is None:
         return None, False
     absolute = doc.margin.absolute is not None
@@ -332,7 +342,7 @@ def _margin(doc: MetricDoc, at: Path_, problems: Problems) -> tuple[float | None
     return size, absolute
 
 
-def _cap(cap: Any, whole: ExperimentDoc, at: Path_, problems: Problems) -> Cap | None:
+def _cap(cap: Any, whole: ExperimentDoc, at: KeyPath, problems: Problems) -> Cap | None:
     if cap is None:
         return None
     for side in ("lower", "upper"):
@@ -365,7 +375,7 @@ def _fraction(percentile: float | None) -> float | None:
 
 
 def _covariates(
-    docs: list[Any], from_units: bool, whole: ExperimentDoc, at: Path_, problems: Problems
+    docs: list[Any], from_units: bool, whole: ExperimentDoc, at: KeyPath, problems: Problems
 ) -> tuple[Covariate, ...]:
     for i, doc in enumerate(docs):
         path = (*at, "covariates", i)
@@ -376,9 +386,13 @@ def _covariates(
                 fix='write covariates: ["pre_revenue"]',
             )
         elif not from_units and doc.days is None:
-            problems.add(path, "the covariate does not say how many days before exposure it reads", fix="write {days: 14}")
+            problems.add(
+                path, "the covariate does not say how many days before exposure it reads", fix="write {days: 14}"
+            )
         if not from_units and doc.source is not None and doc.source not in whole.events:
             problems.add(
-                (*path, "source"), f"{doc.source!r} is not one of the events", fix=did_you_mean(doc.source, whole.events)
+                (*path, "source"),
+                f"{doc.source!r} is not one of the events",
+                fix=did_you_mean(doc.source, whole.events),
             )
     return tuple(Covariate(doc.days, doc.value, doc.source, doc.filter) for doc in docs)

@@ -180,5 +180,3 @@ def _check_graph(plan: PlanDoc, metrics: tuple[Metric, ...], arms: int, problems
                 "the row adds up to more than 1, or passes weight to itself",
                 rule="each row is at most 1 in all and 0 on the diagonal",
             )
-
-

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from paribus.errors import DefinitionError, did_you_mean
 from paribus.experiments import schema
-from paribus.experiments.document import DocumentErrors
-from paribus.experiments.marked_yaml import MarkedTree, Path_, Position, spelled
+from paribus.experiments.document import DocumentError
+from paribus.experiments.marked_yaml import MarkedTree, KeyPath, Position, spelled
 from paribus.experiments.scalars import shown
 
 MOST_SHOWN = 20
@@ -45,7 +45,9 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def add(self, path: Path_, what: str, *, key: bool = False, rule: str | None = None, fix: str | None = None) -> None:
+    def add(
+        self, path: KeyPath, what: str, *, key: bool = False, rule: str | None = None, fix: str | None = None
+    ) -> None:
         """Notes an error of the value (or key) at `path`."""
         position = self.tree.position(path, key=key)
         where = f"{position} ({spelled(path)})" if path else str(position)
@@ -55,7 +57,7 @@ class Problems:
         """Raises what was found, in the order of the file.
 
         Raises:
-            DefinitionError: one error, or `DocumentErrors`.
+            DefinitionError: one error, or `DocumentError`.
         """
         if not self._found:
             return
@@ -63,7 +65,7 @@ class Problems:
         errors = tuple(error for _, error in in_order)
         if len(errors) == 1:
             raise errors[0]
-        raise DocumentErrors(errors[:MOST_SHOWN], self.file)
+        raise DocumentError(errors[:MOST_SHOWN], self.file)
 
 
 def add_schema_errors(problems: Problems, error: ValidationError, value: dict[str, Any]) -> None:
@@ -77,12 +79,12 @@ def add_schema_errors(problems: Problems, error: ValidationError, value: dict[st
         _add_one(problems, one["type"], path, tag, one)
 
 
-def _means(written: Path_, meant: Path_) -> bool:
+def _means(written: KeyPath, meant: KeyPath) -> bool:
     same_place = written[:-1] == meant[:-1]
     return same_place and did_you_mean(str(written[-1]), [str(meant[-1])]).startswith("did")
 
 
-def _add_one(problems: Problems, kind: str, path: Path_, tag: str | None, one: Any) -> None:
+def _add_one(problems: Problems, kind: str, path: KeyPath, tag: str | None, one: Any) -> None:
     context: dict[str, Any] = one.get("ctx", {})
     given = one.get("input")
     if kind == "meaning":
@@ -114,7 +116,7 @@ def _add_one(problems: Problems, kind: str, path: Path_, tag: str | None, one: A
         problems.add(path, _words(kind, given, one["msg"], context))
 
 
-def _add_missing(problems: Problems, path: Path_) -> None:
+def _add_missing(problems: Problems, path: KeyPath) -> None:
     key = str(path[-1])
     holder = spelled(path[:-1]) or "the experiment"
     examples = {
@@ -156,7 +158,7 @@ def _words(kind: str, given: Any, message: str, context: dict[str, Any]) -> str:
     return message
 
 
-def _unknown_key(path: Path_, key: str, tag: str | None) -> dict[str, str]:
+def _unknown_key(path: KeyPath, key: str, tag: str | None) -> dict[str, str]:
     model = model_at(path[:-1], tag)
     known = set(model.model_fields)
     if tag is not None and len(path) == 3:
@@ -168,7 +170,7 @@ def _unknown_key(path: Path_, key: str, tag: str | None) -> dict[str, str]:
     return {"fix": did_you_mean(key, known)}
 
 
-def model_at(path: Path_, tag: str | None) -> type[BaseModel]:
+def model_at(path: KeyPath, tag: str | None) -> type[BaseModel]:
     """The model that describes the mapping at `path`; `tag` is the type of the metric that the path goes through."""
     model: Any = schema.ExperimentDoc
     rest = list(path)
@@ -194,7 +196,7 @@ def _stripped(hint: Any) -> Any:
     return hint
 
 
-def _path_and_tag(loc: tuple[int | str, ...], value: dict[str, Any]) -> tuple[Path_, str | None]:
+def _path_and_tag(loc: tuple[int | str, ...], value: dict[str, Any]) -> tuple[KeyPath, str | None]:
     """The key path of a pydantic location: without the tag of the metric's type and without marks for keys."""
     parts = [part for part in loc if part != "[key]"]
     tag = None

@@ -178,10 +178,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EachCell:
-    """A boundary of its own for every cell: looks and comparisons differ in information."""
+    """A boundary of its own for every cell: looks and comparisons differ in information.
 
-    rules: NDArray[np.object_]  # `Boundary` by cell
+    rules  a `Boundary` by cell
+    tests  False where only intervals are asked for: every p-value is 1 then, and costs nothing
+    """
+
+    rules: NDArray[np.object_]
     level: float
+    tests: bool = True
     alternative: Alternative = "two-sided"
     method: str = "group sequential"
 
@@ -193,6 +198,8 @@ class EachCell:
     def p_value(self, difference: ArrayLike, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
         """Each cell's own p-value."""
         difference, se, n, df = (np.asarray(a, dtype=np.float64) for a in (difference, se, n, df))
+        if not self.tests:
+            return np.ones(se.shape)
         return self._by_cell(lambda rule, i: rule.p_value(difference[i], se[i], n[i], df[i]), se.shape)
 
     def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], shape: tuple[int, ...]) -> Floats:
@@ -209,9 +216,7 @@ def spending(plan: Plan) -> Spending:
 
 
 @lru_cache(maxsize=4096)
-def _efficacy(
-    rule: Spending, alpha: float, information: tuple[float, ...], final: bool
-) -> GroupSequentialDesign:
+def _efficacy(rule: Spending, alpha: float, information: tuple[float, ...], final: bool) -> GroupSequentialDesign:
     return actual_looks(group_sequential_design(rule, looks=1, alpha=alpha), information, 1.0, final=final)
 
 

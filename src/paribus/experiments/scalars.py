@@ -56,7 +56,9 @@ def _share(value: Any) -> float:
     if abs(found) >= 1:
         hint = f"write {found:g}% or {found / 100:g}" if 1 <= abs(found) < 100 else "write for example 5% or 0.05"
         raise complaint(
-            f"{shown(value)} would be {found:.0%}", rule="a relative size is a share: 0.05 and 5% are the same", fix=hint
+            f"{shown(value)} would be {found:.0%}",
+            rule="a relative size is a share: 0.05 and 5% are the same",
+            fix=hint,
         )
     return found
 
@@ -108,7 +110,9 @@ def _name(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         word = {True: "true", False: "false", None: "null"}[value]
         raise complaint(
-            f"unquoted, {word} is a YAML constant and not a name", rule="a name is text", fix=f'write "{word}" in quotes'
+            f"unquoted, {word} is a YAML constant and not a name",
+            rule="a name is text",
+            fix=f'write "{word}" in quotes',
         )
     text = getattr(value, "text", None) or (str(value) if isinstance(value, str | int | float) else None)
     if text is None:
@@ -128,7 +132,8 @@ def _fragment(value: Any) -> str:
         text = str(value)
     if not isinstance(text, str) or not text.strip():
         raise complaint(
-            f"{shown(value)} is not a SQL expression", fix='write an expression in quotes, for instance "amount - refund"'
+            f"{shown(value)} is not a SQL expression",
+            fix='write an expression in quotes, for instance "amount - refund"',
         )
     return text.strip()
 
@@ -138,7 +143,9 @@ def _time(value: Any) -> str:
         try:
             parsed(value.strip())
         except ValueError as error:
-            raise complaint(f"{shown(value)} is not a time: {error}", fix="write 2026-01-31 or 2026-01-31T09:30Z") from error
+            raise complaint(
+                f"{shown(value)} is not a time: {error}", fix="write 2026-01-31 or 2026-01-31T09:30Z"
+            ) from error
         return value.strip()
     raise complaint(
         f"{shown(value)} is not a date or a time", rule="ISO 8601", fix="write 2026-01-31 or 2026-01-31T09:30:00+01:00"
@@ -147,7 +154,11 @@ def _time(value: Any) -> str:
 
 def parsed(text: str) -> datetime | date:
     """The date, or the time with its zone if it has one, that a checked text says."""
-    return date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
+    return (
+        date.fromisoformat(text)
+        if len(text) == 10
+        else datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
+    )
 
 
 def _with_schema(**schema: Any) -> WithJsonSchema:

@@ -350,7 +350,9 @@ def _variants(value: Any) -> Any:
         names = [getattr(item, "text", item) for item in value]
         for name in names:
             if not isinstance(name, str):
-                raise complaint(f"{shown(name)} is not a variant's name", fix='write the name in quotes, "true" for instance')
+                raise complaint(
+                    f"{shown(name)} is not a variant's name", fix='write the name in quotes, "true" for instance'
+                )
         if len(set(names)) < len(names):
             raise complaint("a variant is listed twice")
         return {name: {} for name in names}
@@ -373,7 +375,9 @@ Interference = Annotated[
     str,
     BeforeValidator(
         _interference,
-        json_schema_input_type=Annotated[str, Field(pattern=r"^(none because .+|cluster: .+|switchback|shared_resource)$")]
+        json_schema_input_type=Annotated[
+            str, Field(pattern=r"^(none because .+|cluster: .+|switchback|shared_resource)$")
+        ]
         | Annotated[dict[Literal["cluster"], Name], Field(min_length=1, max_length=1)],
     ),
 ]

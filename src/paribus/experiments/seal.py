@@ -236,7 +236,9 @@ def _check_entry(entry: Plain, before: str, canonical: str | None, path: Path) -
             fix="restore the file from git, or seal again with --amend",
         )
     if canonical is not None and canonical_text(entry["plan"]) != canonical:
-        raise ProofError("the canonical text was edited after sealing", where=str(path), fix="restore the file from git")
+        raise ProofError(
+            "the canonical text was edited after sealing", where=str(path), fix="restore the file from git"
+        )
     if _chain(before, entry) != entry["chain"]:
         raise ProofError(
             f"the record of revision {number} (author, time, watermark, rows, reason or order) was edited after sealing",

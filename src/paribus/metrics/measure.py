@@ -139,7 +139,8 @@ class _Run:
             null_variant, repeated = int(gaps["z_null_variant"]), int(gaps["z_used"]) > int(gaps["z_units"])
         unknown: dict[str, int] = {}
         if compiler.scope.variants is not None:
-            found = self.ask("probe:variants", probe.table_variants(source, units))
+            clean = known == rows and not blank
+            found = self.ask("probe:variants", probe.table_variants(source, units, every_unit_known=clean))
             unknown = {
                 str(r["z_v"]): int(r["z_n"])
                 for r in found

@@ -54,17 +54,12 @@ def table_gaps(source: Source, units: UnitTable) -> str:
     return sql.Statement().sql(select, source.hooks.name)
 
 
-def table_variants(source: Source, units: UnitTable) -> str:
-    """Rows by variant, unknown ones included."""
-    variant = source.as_text(units.variant, "variant")
+def table_variants(source: Source, units: UnitTable, *, every_unit_known: bool = False) -> str:
+    """Rows with a unit by variant, unknown variants included."""
+    unit = present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None})
+    where = sql.every([source.condition(units.filter, "filter"), None if every_unit_known else unit])
     statement = sql.Statement()
-    where = sql.every(
-        [
-            source.condition(units.filter, "filter"),
-            present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None}),
-        ]
-    )
-    rows = statement.level("zx", sql.Select({"zx_v": variant}, source.text, where=where))
+    rows = statement.level("zx", sql.Select({"zx_v": source.as_text(units.variant, "variant")}, source.text, where=where))
     select = sql.Select({"z_v": sql.own("zx_v"), "z_n": sql.rows()}, rows, group=[sql.own("zx_v")])
     return statement.sql(select, source.hooks.name)
 

@@ -187,12 +187,12 @@ def anytime_t_radius(
         return np.asarray(np.sqrt(nu * x))
 
 
-def best_g(n: float, alpha: float = 0.05) -> float:
-    """The prior units g for which the anytime-valid t interval is narrowest at n units."""
+def best_g(n: float, alpha: float = 0.05, *, n_coef: int = 2) -> float:
+    """The prior units g for which the anytime-valid t interval of a regression is narrowest at n units."""
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
-        lambda log_g: float(anytime_t_radius(n, float(np.exp(log_g)), alpha, df=n - 2)),
+        lambda log_g: float(anytime_t_radius(n, float(np.exp(log_g)), alpha, n_coef=n_coef)),
         bounds=(np.log(1e-3), np.log(n)),
         method="bounded",
     )

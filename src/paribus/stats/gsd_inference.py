@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike
 from paribus.errors import InputError
 from paribus.stats.arm import Arm
 from paribus.stats.estimate import Alternative, Floats, Reason, Undetermined
-from paribus.stats.group_sequential import GroupSequentialDesign, critical_values
+from paribus.stats.group_sequential import GroupSequentialDesign
 from paribus.stats.integration import Walk, exit_probabilities
 from paribus.stats.spending import Spending
+from paribus.stats.stopping import critical_values
 
 # Levels at which the table behind vectorized repeated p-values is computed exactly.
 _TABLE_LEVELS = np.concatenate([10.0 ** np.arange(-12, -2.0, 0.5), np.arange(0.01, 0.995, 0.015), [0.995, 0.999]])

@@ -1,4 +1,4 @@
-"""Error spending functions: how much of alpha (or beta) may be used by information fraction t."""
+"""How much of alpha (or beta) may be used by information fraction t: spending functions, and fixed boundary shapes."""
 
 from __future__ import annotations
 
@@ -61,3 +61,19 @@ class Spending:
             spent = error * np.expm1(-self.parameter * t) / np.expm1(-self.parameter)
         # At t = 1 the rounding of the formulas must not spend more than there is.
         return np.asarray(np.where(t >= 1.0, error, np.minimum(spent, error)))
+
+
+@dataclass(frozen=True, slots=True)
+class WangTsiatis:
+    """Critical values C * t^(delta - 1/2): delta 1/2 is Pocock's constant, 0 is O'Brien-Fleming's C_B / sqrt t."""
+
+    delta: float
+
+    def __post_init__(self) -> None:
+        if not -1.0 <= self.delta <= 1.0:
+            raise InputError(f"Wang-Tsiatis delta is {self.delta}", rule="delta lies in [-1, 1]")
+
+
+POCOCK = WangTsiatis(0.5)
+OBRIEN_FLEMING = WangTsiatis(0.0)
+Rule = Spending | WangTsiatis

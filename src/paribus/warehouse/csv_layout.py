@@ -163,9 +163,11 @@ def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
 def _detect_delimiter(lines: list[str], candidates: list[str]) -> tuple[str, int]:
     """The delimiter that cuts most rows into the same number of fields, and the lines above the header.
 
-    A line above the header has one field where the table has several; a blank line there counts too.
+    A line above the header has one field where the table has several; a blank line there counts too. A delimiter that
+    needs no such lines is preferred: the header of a semicolon file is no title over decimal commas.
     """
-    best: tuple[float, int, str, int] = (0.0, 1, candidates[0] if len(candidates) == 1 else ",", 0)
+    best: tuple[bool, float, int] = (False, 0.0, 1)
+    found = (candidates[0] if len(candidates) == 1 else ",", 0)
     for delimiter in candidates:
         counts = [len(row) for row in _rows(lines, delimiter)]
         filled = [count for count in counts if count]
@@ -177,9 +179,9 @@ def _detect_delimiter(lines: list[str], candidates: list[str]) -> tuple[str, int
             title = 0
         body = sum(1 for count in counts[title:] if count)
         share = times / body if body else 0.0
-        if fields > 1 and (share, fields) > best[:2]:
-            best = (share, fields, delimiter, title)
-    return best[2], best[3]
+        if fields > 1 and (title == 0, share, fields) > best:
+            best, found = (title == 0, share, fields), (delimiter, title)
+    return found
 
 
 def _first_row_is_header(rows: list[list[str]]) -> bool:

@@ -91,7 +91,7 @@ READINGS: tuple[Reading, ...] = (
     Reading(
         "thousands comma",
         "number",
-        r"[+-]?([0-9]{1,15}|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.[0-9]*)?",
+        rf"[+-]?({_DIGITS}|[1-9][0-9]{{0,2}}(,[0-9]{{3}})+)(\.[0-9]*)?",
         "DOUBLE",
         convert="CAST(replace({v}, ',', '') AS DOUBLE)",
         said="the comma is read as a thousands separator (1,234 is 1234)",
@@ -99,12 +99,20 @@ READINGS: tuple[Reading, ...] = (
     Reading(
         "decimal comma",
         "number",
-        r"[+-]?([0-9]{1,15}|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?",
+        rf"[+-]?({_DIGITS}|[1-9][0-9]{{0,2}}(\.[0-9]{{3}})+)(,[0-9]+)?",
         "DOUBLE",
         convert="CAST(replace(replace({v}, '.', ''), ',', '.') AS DOUBLE)",
         said="the comma is read as the decimal sign (2,5 is 2.5)",
     ),
 )
+_PLURALS = {
+    "boolean": "true or false",
+    "integer": "numbers",
+    "number": "numbers",
+    "date": "dates",
+    "timestamp": "times",
+    "timestamp_tz": "times",
+}
 _PATTERNS = {reading.name: re.compile(reading.pattern) for reading in READINGS}
 
 
@@ -166,7 +174,10 @@ def decide_types(names: Sequence[str], sample: Sequence[Sequence[str]], delimite
     for name, reading in checked.items():
         quoted = quote(name)
         parts.append(f"count(*) FILTER (WHERE {quoted} IS NOT NULL AND NOT coalesce({reading.accepts(quoted)}, false))")
-    failures = dict(zip(checked, rows(f"SELECT {', '.join(parts)} FROM file")[0][1:], strict=True))
+    total, *counted = rows(f"SELECT {', '.join(parts)} FROM file")[0]
+    if not total:
+        return Types([Column(name) for name in names], ["a header and no data row"])
+    failures = dict(zip(checked, counted, strict=True))
     open_columns += [name for name, count in failures.items() if count]
     found = {name: Column(name, reading) for name, reading in checked.items() if not failures[name]}
     notes: list[str] = []
@@ -244,7 +255,8 @@ def _choose(name: str, counts: Sequence[object], delimiter: str, rows: Rows) -> 
         f"SELECT v, r FROM ({numbered}) WHERE v IS NOT NULL AND trim(v) NOT IN ({_MARKERS}) "
         f"AND NOT coalesce({best.accepts('v')}, false) ORDER BY r LIMIT 1"
     )
-    note = f"column {name!r} is read as text: {known - by_name[best.name]:,} of {known:,} values are no {best.name}"
+    others = known - by_name[best.name]
+    note = f"column {name!r} is read as text: {others:,} of {known:,} values are not {_PLURALS[best.kind]}"
     return Column(name), [note + (f", first {str(first[0][0])[:40]!r} in data row {first[0][1]:,}" if first else "")]
 
 

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 
+from paribus.experiments.report.lines import printable
 from paribus.experiments.report.method import cause, effects_hidden
 from paribus.experiments.result import ArmValue, Comparison, Quantity, Result
 from paribus.stats.estimate import Estimate, Undetermined
@@ -63,7 +64,7 @@ COLUMNS = {
     "undetermined": "why there is no effect",
     "notes": "what else must be known, separated by semicolons",
 }
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+DANGEROUS = ("=", "+", "-", "@")
 
 Cell = str | int | float | bool | None
 
@@ -71,8 +72,8 @@ Cell = str | int | float | bool | None
 def csv(result: Result) -> str:
     """The table as CSV with a header; `COLUMNS` describes the columns.
 
-    A text that a spreadsheet would read as a formula is written after an apostrophe. Where the result is invalid the
-    rows stand without effects, and say why.
+    Texts stand on one line, and one that a spreadsheet would read as a formula is written after an apostrophe. Where
+    the result is invalid the rows stand without effects, and say why.
     """
     out = io.StringIO()
     table = writer.writer(out, lineterminator="\n")
@@ -139,5 +140,6 @@ def _written(value: Cell) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(DANGEROUS) else value
+        text = printable(value)
+        return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
     return repr(value)

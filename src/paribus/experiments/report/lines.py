@@ -19,6 +19,8 @@ ASCII = str.maketrans(
     }
 )  # fmt: skip
 
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -37,10 +39,13 @@ def printable(words: object, *, ascii_only: bool = False) -> str:
     >>> printable("a\x1b[31mb"), printable("≤ 2%", ascii_only=True)
     ('a[31mb', '<= 2%')
     """
-    text = "".join(
-        " " if c in "\t\n\r" else c for c in str(words) if c in "\t\n\r" or unicodedata.category(c)[0] != "C"
-    )
+    text = "".join(" " if c in "\t\n\r" else c for c in str(words) if c in "\t\n\r" or not is_control(c))
     return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+
+
+def is_control(character: str) -> bool:
+    """Whether the character acts on the text around it instead of being seen: controls, surrogates, bidi overrides."""
+    return unicodedata.category(character) in ("Cc", "Cs") or character in BIDI_CONTROLS
 
 
 def cells(words: str) -> int:

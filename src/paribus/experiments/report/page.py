@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +21,7 @@ from paribus.experiments.plain import to_plain
 from paribus.experiments.report import method
 from paribus.experiments.report.csv import csv
 from paribus.experiments.report.document import KEY, VERDICT_MARKS, segments_words
+from paribus.experiments.report.lines import is_control
 from paribus.experiments.report.plot import curves, interval_of, units_by_day
 from paribus.experiments.report.row import (
     ROLES,
@@ -246,7 +246,7 @@ def _data_link(kind: str, content: str) -> str:
 def _visible(value: object) -> object:
     """Text without control characters; drawings and numbers as they are."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return "".join(c for c in value if c in "\n\t" or unicodedata.category(c) != "Cc")
+        return "".join(c for c in value if c in "\n\t" or not is_control(c))
     return value
 
 

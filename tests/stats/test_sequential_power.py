@@ -12,14 +12,14 @@ from paribus.stats.boundary import Fixed
 from paribus.stats.estimate import Undetermined
 from paribus.stats.group_sequential import group_sequential_design, peeking_error
 from paribus.stats.power import sample_size_means
-from paribus.stats.power_sequential import (
+from paribus.stats.prior_power import assurance, expected_power, power_bayesian, power_expected_loss, power_upward
+from paribus.stats.runtime import constant_arrivals, observed_arrivals, runtime_days, saturating_arrivals
+from paribus.stats.sequential_power import (
     additional_units_factor,
     power_over_looks,
     sample_size_anytime,
     sample_size_sequential,
 )
-from paribus.stats.prior_power import assurance, expected_power, power_bayesian, power_expected_loss, power_upward
-from paribus.stats.runtime import constant_arrivals, observed_arrivals, runtime_days, saturating_arrivals
 from paribus.stats.spending import Spending
 
 
@@ -66,7 +66,7 @@ def test_reading_earlier_finds_more() -> None:
 
 
 def test_additional_units_of_growthbook() -> None:
-    """growthbook packages/stats tests/test_midexperimentpower.py: n 500 per arm, means 1 and 1.05, unit variances 2.004."""
+    """growthbook tests/test_midexperimentpower.py: n 500 per arm, means 1 and 1.05, variances 2.004."""
     variance = 1000 / 499
     se = np.sqrt(variance / 500 * (1 + 1.05**2))
     assert additional_units_factor(se, 0.05) == pytest.approx(25.45703125, rel=2e-4)

@@ -13,7 +13,8 @@ from paribus.stats.boundary import Boundary
 from paribus.stats.estimate import Alternative, Floats, Reason, Undetermined
 from paribus.stats.group_sequential import GroupSequentialDesign
 from paribus.stats.integration import exit_probabilities
-from paribus.stats.power import SampleSize, _check, _distance, _solve, sample_size_means
+from paribus.stats.power import SampleSize, sample_size_means
+from paribus.stats.solving import check_error_rates, distance_from_null, solve_increasing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def sample_size_anytime(
         n_opt: units the sequence is tuned to, default the size found.
         margin: difference under the null.
     """
-    _check(power, alpha)
-    distance = _distance(effect, margin, alternative)
+    check_error_rates(power, alpha)
+    distance = distance_from_null(effect, margin, alternative)
     spread = sd * (1 + ratio) / np.sqrt(ratio)  # standard error times sqrt(total)
 
     def power_at(n: float) -> float:
@@ -91,7 +92,7 @@ def sample_size_anytime(
         sequence = AsymptoticSequence(n_opt or n, 1 - alpha, alternative, burn_in=0.0)
         return float(ndtr((distance - float(sequence.radius(se, n, np.inf))) / se))
 
-    total = _solve(power_at, power, near=4.0 * (spread / distance) ** 2, least=1.0)
+    total = solve_increasing(power_at, power, near=4.0 * (spread / distance) ** 2, least=1.0)
     return SampleSize(total / (1 + ratio), total * ratio / (1 + ratio))
 
 
@@ -170,11 +171,12 @@ def additional_units_factor(
             reach = float(sequence.radius(sd, n * (1 + factor), np.inf))
         else:
             reach = critical * sd
-        return float(ndtr((size + pull - reach) / sd) + ndtr(-(size + pull + reach) / sd))
+        # In the effect's direction only: a result on the other side is not the one that was looked for.
+        return float(ndtr((size + pull - reach) / sd))
 
     if power_at(0.0) >= needed:
         return 0.0
     most = 2.0**27
     if power_at(most) < needed:
         return Undetermined(Reason.NOT_CONVERGED, f"the power stays below {power} for {most:.0f} times the units")
-    return _solve(power_at, needed, near=1.0, least=0.0)
+    return solve_increasing(power_at, needed, near=1.0, least=0.0)

@@ -1,0 +1,356 @@
+"""The operations that every door offers, built from the rooms below: the only place that knows how they are wired.
+
+In Python they are `pb.analyze`, `pb.design`, `pb.seal` ...; the command line calls the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from paribus.clock import Clock, system_clock
+from paribus.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from paribus.experiments.certify import Certificate
+    from paribus.experiments.document import Document
+    from paribus.experiments.plan import Plan, Seal
+    from paribus.experiments.result import Result
+    from paribus.experiments.sizing import Sizing
+    from paribus.experiments.verify import Verification
+    from paribus.metrics.cells import StatementText
+    from paribus.warehouse.engine import Engine
+
+Progress = Callable[[float, str], None]
+FRAME = "frame"  # the name under which an in-memory table is registered
+
+
+def analyze(
+    source: object,
+    *,
+    unit: str | None = None,
+    variant: str | None = None,
+    metrics: Sequence[str] = (),
+    control: str | None = None,
+    lower: Sequence[str] = (),
+    segments: Sequence[str] = (),
+    split: Mapping[str, float] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
+    exposed_at: str | None = None,
+    confidence_level: float | None = None,
+    as_of: datetime | str | None = None,
+    connection: str | None = None,
+    full_proof: bool = False,
+) -> Result:
+    """The verdict of an experiment, with its health, its estimates and its proof.
+
+    Args:
+        source: an experiment file (.yaml); or a table with one row per unit: a file or glob (CSV, Parquet, JSON
+            lines), a table's name when `connection` is given, or a pandas, Polars, Arrow or DuckDB table in memory.
+        unit, variant, metrics: columns of the table; not for an experiment file, which names its own.
+        control: the baseline variant; without it the only level named control, ctrl, baseline, a, 0, off or false.
+        lower: the metrics of which less is better.
+        segments: columns by which effects are also shown.
+        split: planned weights by variant, for the sample-ratio check; without it that check does not apply.
+        covariates: columns from before exposure, by metric, for CUPED.
+        cluster: column of the randomized clusters, when coarser than the unit.
+        exposed_at: column of the unit's first exposure time, for the daily view.
+        confidence_level: 0.95 when omitted.
+        as_of: only what was known before this time; ISO 8601 text without a zone means UTC.
+        connection: database URL for a table's name.
+        full_proof: fingerprint files of any size by SHA-256.
+
+    Raises:
+        InputError: the source, a column or an argument cannot be used; the message says which and what to do.
+        DefinitionError: the experiment file breaks its schema, with line and key.
+        EngineError: the database failed.
+    """
+    from paribus.experiments.analysis import analyze as analyze_experiment
+    from paribus.experiments.plan import Plan
+    from paribus.experiments.seal import deviations, find
+
+    started = perf_counter()
+    time = as_time(as_of)
+    if is_document(source):
+        named = {"unit": unit, "variant": variant, "metrics": metrics, "control": control, "split": split}
+        given = [name for name, value in {**named, "cluster": cluster, "covariates": covariates}.items() if value]
+        if given:
+            raise InputError(
+                f"{', '.join(given)} cannot be given beside an experiment file",
+                where=str(source),
+                rule="the file names its columns and its plan",
+                fix="change the file, or analyze the table itself",
+            )
+        document = load(source)
+        seal = find(document)
+        with engine_of(document) as engine:
+            result = analyze_experiment(
+                document.design,
+                document.data,
+                engine,
+                as_of=time,
+                seal=seal,
+                segments=segments,
+                deviations=deviations(seal, document.design, document.data) if seal else (),
+                full_fingerprint=full_proof,
+            )
+        return timed(result, started)
+    if unit is None or variant is None or not metrics:
+        missing = [name for name, value in (("unit", unit), ("variant", variant), ("metrics", metrics)) if not value]
+        raise InputError(
+            f"a table needs to be told its columns; missing: {', '.join(missing)}",
+            where=str(source) if isinstance(source, str | Path) else type(source).__name__,
+            rule="a table has one row per unit: its id, its variant, its metrics",
+            fix="--unit user_id --variant group --metric revenue; or: paribus init FILE writes an experiment.yaml",
+        )
+    with table_engine(source, connection) as (engine, relation):
+        from paribus.experiments.columns import from_columns, look
+
+        document = from_columns(
+            relation,
+            look(engine, relation, variant=variant, metrics=metrics),
+            unit=unit,
+            variant=variant,
+            metrics=metrics,
+            control=control,
+            lower=lower,
+            segments=segments,
+            weights=split,
+            covariates=covariates,
+            cluster=cluster,
+            exposed_at=exposed_at,
+            plan=Plan(confidence_level=as_level(confidence_level)),
+        )
+        result = analyze_experiment(
+            document.design, document.data, engine, as_of=time, seal=None, full_fingerprint=full_proof
+        )
+    return timed(result, started)
+
+
+def init(
+    source: object, *, to: str | Path | None = None, connection: str | None = None, force: bool = False
+) -> tuple[Path, tuple[str, ...]]:
+    """Writes a commented experiment.yaml for a table, with the columns it inferred; returns its path and its doubts.
+
+    Raises:
+        InputError: the table cannot be read, or the file exists and `force` is not given.
+    """
+    from paribus.experiments.init import write
+
+    with table_engine(source, connection) as (engine, relation):
+        base = Path(relation).parent if connection is None and not has_glob(relation) else Path()
+        target = Path(to) if to is not None else base / "experiment.yaml"
+        return write(engine, relation, target, connection=connection, force=force)
+
+
+def seal(
+    path: str | Path, *, author: str | None = None, amend: str | None = None, clock: Clock = system_clock
+) -> Seal:
+    """Registers the plan of an experiment file beside it, with its hash, author, time and what data were readable.
+
+    Raises:
+        DefinitionError: the file breaks its schema.
+        PlanError: it is sealed already and no reason to `amend` is given.
+    """
+    from paribus.experiments.sealing import seal_document
+
+    document = load(path)
+    with engine_of(document) as engine:
+        return seal_document(document, engine, clock=clock, author=author, amend=amend)
+
+
+def design(
+    source: str | Path | None = None,
+    *,
+    baseline: float | None = None,
+    sd: float | None = None,
+    mde: float | None = None,
+    daily_units: float | None = None,
+    plan: Plan | None = None,
+    arms: int = 2,
+    guardrails: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Sizing:
+    """Sample size, runtime and detectable effect under every method, and what the whole decision rule then promises.
+
+    Args:
+        source: an experiment file with history to learn from; without it `baseline` and `mde` say all.
+        baseline: the control's value: a proportion in (0, 1), or with `sd` the mean of any metric.
+        sd: standard deviation per unit; a baseline without it is a proportion.
+        mde: relative effect to detect (0.03 for 3%).
+        daily_units: new units per day, all arms together.
+        plan: the deciding method and its levels; fixed horizon at 95% and 80% power when omitted.
+        arms: number of arms, control included.
+        guardrails: number of guardrail metrics, whose power is paid for.
+        seed: of the simulation of the whole rule.
+        progress: called with the share done and a word.
+    """
+    from paribus.experiments import sizing
+
+    if source is not None:
+        document = load(source)
+        with engine_of(document) as engine:
+            return sizing.from_history(
+                document, engine, mde=mde, daily_units=daily_units, seed=seed, progress=progress
+            )
+    return sizing.from_numbers(
+        baseline=baseline,
+        sd=sd,
+        mde=mde,
+        daily_units=daily_units,
+        plan=plan,
+        arms=arms,
+        guardrails=guardrails,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def certify(
+    path: str | Path, *, replications: int = 1000, seed: int = 0, progress: Progress | None = None
+) -> Certificate:
+    """What the user's own history says about an experiment's design, by replaying it through the real statements.
+
+    Units are re-randomized `replications` times (A/A) and effects injected: type I error, power, detectable effect, best
+    covariate window, and the number of units from which the skew no longer matters.
+    """
+    from paribus.experiments.certify import certify as certify_document
+
+    document = load(path)
+    with engine_of(document) as engine:
+        return certify_document(document, engine, replications=replications, seed=seed, progress=progress)
+
+
+def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
+    """The statements of an experiment, in the order in which they would run; nothing is run but a look at the columns.
+
+    `:name` stands where an earlier statement computes the value.
+    """
+    from paribus.metrics import statements
+    from paribus.warehouse.sql import dialects
+
+    document = load(path)
+    if dialect is not None and dialect not in dialects.NAMES:
+        raise InputError(
+            f"the dialect {dialect!r} is not known", where="--dialect", fix=did_you_mean(dialect, dialects.NAMES)
+        )
+    design, data = document.design, document.data
+    with engine_of(document) as engine:
+        relations = [r.relation for r in (data.units, data.exposures, *data.events.values()) if r is not None]
+        columns = {relation: engine.columns(relation) for relation in relations}
+        return statements(
+            data,
+            design.metrics,
+            dialect or engine.dialect,
+            columns=columns,
+            fragment_dialect=engine.dialect,
+            variants=[v.name for v in design.variants],
+            start=design.plan.start,
+            end=design.plan.end,
+            segments=design.segments,
+            tolerance=design.tolerance_seconds,
+        )
+
+
+def verify(result: str | Path | Mapping[str, Any], *, data: bool = True) -> Verification:
+    """Recomputes a result from its proof: the verdict from the moments, then, where it can, the moments from the data.
+
+    Args:
+        result: a result file (`--json`, or saved from Python), or the same as a dict.
+        data: also measure again where the data are in reach.
+
+    Raises:
+        ProofError: it is not a result of Paribus.
+    """
+    from paribus.experiments.serialize import read_result
+    from paribus.experiments.verify import verify as verify_result
+
+    plain = dict(result) if isinstance(result, Mapping) else read_result(result)
+    folder = Path() if isinstance(result, Mapping) else Path(result).parent
+    return verify_result(plain, open_engine=engine_at if data else None, folder=folder)
+
+
+def load(source: object) -> Document:
+    """The experiment file as a document, in its folder."""
+    from paribus.experiments.document import load as load_document
+
+    return load_document(Path(str(source)))
+
+
+@contextmanager
+def engine_of(document: Document) -> Iterator[Engine]:
+    """The engine that answers a document's statements, closed at the end."""
+    with engine_at(document.engine_url(), document.folder) as engine:
+        yield engine
+
+
+@contextmanager
+def engine_at(url: str | None, folder: Path) -> Iterator[Engine]:
+    """An engine by URL, closed at the end."""
+    from paribus.warehouse import open_engine
+
+    engine = open_engine(url, base_dir=folder)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def table_engine(source: object, connection: str | None) -> Iterator[tuple[Engine, str]]:
+    """The engine for one table and the table's name there: a file, a database's table, or a frame in memory."""
+    from paribus.warehouse import open_engine
+
+    text = isinstance(source, str | Path)
+    engine = open_engine(connection, frames=None if text else {FRAME: source})
+    try:
+        yield engine, str(source) if text else FRAME
+    finally:
+        engine.close()
+
+
+def is_document(source: object) -> bool:
+    """Whether the source is an experiment file, by its ending."""
+    return isinstance(source, str | Path) and str(source).lower().endswith((".yaml", ".yml"))
+
+
+def has_glob(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def as_time(value: datetime | str | None) -> datetime | None:
+    """A time with its zone; text is ISO 8601, and without a zone means UTC."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise InputError(
+                f"{value!r} is not a time", where="as of", rule="ISO 8601", fix="2026-03-01 or 2026-03-01T12:00:00Z"
+            ) from error
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def as_level(value: float | None) -> float:
+    """A confidence level in (0.5, 1); 95 is refused with a hint."""
+    if value is None:
+        return 0.95
+    if not 0.5 < value < 1:
+        hint = f"write {value / 100:g}" if 50 < value < 100 else "write 0.95 for 95%"
+        raise InputError(
+            f"{value:g} is not a confidence level", where="confidence level", rule="between 0.5 and 1", fix=hint
+        )
+    return value
+
+
+def timed(result: Result, started: float) -> Result:
+    from dataclasses import replace
+
+    return replace(result, seconds=round(perf_counter() - started, 3))

@@ -1,0 +1,41 @@
+"""The command line: parses, calls `paribus.app`, draws the answer. Nothing is computed here."""
+
+from __future__ import annotations
+
+import typer
+
+from paribus.cli import demo, experiment, proof
+
+app = typer.Typer(
+    name="paribus",
+    help="From a product idea to a decision with data.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    experiment.analyze,
+    experiment.init,
+    experiment.seal,
+    experiment.certify,
+    experiment.design,
+    proof.sql,
+    proof.verify,
+    demo.demo,
+):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def paribus(version: bool = typer.Option(False, "--version", help="Show the version and stop.", is_eager=True)) -> None:
+    if version:
+        from paribus import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The `paribus` command."""
+    app()

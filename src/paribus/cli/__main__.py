@@ -1,0 +1,5 @@
+"""`python -m paribus.cli`."""
+
+from paribus.cli import main
+
+main()

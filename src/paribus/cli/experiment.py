@@ -1,0 +1,248 @@
+"""Commands about one experiment: analyze, init, seal, certify, design."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paribus.cli.answer import answers, print_json, progress
+from paribus.errors import InputError
+
+if TYPE_CHECKING:
+    from paribus.experiments.result import Result
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Connection = Annotated[str | None, typer.Option("--source", help="Database URL; the source is then a table's name.")]
+
+
+@answers
+def analyze(
+    source: Annotated[str, typer.Argument(help="experiment.yaml, or a file with one row per unit.")],
+    unit: Annotated[str | None, typer.Option(help="Column of the unit's id.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Column of the variant.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric column; repeat for several.")] = None,
+    control: Annotated[str | None, typer.Option(help="The control's name.")] = None,
+    lower: Annotated[list[str] | None, typer.Option(help="Metric of which less is better; repeat.")] = None,
+    segment: Annotated[list[str] | None, typer.Option(help="Column to break effects down by; repeat.")] = None,
+    split: Annotated[str | None, typer.Option(help="Planned split, for instance control=50,treatment=50.")] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option(help="METRIC=COLUMN from before exposure, for CUPED; repeat.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Column of the randomized cluster.")] = None,
+    exposed_at: Annotated[str | None, typer.Option(help="Column of the first exposure's time.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Confidence level, 0.95 unless given.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Only what was known before this time (ISO 8601).")] = None,
+    connection: Connection = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the estimates as CSV.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the result with its proof, for paribus verify.")] = None,
+    proof: Annotated[str, typer.Option(help="'full' hashes data files of any size.")] = "standard",
+    as_json: Json = False,
+) -> None:
+    """Say what happened, whether it can be believed, and what the plan says to do."""
+    from paribus import app
+
+    if proof not in ("standard", "full"):
+        raise InputError(f"{proof!r} is no kind of proof", where="--proof", rule="standard or full")
+    result = app.analyze(
+        source,
+        unit=unit,
+        variant=variant,
+        metrics=metric or (),
+        control=control,
+        lower=lower or (),
+        segments=segment or (),
+        split=weights(split) if split else None,
+        covariates=covariates(covariate or []),
+        cluster=cluster,
+        exposed_at=exposed_at,
+        confidence_level=confidence,
+        as_of=as_of,
+        connection=connection,
+        full_proof=proof == "full",
+    )
+    deliver(result, html=html, csv=csv, save=save, as_json=as_json)
+
+
+@answers
+def init(
+    source: Annotated[str, typer.Argument(help="A file with one row per unit, or a table's name.")],
+    to: Annotated[Path | None, typer.Option(help="Where to write; experiment.yaml beside the file.")] = None,
+    force: Annotated[bool, typer.Option(help="Overwrite an existing file.")] = False,
+    connection: Connection = None,
+    as_json: Json = False,
+) -> None:
+    """Write a commented experiment.yaml for a table, with the columns it inferred."""
+    from paribus import app
+
+    path, doubts = app.init(source, to=to, connection=connection, force=force)
+    if as_json:
+        print_json({"file": str(path), "doubts": list(doubts)})
+        return
+    typer.echo(f"wrote {path}")
+    for doubt in doubts:
+        typer.echo(f"  please check: {doubt}")
+    typer.echo(f"next: read it, then  paribus seal {path}  and  paribus analyze {path}")
+
+
+@answers
+def seal(
+    path: Annotated[Path, typer.Argument(help="experiment.yaml")],
+    author: Annotated[str | None, typer.Option(help="Who seals; git's user unless given.")] = None,
+    amend: Annotated[str | None, typer.Option(help="Why the plan is sealed again; kept in its history.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Register the plan beside its file, so that a verdict can be given."""
+    from paribus import app
+    from paribus.experiments.seal import seal_path
+
+    done = app.seal(path, author=author, amend=amend)
+    if as_json:
+        print_json(
+            {
+                "file": str(seal_path(path)),
+                "hash": done.hash,
+                "author": done.author,
+                "time": done.time.isoformat(),
+                "timing": done.timing,
+                "rows_readable": done.rows_readable,
+            }
+        )
+        return
+    typer.echo(f"sealed {path} as {done.hash[:16]}… by {done.author}, {done.time:%Y-%m-%d %H:%M} UTC")
+    typer.echo(f"  {done.timing}: {done.rows_readable:,} rows could be read when it was sealed; unanchored")
+    typer.echo(f"  keep {seal_path(path)} in version control: a commit dates it for others")
+
+
+@answers
+def certify(
+    path: Annotated[Path, typer.Argument(help="experiment.yaml, over history without the feature.")],
+    replications: Annotated[int, typer.Option(help="Re-randomizations.", min=100)] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the re-randomization.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Test the design on your own history: type I error, power, detectable effect, best CUPED window."""
+    from paribus import app
+
+    with progress("certifying") as tick:
+        certificate = app.certify(path, replications=replications, seed=seed, progress=tick)
+    if as_json:
+        print_json(certificate.to_dict())
+    else:
+        typer.echo(certificate.text())
+
+
+@answers
+def design(
+    source: Annotated[Path | None, typer.Argument(help="experiment.yaml with history; or give numbers.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="The control's value, for instance 0.12 or 12%.")] = None,
+    sd: Annotated[float | None, typer.Option(help="Standard deviation per unit; without it a proportion.")] = None,
+    mde: Annotated[str | None, typer.Option(help="Relative effect to detect, for instance 3%.")] = None,
+    daily_units: Annotated[float | None, typer.Option(help="New units per day, all arms together.")] = None,
+    method: Annotated[str, typer.Option(help="fixed, group_sequential, anytime or bayesian.")] = "fixed",
+    confidence: Annotated[float | None, typer.Option(help="Confidence level.")] = None,
+    power: Annotated[float, typer.Option(help="Probability to find the effect.", min=0.5, max=0.999)] = 0.8,
+    arms: Annotated[int, typer.Option(help="Arms, the control included.", min=2)] = 2,
+    guardrails: Annotated[int, typer.Option(help="Guardrail metrics, whose power is paid for.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Write the curve of power as SVG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Sample size, runtime and detectable effect, and what the whole decision rule promises."""
+    from paribus import app
+    from paribus.errors import did_you_mean
+    from paribus.experiments.plan import Method, Plan
+
+    if method not in list(Method):
+        raise InputError(f"{method!r} is no method", where="--method", fix=did_you_mean(method, list(Method)))
+    plan = Plan(method=Method(method), confidence_level=app.as_level(confidence), power=power)
+    with progress("simulating") as tick:
+        sizing = app.design(
+            source,
+            baseline=share(baseline, "--baseline"),
+            sd=sd,
+            mde=share(mde, "--mde"),
+            daily_units=daily_units,
+            plan=plan,
+            arms=arms,
+            guardrails=guardrails,
+            seed=seed,
+            progress=tick,
+        )
+    if plot is not None:
+        sizing.plot().save(plot)
+    if as_json:
+        print_json(sizing.to_dict())
+    else:
+        typer.echo(sizing.text())
+
+
+def deliver(result: Result, *, html: Path | None, csv: Path | None, save: Path | None, as_json: bool) -> None:
+    """Writes the files that were asked for, then prints the result."""
+    import json
+
+    from paribus.experiments import report
+
+    written: dict[str, Path] = {}
+    if html is not None:
+        written["report"] = write(html, report.page(result))
+    if csv is not None:
+        written["estimates"] = write(csv, report.csv(result))
+    if save is not None:
+        written["result"] = write(save, json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    if as_json:
+        print_json(result.to_dict())
+        return
+    report.terminal(result)
+    for name, path in written.items():
+        typer.echo(f"{name}: {path}")
+
+
+def write(path: Path, content: str) -> Path:
+    """Writes a file, and its folder when that is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"the file cannot be written: {error.strerror}", where=str(path)) from error
+    return path
+
+
+def weights(text: str) -> dict[str, float]:
+    """`control=50,treatment=50` as weights by variant."""
+    pairs: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, weight = part.rpartition("=")
+        try:
+            pairs[name.strip()] = float(weight)
+        except ValueError:
+            equals = ""
+        if not equals or pairs[name.strip()] < 0:
+            raise InputError(f"{part!r} is no share of a split", where="--split", fix="control=50,treatment=50")
+    return pairs
+
+
+def covariates(texts: list[str]) -> dict[str, list[str]]:
+    """`METRIC=COLUMN` texts as columns by metric."""
+    columns: dict[str, list[str]] = {}
+    for text in texts:
+        metric, equals, column = text.partition("=")
+        if not equals or not column:
+            raise InputError(
+                f"{text!r} names no covariate", where="--covariate", fix="--covariate revenue=revenue_before"
+            )
+        columns.setdefault(metric, []).append(column)
+    return columns
+
+
+def share(text: str | None, where: str) -> float | None:
+    """`3%` or `0.03` as a number."""
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is not a number", where=where, fix="write 0.03 or 3%") from error
+

@@ -1,0 +1,156 @@
+"""From arrays of effects to comparisons: what each one shows, and the numbers as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from paribus.experiments.effects import Panel
+from paribus.experiments.family import Family, deterioration_p
+from paribus.experiments.plan import Design
+from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
+from paribus.metrics.definition import Metric, Role
+from paribus.stats.estimate import Estimate, Estimates, Floats, Reason, Undetermined
+from paribus.stats.power import power_per_metric, sample_size_non_inferiority
+
+_NONE = {reason: Undetermined(reason) for reason in Reason}
+
+
+def quantities(e: Estimates) -> list[Quantity]:
+    """The cells' results in row-major order, as values."""
+    level, alternative, method = e.level, e.alternative, e.method
+    arrays = (e.value, e.se, e.lower, e.upper, e.p_value, e.df, e.reason)
+    return [
+        Estimate(value, se, lower, upper, p, df, level, alternative, method) if reason is None else _NONE[reason]
+        for value, se, lower, upper, p, df, reason in zip(*(a.ravel().tolist() for a in arrays), strict=True)
+    ]
+
+
+def arm_values(variants: Sequence[str], panel: Panel, side: int) -> list[ArmValue]:
+    """One arm's own numbers in row-major order; side 0 is the control, 1 the treatment."""
+    arm = (panel.control, panel.treatment)[side]
+    shape = np.broadcast_shapes(arm.value.shape, panel.absolute.shape)
+    names = np.broadcast_to(np.asarray(variants, dtype=object)[:, None, None], shape)
+    n, value, se = (np.broadcast_to(a, shape).ravel().tolist() for a in (arm.n, arm.value, arm.se))
+    if panel.totals is None:
+        return [ArmValue(v, int(k), x, s) for v, k, x, s in zip(names.ravel().tolist(), n, value, se, strict=True)]
+    sums = (np.broadcast_to(a, shape).ravel().tolist() for a in panel.totals[2 * side : 2 * side + 2])
+    return [
+        ArmValue(v, int(k), x, s, top, bottom)
+        for v, k, x, s, top, bottom in zip(names.ravel().tolist(), n, value, se, *sums, strict=True)
+    ]
+
+
+def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted: Floats) -> list[Comparison]:
+    """The comparisons of a panel's metrics in the whole; `adjusted` p-values have axes (treatment, metric)."""
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    shape = panel.absolute.shape
+    lists = [quantities(e) for e in (panel.absolute, panel.relative, panel.unadjusted)]
+    controls = arm_values([design.control] * len(treatments), panel, 0)
+    values = arm_values(treatments, panel, 1)
+    found = []
+    for i, (t, _, m) in enumerate(np.ndindex(*shape)):
+        metric = panel.metrics[m]
+        absolute, relative, plain = (each[i] for each in lists)
+        p = float(adjusted[t, m])
+        sign = float(panel.sign[t, m]) if panel.sign is not None else 0.0
+        conclusion = concluded(design, metric, absolute, relative, p, sign)
+        removed = float(panel.reduction[t, 0, m])
+        own = family.get(metric.role)
+        ends = None
+        if panel.simultaneous is not None and own is not None and not np.isnan(panel.simultaneous[0][t, m]):
+            ends = float(panel.simultaneous[0][t, m]), float(panel.simultaneous[1][t, m])
+        found.append(
+            Comparison(
+                metric=metric.name,
+                type=metric.type,
+                role=metric.role,
+                direction=metric.direction,
+                control=controls[i],
+                treatment=values[i],
+                absolute=absolute,
+                relative=relative,
+                unadjusted=plain,
+                method=_method(panel, m, bool(panel.adjusted[t, 0, m]), own),
+                adjusted_p=None if own is None or np.isnan(p) else p,
+                simultaneous=ends,
+                margin=_margin(metric),
+                margin_absolute=metric.margin_absolute,
+                conclusion=conclusion,
+                variance_reduction=removed if panel.adjusted[t, 0, m] else None,
+                required_units=_required(design, panel, t, m) if conclusion == "not shown safe" else None,
+                notes=panel.notes.get(metric.name, ()),
+            )
+        )
+    return found
+
+
+def concluded(
+    design: Design, metric: Metric, absolute: Quantity, relative: Quantity, adjusted: float, sign: float
+) -> Conclusion:
+    """What the deciding method says about one comparison.
+
+    Success metrics are better by the corrected p-value and worse by the deterioration test; guardrails are safe or
+    harmful where the interval lies wholly on one side of the margin; secondary metrics by their own family.
+    """
+    good = 1.0 if metric.direction == "increase" else -1.0
+    if metric.role is Role.GUARDRAIL:
+        return _against_margin(metric, relative if not metric.margin_absolute else absolute, good)
+    if isinstance(absolute, Undetermined):
+        return "undetermined"
+    alpha = 1 - design.plan.confidence_level
+    if adjusted <= alpha and sign * good > 0:
+        return "better"
+    worse = absolute.p_value <= deterioration_p(design) if metric.role is Role.SUCCESS else adjusted <= alpha
+    if worse and sign * good < 0:
+        return "worse"
+    worth = design.plan.smallest_worthwhile.get(metric.name)
+    if worth is not None and isinstance(relative, Estimate) and -worth < relative.lower and relative.upper < worth:
+        return "equivalent"
+    return "inconclusive"
+
+
+def _against_margin(metric: Metric, effect: Quantity, good: float) -> Conclusion:
+    if isinstance(effect, Undetermined):
+        return "undetermined"
+    best, worst = (effect.upper, effect.lower) if good > 0 else (-effect.lower, -effect.upper)
+    margin = _margin(metric) or 0.0
+    if worst > -margin:
+        return "safe"
+    return "harmful" if best < -margin else "not shown safe"
+
+
+def _margin(metric: Metric) -> float | None:
+    """The margin; a guardrail without one may not get worse at all."""
+    return (metric.margin or 0.0) if metric.role is Role.GUARDRAIL else None
+
+
+def _required(design: Design, panel: Panel, t: int, m: int) -> int | None:
+    """Units per arm that would show a guardrail without any effect to be safe, with the plan's power."""
+    metric = panel.metrics[m]
+    margin = _margin(metric) or 0.0
+    control, treatment = panel.control, panel.treatment
+    if not metric.margin_absolute:
+        margin *= abs(float(control.value[t, 0, m]))
+    kept = 1 - float(panel.reduction[t, 0, m])
+    sd = float(np.sqrt(kept * (control.var[t, 0, m] + treatment.var[t, 0, m]) / 2))
+    if not (margin > 0 and np.isfinite(sd) and sd > 0):
+        return None
+    guardrails = sum(other.role is Role.GUARDRAIL for other in design.metrics)
+    size = sample_size_non_inferiority(
+        margin,
+        sd,
+        power=power_per_metric(design.plan.power, guardrails),
+        alpha=(1 - design.plan.confidence_level) / 2,
+    )
+    return int(np.ceil(max(size.control, size.treatment)))
+
+
+def _method(panel: Panel, m: int, adjusted: bool, family: Family | None) -> str:
+    parts = [panel.method[m]]
+    if adjusted:
+        parts.append("CUPED")
+    if family is not None and family.size > 1:
+        parts.append(family.in_words)
+    return ", ".join(parts)

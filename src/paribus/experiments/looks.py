@@ -1,0 +1,201 @@
+"""The whole, look by look: every planned look is computed again, intervals intersect, p-values keep their minimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paribus.experiments.effects import Arms, Panel, Series, arms, compare, control_of, rule_of, shares, unadjusted
+from paribus.experiments.layout import WHOLE, Batch
+from paribus.experiments.plan import Design, Method
+from paribus.experiments.reading import EachCell, Look, Reading, Rule
+from paribus.metrics.definition import Metric
+from paribus.stats.anytime import running_intersection, running_minimum
+from paribus.stats.arm import Arm, spread
+from paribus.stats.boundary import Boundary
+from paribus.stats.estimate import Estimates, Floats
+from paribus.stats.moments import Moments
+
+
+def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: NDArray[np.bool_]) -> Panel:
+    """The effects in the whole at the last look; `levels` are those of the correction, axes (treatment, metric)."""
+    plan, control = design.plan, control_of(design)
+    looks = read.looks if batch.grid.days else read.looks[-1:]
+    pairs = [
+        batch.pairs(look.last_cohort(batch.window_days) if batch.grid.days else None, control=control, whole_only=True)
+        for look in looks
+    ]
+    by_look = [arms(batch, own, adjust[:, None, :]) for own in pairs]
+    both = Arms(
+        _by_look([a.control for a in by_look]),
+        _by_look([a.treatment for a in by_look]),
+        np.stack([a.reduction[:, 0] for a in by_look]),
+    )
+    table = shares(batch, plan, pairs[-1])
+    counted = None if table is None else _tables(table)
+    rules = _rules(design, looks, both)
+    boundary = _boundary(rules, plan.confidence_level)
+    absolute, relative, method = compare(both, boundary, counted)
+    lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
+    for level in np.unique(levels):
+        a, r = (_running(e) for e in compare(both, _boundary(rules, float(level), intervals=True), counted)[:2])
+        at = levels == level
+        lower[at] = np.where(r.determined, r.lower, a.lower)[at]
+        upper[at] = np.where(r.determined, r.upper, a.upper)[at]
+    units = both.control.n + both.treatment.n
+    with np.errstate(invalid="ignore", divide="ignore"):
+        reach = boundary.radius(absolute.se, units, absolute.df)
+    last = pairs[-1]
+    ratio = "d" in batch.moments.names
+    return Panel(
+        metrics=batch.metrics,
+        groups=(WHOLE,),
+        control=_last(both.control.unadjusted),
+        treatment=_last(both.treatment.unadjusted),
+        absolute=_one_group(_running(absolute)),
+        relative=_one_group(_running(relative)),
+        unadjusted=_one_group(_running(unadjusted(both, boundary, absolute, adjust))),
+        reduction=both.reduction[-1][:, None],
+        adjusted=(both.reduction[-1] != 0)[:, None],
+        method=(method,) * len(batch.metrics),
+        simultaneous=(lower, upper),
+        sign=_deciding_sign(absolute),
+        futile=_futile(rules, absolute, batch.metrics),
+        series=Series(tuple(looks), units, absolute, relative, reach) if batch.grid.days else None,
+        totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
+        notes=_notes(batch, last.pooled),
+    )
+
+
+def _rules(design: Design, looks: Sequence[Look], both: Arms) -> NDArray[np.object_]:
+    """The rule of every (look, treatment, metric).
+
+    Group-sequential information is 1 / se^2; its planned end is that of the planned units, at the information per unit
+    that the first look measured: later looks cannot change what an earlier one spent.
+    """
+    plan = design.plan
+    rules = np.empty(both.control.value.shape, dtype=object)
+    if plan.method is not Method.GROUP_SEQUENTIAL or not plan.planned_units:
+        for k, t, m in np.ndindex(*rules.shape):
+            rules[k, t, m] = rule_of(plan, looks[k])
+        return rules
+    se, _ = spread(both.control, both.treatment)
+    units = both.control.n + both.treatment.n
+    weight = {v.name: v.weight for v in design.variants}
+    total = sum(weight.values())
+    treatments = [v.name for v in design.variants if v.name != design.control]
+    for t, m in np.ndindex(*rules.shape[1:]):
+        planned = plan.planned_units * (weight[design.control] + weight[treatments[t]]) / total
+        fractions: list[float] = []
+        per_unit = np.nan
+        for k, look in enumerate(looks):
+            error, n = float(se[k, t, m]), float(units[k, t, m])
+            if error > 0:
+                information = error**-2
+                per_unit = information / n if np.isnan(per_unit) else per_unit
+                least = fractions[-1] * (1 + 1e-9) if fractions else 0.0
+                fractions.append(max(information / (per_unit * planned), least))
+            rules[k, t, m] = rule_of(plan, look, tuple(fractions))
+    return rules
+
+
+def _boundary(rules: NDArray[np.object_], level: float, *, intervals: bool = False) -> Boundary:
+    """One boundary for all looks and comparisons at this level; with `intervals` its p-values are not asked for."""
+    first = cast(Rule, rules.flat[0])
+    if first.plan.method is not Method.GROUP_SEQUENTIAL:
+        return first(level)
+    own = np.empty(rules.shape, dtype=object)
+    own.reshape(-1)[:] = [rule(level) for rule in rules.flat]
+    return EachCell(own, level, tests=not intervals)
+
+
+def _running(e: Estimates) -> Estimates:
+    """The last look with the intersection of all intervals and the smallest p-value so far.
+
+    Where the intersection is empty the looks contradict each other (an effect that changed, or bad luck): the last
+    look's own interval stands.
+    """
+    if e.shape[0] == 1:
+        return _look(e, 0)
+    lower, upper = running_intersection(e.lower, e.upper, axis=0)
+    p = running_minimum(e.p_value, axis=0)
+    last = _look(e, -1)
+    empty = lower[-1] > upper[-1]
+    return replace(
+        last,
+        lower=np.where(last.determined, np.where(empty, last.lower, lower[-1]), np.nan),
+        upper=np.where(last.determined, np.where(empty, last.upper, upper[-1]), np.nan),
+        p_value=np.where(last.determined, p[-1], np.nan),
+    )
+
+
+def _deciding_sign(absolute: Estimates) -> Floats:
+    p = np.where(np.isnan(absolute.p_value), np.inf, absolute.p_value)
+    # Of equal p-values the latest look speaks.
+    at = len(p) - 1 - np.argmin(p[::-1], axis=0)
+    return np.asarray(np.sign(np.take_along_axis(absolute.value, at[None], axis=0)[0]))
+
+
+def _futile(rules: NDArray[np.object_], absolute: Estimates, metrics: tuple[Metric, ...]) -> NDArray[np.bool_]:
+    last = _look(absolute, -1)
+    bound = np.vectorize(lambda rule: rule.futility(), otypes=[np.float64])(rules[-1])
+    good = np.array([1.0 if metric.direction == "increase" else -1.0 for metric in metrics])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(good * last.value / last.se < bound)
+
+
+def _notes(batch: Batch, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+    if len(batch.grid.strata) == 1:
+        return {}
+    return {
+        metric.name: (
+            "Strata are pooled, because an arm has too few units in one of them."
+            if pooled[..., j].any()
+            else f"Stratified over {len(batch.grid.strata)} strata or epochs.",
+        )
+        for j, metric in enumerate(batch.metrics)
+    }
+
+
+def _by_look(each: list[Arm]) -> Arm:
+    """Arms by look, axes (look, treatment, metric), from arms (treatment, one group, metric)."""
+
+    def stacked(name: str) -> Floats | None:
+        values = [getattr(arm, name) for arm in each]
+        return None if values[0] is None else np.stack([value[:, 0] for value in values])
+
+    names = ("baseline", "baseline_var", "baseline_cov")
+    n, value, var, skewness = (np.stack([getattr(a, f)[:, 0] for a in each]) for f in ("n", "value", "var", "skewness"))
+    return Arm(n, value, var, skewness, *(stacked(name) for name in names))
+
+
+def _last(arm: Arm) -> Arm:
+    return Arm(arm.n[-1][:, None], arm.value[-1][:, None], arm.var[-1][:, None], arm.skewness[-1][:, None])
+
+
+def _sums(m: Moments) -> tuple[Floats, Floats]:
+    return m.mean[..., 0] * m.n, m.mean[..., 1] * m.n
+
+
+def _look(e: Estimates, k: int) -> Estimates:
+    return _each(e, lambda a: a[k])
+
+
+def _one_group(e: Estimates) -> Estimates:
+    return _each(e, lambda a: a[:, None])
+
+
+def _each(e: Estimates, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Estimates:
+    names = ("value", "se", "lower", "upper", "p_value", "df", "reason")
+    arrays: dict[str, Any] = {name: change(getattr(e, name)) for name in names}
+    return replace(e, **arrays, extra={name: change(a) for name, a in e.extra.items()})
+
+
+def _tables(table: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Tables (treatment, one group, metric) as (one look, treatment, metric)."""
+    x_c, n_c, x_t, n_t = (np.moveaxis(a, 1, 0) for a in table)
+    return x_c, n_c, x_t, n_t
