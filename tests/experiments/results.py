@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from paribus.experiments.result import (
     ArmValue,
@@ -435,36 +435,16 @@ UNDETERMINED = replace(
 )
 
 NAMES = (
-    "sessions",
-    "page views",
-    "search used",
-    "search clicked",
-    "product viewed",
-    "added to cart",
-    "cart value",
-    "checkout begun",
-    "checkout done",
-    "orders",
-    "order value",
-    "revenue",
-    "items per order",
-    "discount used",
-    "refunds",
-    "support tickets",
-    "returned within 7 days",
-    "returned within 28 days",
-    "notifications opened",
-    "notification opt-outs",
-    "page load p95",
-    "time to first byte",
-    "error rate",
-    "crash rate",
-    "rage clicks",
-    "sign-ups",
-    "referrals sent",
-    "reviews written",
-    "wishlist adds",
-    "very_long_metric_name_from_a_warehouse_column_per_user",
+    """
+sessions, page views, search used, search clicked, product viewed, added to cart, cart value,
+checkout begun, checkout done, orders, order value, revenue, items per order, discount used, refunds,
+support tickets, returned within 7 days, returned within 28 days, notifications opened,
+notification opt-outs, page load p95, time to first byte, error rate, crash rate, rage clicks,
+sign-ups, referrals sent, reviews written, wishlist adds,
+very_long_metric_name_from_a_warehouse_column_per_user
+""".replace(",\n", ", ")
+    .strip()
+    .split(", ")
 )
 
 
@@ -650,5 +630,3 @@ RESULTS: dict[str, Result] = {
     "sequential": SEQUENTIAL,
     "hostile": HOSTILE,
 }
-
-LAST_DAY = date(2026, 3, 15)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tests.experiments.results import HOSTILE, RESULTS
+from tests.experiments.results import HOSTILE, RESULTS, SHIP
 
-from paribus.experiments.plain import to_plain
 from paribus.experiments.report import csv, notebook, page, plot
 from paribus.experiments.result import Result
 
@@ -95,9 +95,9 @@ def test_page_loads_nothing_and_runs_nothing(result: Result) -> None:
 @ALL
 def test_the_result_can_be_taken_from_the_page(result: Result) -> None:
     document = Document(page(result))
-    assert json.loads("".join(document.data)) == to_plain(result)
+    assert json.loads("".join(document.data)) == result.to_dict()
     links = {str(a["download"]): str(a["href"]).split(",")[1] for _, a in document.tags if "download" in a}
-    assert json.loads(base64.b64decode(links["result.json"])) == to_plain(result)
+    assert json.loads(base64.b64decode(links["result.json"])) == result.to_dict()
     assert base64.b64decode(links["result.csv"]).decode() == csv(result)
 
 
@@ -177,3 +177,9 @@ def test_plot_of_a_result_is_a_figure() -> None:
     assert figure._repr_svg_().startswith("<svg")
     assert "converted: +5.7% [+1.9%, +9.6%]" in figure.description
     assert "<table" in RESULTS["ship"]._repr_html_()
+
+
+def test_no_password_reaches_the_page() -> None:
+    statement = replace(SHIP.statements[0], sql="ATTACH 'postgresql://ada:hunter2@db/shop'")
+    notes = ("read from mysql://ada:hunter2@db/shop",)
+    assert "hunter2" not in page(replace(SHIP, statements=(statement,), data_notes=notes))

@@ -49,10 +49,12 @@ def test_the_corrected_interval_and_p_are_shown_together() -> None:
 
 
 def test_without_a_relative_effect_the_absolute_one_is_shown() -> None:
-    zero = replace(CONVERTED, relative=Undetermined(Reason.ZERO_BASELINE))
+    zero = replace(CONVERTED, simultaneous=None, relative=Undetermined(Reason.ZERO_BASELINE))
     shown = row(zero)
     assert shown.effect == "+0.69 pp"
-    assert shown.interval == "[+0.29 pp, +1.09 pp]"
+    assert shown.interval == "[+0.29, +1.09] pp"
+    corrected = row(replace(zero, simultaneous=(0.002, 0.0118)))
+    assert corrected.interval == "[+0.20, +1.18] pp"
     neither = row(replace(zero, absolute=Undetermined(Reason.NO_VARIANCE)))
     assert (neither.effect, neither.interval, neither.p) == ("", "", "")
     assert neither.reason == "the metric does not vary"

@@ -33,16 +33,18 @@ def frames(units: int = 3000, seed: int = 20260301) -> dict[str, pd.DataFrame]:
     def expose(i: int, variant: str | None, time: np.datetime64, reason: str = "SPLIT", unit: str | None = "own") -> None:
         served = "control" if rng.random() < 0.01 else variant
         unit = names[i] if unit == "own" else unit
-        rows.append((unit, variant, time, country[i], platform[i], f"e{1 + int(t0[i] > T_EPOCH)}", reason, served))
+        rows.append((unit, variant, time, country[i], platform[i], f"e{1 + int(time > T_EPOCH)}", reason, served))
 
     for i in range(units):
         variant = "treatment" if second_arm[i] else "control"
         expose(i, variant, t0[i])
         for _ in range(rng.poisson(0.8)):
-            later = t0[i] + (rng.random() * 3 * 86_400_000).astype("timedelta64[ms]")
+            later = t0[i] + np.timedelta64(int(rng.random() * 3 * 86_400_000), "ms")
             expose(i, variant, later)
         if i % 60 == 0:  # mixed
             expose(i, "control" if second_arm[i] else "treatment", t0[i] + np.timedelta64(1 + i, "m"))
+        if i % 83 == 5 and t0[i] <= T_EPOCH:  # another variant in the next epoch: mixed only where epochs are unknown
+            expose(i, "control" if second_arm[i] else "treatment", t0[i] + 7 * day)
         if i % 97 == 1:
             expose(i, variant, t0[i] - 20 * day)  # before the start
         if i % 101 == 2:

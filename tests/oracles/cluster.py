@@ -22,9 +22,7 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def clustered(inputs: dict[str, Any]) -> dict[str, Any]:
     y, treated, cluster = (np.asarray(inputs[name]) for name in ("y", "treated", "cluster"))
-    control, treatment = (
-        stats.ClusterSums.from_rows(y[treated == arm], cluster[treated == arm]) for arm in (0, 1)
-    )
+    control, treatment = (stats.ClusterSums.from_rows(y[treated == arm], cluster[treated == arm]) for arm in (0, 1))
     answers: dict[str, Any] = {}
     for name, covariance in (("CR0", "CR0"), ("CR1_stata", "CR1"), ("CR2", "CR2")):
         found = stats.cluster_difference(control, treatment, covariance=covariance, min_clusters=2, min_df=1)

@@ -33,9 +33,7 @@ def adjusted(inputs: dict[str, Any]) -> dict[str, Any]:
         "lin_se_hc2": stats.lin_regression(y, treated, x).se[1],
         "ancova_est": stats.ancova(y, treated, x).coef[1],
         "ancova_se_classical": stats.ancova(y, treated, x, covariance="classical").se[1],
-        "ancova_se_hc": {
-            hc: stats.ancova(y, treated, x, covariance=hc).se[1] for hc in ("HC0", "HC1", "HC2", "HC3")
-        },
+        "ancova_se_hc": {hc: stats.ancova(y, treated, x, covariance=hc).se[1] for hc in ("HC0", "HC1", "HC2", "HC3")},
     }
     for convention in ("pooled_within", "total"):
         arms = stats.cuped(control, treatment, theta=convention)

@@ -111,7 +111,9 @@ PRE: stats.Outcome = ("m_pre", "d_pre")
 
 def ratio(inputs: dict[str, Any]) -> dict[str, Any]:
     control, treatment = (
-        stats.Moments.from_sums(NAMES, given["n"], [given["sum"][name] for name in ("m", "d", "mp", "dp")], given["gram"])
+        stats.Moments.from_sums(
+            NAMES, given["n"], [given["sum"][name] for name in ("m", "d", "mp", "dp")], given["gram"]
+        )
         for given in (inputs["control"], inputs["treatment"])
     )
     adjusted = stats.cuped(control, treatment, POST, [PRE], theta="mean_of_arms")
@@ -176,7 +178,9 @@ def declining_baseline(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def poststratified(inputs: dict[str, Any]) -> dict[str, Any]:
     is_ratio = "m_statistic" in inputs["strata"][0]["control"]
-    arms = [stats.Moments.stack([stratum_moments(s[which]) for s in inputs["strata"]]) for which in ("control", "treatment")]
+    arms = [
+        stats.Moments.stack([stratum_moments(s[which]) for s in inputs["strata"]]) for which in ("control", "treatment")
+    ]
     found = stats.poststratified(*arms, ("m", "d") if is_ratio else "y", scale=inputs.get("difference", "relative"))
     return {"estimate": found.value, "se": found.se}
 

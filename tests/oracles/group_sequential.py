@@ -89,8 +89,8 @@ def design(chosen: Rule, inputs: dict[str, Any]) -> GroupSequentialDesign:
     )
     if isinstance(chosen, Spending) and max(plan.critical[1:], default=0.0) > REFERENCE_ACCURATE_TO:
         raise Unsupported(
-            f"rpact integrates later looks to about 1e-9, so beyond z = {REFERENCE_ACCURATE_TO} its critical values are "
-            "accurate to four digits only (tests/stats/test_group_sequential.py has the exact ones)"
+            f"rpact integrates later looks to about 1e-9: its critical values beyond z = {REFERENCE_ACCURATE_TO} are "
+            "good to four digits (tests/stats/test_group_sequential.py has the exact ones)"
         )
     return plan
 

@@ -110,6 +110,20 @@ def test_false_coverage_rate_of_selected_intervals() -> None:
     assert (missed.sum(axis=1) / np.maximum(chosen.sum(axis=1), 1)).mean() < 0.05
 
 
+def test_intervals_of_sequential_looks_share_alpha_too() -> None:
+    from paribus.stats.anytime import AsymptoticSequence
+    from paribus.stats.group_sequential import group_sequential_design
+    from paribus.stats.gsd_inference import GroupSequentialLook
+
+    plan = group_sequential_design(looks=3, alpha=0.05)
+    halved = group_sequential_design(looks=3, alpha=0.025)
+    look = adjusted(family(np.array([1.0, 2.0])), "bonferroni", boundary=GroupSequentialLook(plan, 2), n=500.0)
+    assert look.upper - look.value == pytest.approx(halved.critical[1], rel=1e-9)
+    sequence = adjusted(family(np.array([1.0, 2.0])), "bonferroni", boundary=AsymptoticSequence(), n=500.0)
+    expected = AsymptoticSequence(level=0.975).radius(1.0, 500.0, np.inf)
+    assert sequence.upper - sequence.value == pytest.approx(float(expected))
+
+
 def test_levels() -> None:
     assert interval_levels([0.01, 0.5], 0.95, "bonferroni") == pytest.approx([0.975, 0.975])
     assert interval_levels([0.001, 0.002, 0.9, 0.8], 0.95, "benjamini-hochberg") == pytest.approx([0.975] * 4)

@@ -6,13 +6,15 @@ import json
 import math
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from paribus.warehouse import Engine, open_engine
 
 ENGINES = ("duckdb", "duckdb_file", "parquet", "csv", "jsonl", "sqlite", "chdb", "postgres", "mariadb")
+
+_KEPT_OPEN: list[Any] = []
 
 Columns = Mapping[str, Sequence[Any]]
 Rows = Sequence[Mapping[str, Any]]
@@ -171,8 +173,6 @@ def _write_sqlite(data: Mapping[str, Mapping[str, list[Any]]], path: Path, index
 
 def _sqlite_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        from datetime import UTC
-
         utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return utc.isoformat(sep=" ", timespec="milliseconds" if utc.microsecond else "seconds")
     return value.isoformat() if isinstance(value, date) else value
@@ -182,24 +182,24 @@ def _write_clickhouse(data: Mapping[str, Mapping[str, list[Any]]]) -> None:
     import chdb
 
     connection = chdb.connect(":memory:")
+    _KEPT_OPEN.append(connection)  # chdb in memory ends with its last connection
     for name, columns in data.items():
-        declared = ", ".join(
-            f"`{c}` {f'Nullable({_type(v, "clickhouse")})' if None in v or kind(v) == 'text' else _type(v, 'clickhouse')}"
-            for c, v in columns.items()
-        )
+        declared = []
+        for column, values in columns.items():
+            declared_type = _type(values, "clickhouse")
+            if None in values:
+                declared_type = f"Nullable({declared_type})"
+            declared.append(f"`{column}` {declared_type}")
         connection.query(f"DROP TABLE IF EXISTS `{name}`")
-        connection.query(f"CREATE TABLE `{name}` ({declared}) ENGINE = MergeTree ORDER BY tuple()")
+        connection.query(f"CREATE TABLE `{name}` ({', '.join(declared)}) ENGINE = MergeTree ORDER BY tuple()")
         lines = [json.dumps([_clickhouse_value(v) for v in row]) for row in _rows(columns)]
         for start in range(0, len(lines), 50_000):
             body = "\n".join(lines[start : start + 50_000])
             connection.query(f"INSERT INTO `{name}` FORMAT JSONCompactEachRow\n{body}")
-    connection.close()
 
 
 def _clickhouse_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        from datetime import UTC
-
         utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
         return utc.isoformat(sep=" ")
     if isinstance(value, float) and not math.isfinite(value):
@@ -243,7 +243,5 @@ def _insert_server(connection: Any, dialect: str, table: str, width: int, rows: 
 
 def _server_value(value: Any, dialect: str) -> Any:
     if dialect == "mysql" and isinstance(value, datetime) and value.tzinfo:
-        from datetime import UTC
-
         return value.astimezone(UTC).replace(tzinfo=None)
     return value

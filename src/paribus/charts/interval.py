@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from paribus.charts.numbers import Unit, interval, number
+from paribus.charts.numbers import Unit, estimate
 from paribus.charts.scale import Scale, domain, ticks
 from paribus.charts.svg import CHARACTER_WIDTH, Figure, label, tag, text
 
@@ -44,8 +44,7 @@ class Interval:
         """The row as text: estimate and interval, or the note."""
         if self.value is None:
             return self.note
-        ends = interval(self.lower, self.upper, se=self.se, unit=self.unit)
-        return f"{number(self.value, se=self.se, unit=self.unit, signed=True)} {ends}".replace("-", "−")
+        return estimate(self.value, self.lower, self.upper, se=self.se, unit=self.unit).replace("-", "−")
 
 
 def axis_of(rows: Sequence[Interval]) -> tuple[float, float]:

@@ -101,10 +101,35 @@ def interval(lower: float, upper: float, *, se: float | None = None, unit: Unit 
 
     >>> interval(0.012, 0.087, se=0.019, unit="percent"), interval(-0.008, float("inf"), se=0.004, unit="percent")
     ('[+1.2%, +8.7%]', '[-0.80%, ∞)')
+    >>> interval(0.0029, 0.0109, se=0.00206, unit="points")
+    '[+0.29, +1.09] pp'
     """
-    low = f"(-{INFINITY}" if math.isinf(lower) else "[" + number(lower, se=se, unit=unit, signed=signed)
-    high = f"{INFINITY})" if math.isinf(upper) else number(upper, se=se, unit=unit, signed=signed) + "]"
-    return f"{low}, {high}"
+    # Percentage points are said once, after the bracket.
+    unit_of_ends: Unit = "number" if unit == "points" else unit
+    after = _SUFFIX[unit] if unit == "points" else ""
+    factor = 100.0 if unit == "points" else 1.0
+    spread = None if se is None else se * factor
+
+    def end(x: float) -> str:
+        return number(x * factor, se=spread, unit=unit_of_ends, signed=signed)
+
+    low = f"(-{INFINITY}" if math.isinf(lower) else f"[{end(lower)}"
+    high = f"{INFINITY})" if math.isinf(upper) else f"{end(upper)}]"
+    return f"{low}, {high}{after}"
+
+
+def estimate(value: float, lower: float, upper: float, *, se: float | None = None, unit: Unit = "number") -> str:
+    """An effect with its interval.
+
+    >>> estimate(0.049, 0.012, 0.087, se=0.019, unit="percent")
+    '+4.9% [+1.2%, +8.7%]'
+    >>> estimate(0.0069, 0.0029, 0.0109, se=0.00206, unit="points")
+    '+0.69 [+0.29, +1.09] pp'
+    """
+    written = number(value, se=se, unit=unit, signed=True)
+    if unit == "points":
+        written = written.removesuffix(_SUFFIX[unit])
+    return f"{written} {interval(lower, upper, se=se, unit=unit)}"
 
 
 def p_value(p: float) -> str:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from paribus.experiments.layout import Batch, Group, Pairs, is_share
 from paribus.experiments.plan import Design, Method, Plan
 from paribus.experiments.reading import Look, Reading, Rule
-from paribus.metrics.definition import Metric
+from paribus.metrics.definition import Metric, Role
 from paribus.stats.adjustment import cuped
 from paribus.stats.arm import Arm, difference, outcome
 from paribus.stats.boundary import Boundary
+from paribus.stats.domain import outside
 from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.relative import lift
 from paribus.stats.two_proportions import EXACT_BELOW, proportion_difference, proportion_lift
@@ -36,10 +37,6 @@ class Arms:
     control: Arm
     treatment: Arm
     reduction: Floats
-
-    def unadjusted(self) -> Arms:
-        """The same without covariates."""
-        return Arms(self.control.unadjusted, self.treatment.unadjusted, np.zeros_like(self.reduction))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,16 +120,18 @@ def shares(batch: Batch, plan: Plan, pairs: Pairs) -> tuple[Floats, Floats, Floa
 
 
 def compare(
+    batch: Batch,
     both: Arms,
     boundary: Boundary,
     table: tuple[Floats, Floats, Floats, Floats] | None = None,
     *,
     exact: bool = True,
 ) -> tuple[Estimates, Estimates, str]:
-    """The absolute and the relative effect of one test, and the test's name.
+    """The absolute and the relative effect of one test, and the test's name; undetermined outside its domain.
 
     Args:
-        both: the arms, any axes.
+        batch: the metrics, along the last axis.
+        both: the arms.
         boundary: interval and p-value rule.
         table: successes and units, for the comparison of two shares.
         exact: whether few events are worth an exact test (else such comparisons are undetermined).
@@ -145,13 +144,39 @@ def compare(
             x_c, n_c, x_t, n_t = table
             with np.errstate(invalid="ignore", divide="ignore"):
                 events = np.minimum(x_c + x_t, n_c + n_t - x_c - x_t) / (n_c + n_t) * np.minimum(n_c, n_t)
-            absolute, relative = (
-                e.without(~(events >= EXACT_BELOW), Reason.TOO_FEW_EVENTS) for e in (absolute, relative)
-            )
+            few = ~(events >= EXACT_BELOW)
+            absolute, relative = (e.without(few, Reason.TOO_FEW_EVENTS) for e in (absolute, relative))
         return absolute, relative, absolute.method
     absolute = difference(both.control, both.treatment, boundary=boundary)
     relative = lift(both.control, both.treatment, boundary=boundary, negative_baseline="magnitude")
-    return absolute, relative, boundary.method
+    reasons = _outside(batch, both)
+    return _without(absolute, reasons), _without(relative, reasons), _named(batch, boundary)
+
+
+def _outside(batch: Batch, both: Arms) -> NDArray[np.object_]:
+    """Why a method's error rate is not assured, by comparison; guardrails are one-sided tests."""
+    if len(batch.grid.strata) > 1:
+        method = "poststratified"
+    elif isinstance(batch.outcome, tuple):
+        method = "ratio"
+    else:
+        method = "cuped" if batch.covariates else "welch"
+    one_sided = np.array([metric.role is Role.GUARDRAIL for metric in batch.metrics])
+    if not one_sided.any():
+        return outside(method, both.control, both.treatment)
+    strict = outside(method, both.control, both.treatment, one_sided=True)
+    return strict if one_sided.all() else np.where(one_sided, strict, outside(method, both.control, both.treatment))
+
+
+def _without(found: Estimates, reasons: NDArray[np.object_]) -> Estimates:
+    for reason in set(reasons.flat) - {None}:
+        found = found.without(reasons == reason, reason)
+    return found
+
+
+def _named(batch: Batch, boundary: Boundary) -> str:
+    test = "delta method" if isinstance(batch.outcome, tuple) else "Welch"
+    return f"{test}, {boundary.method}"
 
 
 def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.bool_]) -> Panel | None:
@@ -163,7 +188,7 @@ def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.b
     pairs = batch.pairs(until, control=control_of(design)).without_whole()
     both = arms(batch, pairs, adjust[:, None, :])
     boundary = rule_of(design.plan, look)(design.plan.confidence_level)
-    absolute, relative, method = compare(both, boundary, shares(batch, design.plan, pairs), exact=False)
+    absolute, relative, method = compare(batch, both, boundary, shares(batch, design.plan, pairs), exact=False)
     return Panel(
         metrics=batch.metrics,
         groups=batch.grid.groups[1:],
@@ -171,18 +196,21 @@ def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.b
         treatment=both.treatment.unadjusted,
         absolute=absolute,
         relative=relative,
-        unadjusted=unadjusted(both, boundary, absolute, adjust),
+        unadjusted=unadjusted(batch, both, boundary, absolute, adjust),
         reduction=both.reduction,
         adjusted=np.broadcast_to(adjust[:, None, :], both.reduction.shape),
         method=(method,) * len(batch.metrics),
     )
 
 
-def unadjusted(both: Arms, boundary: Boundary, absolute: Estimates, adjust: NDArray[np.bool_]) -> Estimates:
+def unadjusted(
+    batch: Batch, both: Arms, boundary: Boundary, absolute: Estimates, adjust: NDArray[np.bool_]
+) -> Estimates:
     """The absolute effect without covariates."""
-    if not adjust.any():
+    if not (adjust.any() and batch.covariates):
         return absolute
-    return difference(both.control.unadjusted, both.treatment.unadjusted, boundary=boundary)
+    plain = Arms(both.control.unadjusted, both.treatment.unadjusted, both.reduction)
+    return _without(difference(plain.control, plain.treatment, boundary=boundary), _outside(batch, plain))
 
 
 def control_of(design: Design) -> int:

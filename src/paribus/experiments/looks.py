@@ -39,10 +39,10 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     counted = None if table is None else _tables(table)
     rules = _rules(design, looks, both)
     boundary = _boundary(rules, plan.confidence_level)
-    absolute, relative, method = compare(both, boundary, counted)
+    absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
     for level in np.unique(levels):
-        a, r = (_running(e) for e in compare(both, _boundary(rules, float(level), intervals=True), counted)[:2])
+        a, r = (_running(e) for e in compare(batch, both, _boundary(rules, float(level), intervals=True), counted)[:2])
         at = levels == level
         lower[at] = np.where(r.determined, r.lower, a.lower)[at]
         upper[at] = np.where(r.determined, r.upper, a.upper)[at]
@@ -58,7 +58,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         treatment=_last(both.treatment.unadjusted),
         absolute=_one_group(_running(absolute)),
         relative=_one_group(_running(relative)),
-        unadjusted=_one_group(_running(unadjusted(both, boundary, absolute, adjust))),
+        unadjusted=_one_group(_running(unadjusted(batch, both, boundary, absolute, adjust))),
         reduction=both.reduction[-1][:, None],
         adjusted=(both.reduction[-1] != 0)[:, None],
         method=(method,) * len(batch.metrics),

@@ -267,7 +267,7 @@ def _bound_depth(text: str, file: str) -> None:
                 mark = event.start_mark
                 raise DefinitionError(
                     f"values are nested more than {DEEPEST} deep",
-                    where=f"{file}:{mark.line + 1}:{mark.column + 1}",
+                    where=f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file,
                     fix="write the document flatter",
                 )
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -277,10 +277,9 @@ def _bound_depth(text: str, file: str) -> None:
 def _explained(error: yaml.YAMLError, text: str, file: str) -> DefinitionError:
     """The YAML error with its place, in words about the file instead of about the parser."""
     if isinstance(error, yaml.reader.ReaderError):
-        line = text[: error.position].count("\n") + 1
         return DefinitionError(
             f"the character {chr(int(error.character))!r} is not allowed in YAML",
-            where=f"{file}:{line}",
+            where=f"{file}:{text[: error.position].count(chr(10)) + 1}",
             fix="remove it",
         )
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

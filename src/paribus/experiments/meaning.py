@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from paribus.errors import DefinitionError, did_you_mean
 from paribus.experiments.columns import control_among, fragment_of_column
 from paribus.experiments.document import Document
-from paribus.experiments.marked_yaml import MarkedTree, KeyPath, spelled
+from paribus.experiments.marked_yaml import KeyPath, MarkedTree, spelled
 from paribus.experiments.plan import Design, Kind, Variant
 from paribus.experiments.plan_meaning import plan_of, zone_of
 from paribus.experiments.problems import Problems, add_schema_errors

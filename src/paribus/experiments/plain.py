@@ -76,7 +76,7 @@ def from_plain(kind: Any, plain: Any, at: str = "") -> Any:
     if origin is tuple:
         return _tuple(typing.get_args(kind), plain, at)
     if origin is dict:
-        return _mapping(*typing.get_args(kind), plain, at)
+        return _mapping(typing.get_args(kind), plain, at)
     if kind is dict:
         return _expect(isinstance(plain, dict), plain, plain, at, "an object")
     if kind is float:
@@ -206,7 +206,8 @@ def _tuple(args: tuple[Any, ...], plain: Any, at: str) -> tuple[Any, ...]:
     return tuple(from_plain(arg, item, f"{at}[{i}]") for i, (arg, item) in enumerate(zip(args, plain, strict=True)))
 
 
-def _mapping(key: Any, item: Any, plain: Any, at: str) -> dict[Any, Any]:
+def _mapping(args: tuple[Any, ...], plain: Any, at: str) -> dict[Any, Any]:
+    key, item = args
     if typing.get_origin(key) is tuple:
         parts = typing.get_args(key)
         _expect(isinstance(plain, list), None, plain, at, "a list of rows")

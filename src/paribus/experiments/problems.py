@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from paribus.errors import DefinitionError, did_you_mean
 from paribus.experiments import schema
 from paribus.experiments.document import DocumentError
-from paribus.experiments.marked_yaml import MarkedTree, KeyPath, Position, spelled
+from paribus.experiments.marked_yaml import KeyPath, MarkedTree, Position, spelled
 from paribus.experiments.scalars import shown
 
 MOST_SHOWN = 20
@@ -210,10 +210,8 @@ def _path_and_tag(loc: tuple[int | str, ...], value: dict[str, Any]) -> tuple[Ke
 
 def _at(value: Any, path: list[int | str]) -> Any:
     for part in path:
-        if isinstance(value, dict) and part in value:
+        try:
             value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
+        except (KeyError, IndexError, TypeError):
+            return None  # the path leads out of what was written
     return value

@@ -394,7 +394,7 @@ class ExperimentDoc(Part):
     kind: Literal["ab", "cluster", "switchback", "holdback", "global_holdout"] = "ab"
     """How units are randomized."""
     interference: Interference
-    """Can one unit's variant change another's outcome? 'none because …', 'cluster: KEY', switchback, shared_resource."""
+    """Can a unit's variant change another's outcome? 'none because …', 'cluster: KEY', switchback, shared_resource."""
     time_zone: str = "UTC"
     """Days are days in this zone, for instance Europe/Berlin."""
     tolerance_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0

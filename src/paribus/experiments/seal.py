@@ -241,7 +241,7 @@ def _check_entry(entry: Plain, before: str, canonical: str | None, path: Path) -
         )
     if _chain(before, entry) != entry["chain"]:
         raise ProofError(
-            f"the record of revision {number} (author, time, watermark, rows, reason or order) was edited after sealing",
+            f"the record of revision {number} (author, time, watermark, rows, reason, order) was edited",
             where=str(path),
             rule="each entry's chain hash covers it and all entries before it",
             fix="restore the file from git",

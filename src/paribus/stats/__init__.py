@@ -25,6 +25,7 @@ _EXPORTS: dict[str, str] = {
     # intervals and p-values
     "Boundary": "boundary",
     "Fixed": "boundary",
+    "bounded": "boundary",
     "one_sided": "boundary",
     # arms and their comparison
     "Arm": "arm",
@@ -48,6 +49,14 @@ _EXPORTS: dict[str, str] = {
     "Heterogeneity": "interactions",
     "heterogeneity": "interactions",
     "interaction": "interactions",
+    # where methods hold
+    "DOMAINS": "domain",
+    "Domain": "domain",
+    "asymmetry": "domain",
+    "domain_of": "domain",
+    "outside": "domain",
+    "pooled_skewness": "domain",
+    "within_domain": "domain",
     # clusters and rows
     "ClusterSums": "cluster",
     "cluster_arm": "cluster",

@@ -60,7 +60,8 @@ def cuped(
     rather than an error; the estimate stays that of the remaining covariates.
 
     Args:
-        control, treatment: moments of outcome and covariates with the same names and cells.
+        control: moments of outcome and covariates.
+        treatment: the same variables and cells.
         what: the outcome: a variable (default: the first) or (numerator, denominator) of a ratio of sums.
         covariates: variables or ratios (default: all other variables); all fixed before exposure.
         theta: a convention (see the module) or the coefficients themselves, shape (k,) or (*cells, k).
@@ -180,7 +181,7 @@ def _solve(m2: Floats, n: Floats) -> Floats:
             found = xy * unit**2
         else:
             correlation = xx * unit[..., :, None] * unit[..., None, :]
-            known = np.isfinite(correlation).all(axis=(-1, -2))
+            known = np.asarray(np.isfinite(correlation).all(axis=(-1, -2)))
             safe = np.where(known[..., None, None], correlation, np.eye(k))
             # Correlations, so that a covariate's unit decides nothing; below 1e-10 a direction is rounding.
             inverse = np.linalg.pinv(safe, rcond=1e-10, hermitian=True)

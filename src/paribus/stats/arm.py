@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paribus.errors import InputError, did_you_mean
-from paribus.stats.boundary import Boundary, Fixed
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
+from paribus.stats.boundary import Boundary, Fixed, bounded
+from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.moments import Moments
 
 Outcome = str | tuple[str, str]  # a variable, or a ratio of sums as (numerator, denominator)
@@ -53,6 +53,12 @@ class Arm:
         if self.baseline is None or self.baseline_var is None:
             return self
         return Arm(self.n, self.baseline, self.baseline_var, self.skewness)
+
+    def denominator(self, *, adjusted: bool = False) -> tuple[Floats, Floats, Floats]:
+        """What a relative effect divides by: its value, variance per unit, and covariance per unit with `value`."""
+        if adjusted or self.baseline is None or self.baseline_var is None or self.baseline_cov is None:
+            return self.value, self.var, self.var
+        return self.baseline, self.baseline_var, self.baseline_cov
 
 
 def mean(m: Moments, name: str | None = None) -> Arm:
@@ -155,7 +161,8 @@ def difference(
     `extra["statistic"]` holds (difference - null) / se.
 
     Args:
-        control, treatment: arms with the same shape of cells.
+        control: arm that is subtracted.
+        treatment: arm of the same shape of cells.
         boundary: interval and p-value rule.
         null: difference under the null hypothesis.
         pooled: pool the variances (Student), else Welch-Satterthwaite (Welch 1947).
@@ -166,26 +173,15 @@ def difference(
     >>> d.value, round(d.se, 4), d.df  # se^2 = 1/3 + 1/3
     (2.0, 0.8165, 4.0)
     """
-    boundary = boundary or Fixed()
-    value = treatment.value - control.value
     se, df = spread(control, treatment, pooled=pooled, normal=normal)
-    n = control.n + treatment.n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        radius = boundary.radius(se, n, df)
-        p_value = boundary.p_value(value - null, se, n, df)
-        statistic = (value - null) / se
-    return estimates(
-        value,
+    return bounded(
+        treatment.value - control.value,
         se,
-        -np.inf if boundary.alternative == "less" else value - radius,
-        np.inf if boundary.alternative == "greater" else value + radius,
-        p_value,
+        boundary or Fixed(),
+        n=control.n + treatment.n,
         df=df,
-        level=boundary.level,
-        alternative=boundary.alternative,
-        method=boundary.method,
+        null=null,
         reasons=refusals(control, treatment, se),
-        extra={"statistic": statistic},
     )
 
 

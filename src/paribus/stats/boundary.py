@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paribus.stats.estimate import Alternative, Floats
+from paribus.stats.estimate import Alternative, Estimates, Floats, Reason, estimates
 
 
 class Boundary(Protocol):
@@ -84,3 +84,52 @@ def one_sided(boundary: B, alternative: Alternative) -> B:
     1.96
     """
     return cast(B, replace(cast(Any, boundary), alternative=alternative))
+
+
+def bounded(
+    value: ArrayLike,
+    se: ArrayLike,
+    boundary: Boundary,
+    *,
+    n: ArrayLike,
+    df: ArrayLike = np.inf,
+    null: float = 0.0,
+    method: str | None = None,
+    reasons: tuple[tuple[ArrayLike, Reason], ...] = (),
+    extra: dict[str, Any] | None = None,
+) -> Estimates:
+    """Estimates with the interval and the p-value of one boundary; `extra["statistic"]` is (value - null) / se.
+
+    Args:
+        value: estimates, any shape.
+        se: their standard errors.
+        boundary: interval and p-value rule.
+        n: units in both arms together.
+        df: degrees of freedom of the standard errors.
+        null: value under the null hypothesis.
+        method: what was done, after the boundary's own name.
+        reasons: (mask, reason) where there is no result.
+        extra: further arrays by cell.
+
+    >>> found = bounded(2.0, 1.0, Fixed(), n=100).at()
+    >>> round(found.lower, 2), round(found.p_value, 4)
+    (0.04, 0.0455)
+    """
+    value, se, n, df = (np.asarray(a, dtype=np.float64) for a in (value, se, n, df))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        radius = boundary.radius(se, n, df)
+        p_value = boundary.p_value(value - null, se, n, df)
+        statistic = (value - null) / se
+    return estimates(
+        value,
+        se,
+        -np.inf if boundary.alternative == "less" else value - radius,
+        np.inf if boundary.alternative == "greater" else value + radius,
+        p_value,
+        df=df,
+        level=boundary.level,
+        alternative=boundary.alternative,
+        method=f"{boundary.method}, {method}" if method else boundary.method,
+        reasons=reasons,
+        extra={"statistic": statistic, **(extra or {})},
+    )

@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
-from paribus.stats.boundary import Boundary, Fixed
 from paribus.stats.arm import Arm
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
+from paribus.stats.boundary import Boundary, Fixed, bounded
+from paribus.stats.domain import domain_of
+from paribus.stats.estimate import Estimates, Floats, Reason
 
 ClusterCovariance = Literal["CR0", "CR1", "CR2"]
 
 FEW_CLUSTERS = 30  # in both arms together: below, say so (Cameron, Gelbach, Miller 2008)
-MIN_CLUSTERS = 3  # in either arm: below, nothing is said
-MIN_DF = 4.0  # Satterthwaite df: below, t quantiles are not to be trusted (Imbens & Kolesar 2016; Tipton 2015)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ class ClusterSums:
         y = np.asarray(y, dtype=np.float64)
         codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
         d = np.ones_like(y) if denominator is None else np.asarray(denominator, dtype=np.float64)
-        return cls(np.bincount(codes, weights=y), np.bincount(codes, weights=d))
+        sums, sizes = (np.bincount(codes, weights=weights).astype(np.float64) for weights in (y, d))
+        return cls(sums, sizes)
 
     def __len__(self) -> int:
         return len(self.sums)
@@ -79,8 +79,8 @@ def cluster_difference(
     *,
     covariance: ClusterCovariance = "CR2",
     boundary: Boundary | None = None,
-    min_clusters: int = MIN_CLUSTERS,
-    min_df: float = MIN_DF,
+    min_clusters: int | None = None,
+    min_df: float | None = None,
 ) -> Estimates:
     """Treatment minus control with cluster-robust interval and p-value; one cell.
 
@@ -92,18 +92,22 @@ def cluster_difference(
     clusters in each arm and whether they are `few` (1 below 30 in all).
 
     Args:
-        control, treatment: sums by cluster.
+        control: sums by cluster.
+        treatment: sums by cluster.
         covariance: see above.
         boundary: interval and p-value rule (default: fixed horizon, 95%, two-sided).
-        min_clusters, min_df: below either the result is TOO_FEW_CLUSTERS.
+        min_clusters: clusters in the smaller arm below which the result is TOO_FEW_CLUSTERS (default: the domain's).
+        min_df: degrees of freedom below which it is (default: the domain's).
 
     >>> c = ClusterSums(np.array([2.0, 4, 6]), np.array([2.0, 2, 2]))
     >>> t = ClusterSums(np.array([4.0, 6, 8]), np.array([2.0, 2, 2]))
-    >>> found = cluster_difference(c, t, min_df=1).at()  # Welch on the cluster means 1, 2, 3 against 2, 3, 4
+    >>> found = cluster_difference(c, t, min_clusters=3).at()  # Welch on the cluster means 1, 2, 3 against 2, 3, 4
     >>> found.value, round(found.se, 4), round(found.df, 4)
     (1.0, 0.8165, 4.0)
     """
-    boundary = boundary or Fixed()
+    domain = domain_of("cluster")
+    min_clusters = domain.min_clusters if min_clusters is None else min_clusters
+    min_df = domain.min_df if min_df is None else min_df
     if covariance not in {"CR0", "CR1", "CR2"}:
         raise InputError(f"no cluster covariance {covariance!r}", rule="covariance is CR0, CR1 or CR2")
     arms = (control, treatment)
@@ -119,17 +123,13 @@ def cluster_difference(
         square = sum(t[1] for t in traces)
         df = sum(t[0] for t in traces) ** 2 / square if square > 0 else np.nan
     se, n, degrees = np.sqrt(np.asarray(var)), np.asarray(groups.sum()), np.asarray(df)
-    radius = boundary.radius(se, n, degrees)
-    return estimates(
+    return bounded(
         value,
         se,
-        -np.inf if boundary.alternative == "less" else value - radius,
-        np.inf if boundary.alternative == "greater" else value + radius,
-        boundary.p_value(np.asarray(value), se, n, degrees),
+        boundary or Fixed(),
+        n=n,
         df=degrees,
-        level=boundary.level,
-        alternative=boundary.alternative,
-        method=f"{boundary.method}, clustered ({covariance})",
+        method=f"clustered ({covariance})",
         reasons=(
             (groups.min() == 0, Reason.NO_DATA),
             (groups.min() < max(min_clusters, 2), Reason.TOO_FEW_CLUSTERS),

@@ -88,8 +88,14 @@ class Estimates:
         reason = self.reason[index]
         if reason is not None:
             return Undetermined(Reason(reason))
-        numbers = (self.value, self.se, self.lower, self.upper, self.p_value, self.df)
-        return Estimate(*(float(a[index]) for a in numbers), self.level, self.alternative, self.method)
+        value, se, lower, upper, p_value, df = (float(getattr(self, name)[index]) for name in _NUMBERS)
+        return Estimate(value, se, lower, upper, p_value, df, self.level, self.alternative, self.method)
+
+    @property
+    def reasons(self) -> tuple[tuple[NDArray[np.bool_], Reason], ...]:
+        """Where there is no result and why, as `estimates` takes it."""
+        present = (Reason(r) for r in dict.fromkeys(self.reason.flat) if r is not None)
+        return tuple((np.asarray(self.reason == reason, dtype=np.bool_), reason) for reason in present)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,12 +112,12 @@ class Estimates:
         reasons = self.reason.copy()
         reasons[mask & self.determined] = reason
         hidden = mask | ~self.determined
-        blank = {
-            name: np.where(hidden, np.nan, getattr(self, name))
-            for name in ("value", "se", "lower", "upper", "p_value", "df")
-        }
+        blank: dict[str, Any] = {name: np.where(hidden, np.nan, getattr(self, name)) for name in _NUMBERS}
         extra = {name: np.where(hidden, np.nan, values) for name, values in self.extra.items()}
         return replace(self, **blank, extra=extra, reason=reasons)
+
+
+_NUMBERS = ("value", "se", "lower", "upper", "p_value", "df")
 
 
 def estimates(
@@ -132,10 +138,16 @@ def estimates(
 
     A cell whose value comes out NaN without a reason is undetermined as NOT_FINITE, so no NaN poses as a result.
     """
-    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (value, se, lower, upper, p_value, df)))
+    given = (value, se, lower, upper, p_value, df)
+    arrays = [np.array(a) for a in np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))]
     shape = arrays[0].shape
     built = Estimates(
-        *(np.array(a) for a in arrays),
+        value=arrays[0],
+        se=arrays[1],
+        lower=arrays[2],
+        upper=arrays[3],
+        p_value=arrays[4],
+        df=arrays[5],
         level=level,
         alternative=alternative,
         method=method,

@@ -141,6 +141,7 @@ def group_sequential_design(
 
     Source: Jennison, Turnbull 2000, chs. 2, 7, 19; beta spending: Pampallona, Tsiatis, Kim 2001.
 
+    >>> from paribus.stats.spending import POCOCK
     >>> [round(c, 3) for c in group_sequential_design(POCOCK, looks=2).critical]
     [2.178, 2.178]
     """

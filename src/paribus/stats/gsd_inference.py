@@ -52,6 +52,15 @@ class GroupSequentialLook:
     def level(self) -> float:
         return 1 - self._errors * self.design.alpha
 
+    def at_level(self, level: float) -> GroupSequentialLook:
+        """The same look of the same plan at another level, for alpha that is shared among hypotheses."""
+        if self.design.futility and self.design.binding:
+            raise InputError("the level of a design with binding futility cannot be changed", fix="binding=False")
+        alpha = (1 - level) / self._errors
+        plan = self.design
+        critical, spent = critical_values(plan.rule, plan.information, alpha, plan.sides, plan.spending_time)
+        return replace(self, design=replace(plan, alpha=alpha, critical=critical, spent=spent))
+
     @property
     def _errors(self) -> float:
         """How many times the design's alpha the interval's error is."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paribus.stats.boundary import Boundary, Fixed
-from paribus.stats.estimate import Estimates, Reason, Undetermined, estimates
+from paribus.stats.boundary import Boundary, Fixed, bounded
+from paribus.stats.estimate import Estimates, Reason, Undetermined
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +26,24 @@ def interaction(first: Estimates, second: Estimates, *, boundary: Boundary | Non
     The degrees of freedom combine by Satterthwaite. Looking at many pairs is many tests: correct the p-values.
 
     Args:
-        first, second: effects on the same scale from units that do not overlap, of broadcastable cells.
+        first: effects.
+        second: effects on the same scale, of broadcastable cells, from units that are not in the first.
         boundary: interval and p-value rule (default: fixed horizon, 95%, two-sided).
     """
-    boundary = boundary or Fixed()
     value = second.value - first.value
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b = first.se**2, second.se**2
         se = np.sqrt(a + b)
         lost = a**2 / first.df + b**2 / second.df
         df = np.where(lost > 0, (a + b) ** 2 / np.where(lost > 0, lost, 1.0), np.inf)
-        n = np.full_like(se, np.inf)
-        radius = boundary.radius(se, n, df)
-        p_value = boundary.p_value(value, se, n, df)
-    missing = [(e.reason == reason, reason) for e in (first, second) for reason in set(e.reason.flat) - {None}]
-    return estimates(
+    return bounded(
         value,
         se,
-        -np.inf if boundary.alternative == "less" else value - radius,
-        np.inf if boundary.alternative == "greater" else value + radius,
-        p_value,
+        boundary or Fixed(),
+        n=np.inf,
         df=df,
-        level=boundary.level,
-        alternative=boundary.alternative,
-        method=f"{boundary.method}, interaction",
-        reasons=tuple(missing),
+        method="interaction",
+        reasons=(*first.reasons, *second.reasons),
     )
 
 
@@ -59,6 +52,7 @@ def heterogeneity(effects: Estimates) -> Heterogeneity | Undetermined:
 
     Segments without an effect are left out; fewer than two leave nothing to compare.
 
+    >>> from paribus.stats.estimate import estimates
     >>> e = estimates([0.0, 2.0], [1.0, 1.0], [0, 0], [0, 0], [1, 1], level=0.95, method="z")
     >>> found = heterogeneity(e)  # (0 - 1)^2 + (2 - 1)^2
     >>> found.q, found.df, round(found.p_value, 4), found.i_squared

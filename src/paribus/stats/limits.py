@@ -38,7 +38,8 @@ def percentile_limits(
 
     Args:
         samples: one array per arm, each (n,).
-        lower, upper: shares in (0, 1), for instance 0.001 and 0.999; None leaves that side open.
+        lower: share in (0, 1), for instance 0.001; None leaves that side open.
+        upper: share in (0, 1), for instance 0.999; None leaves that side open.
 
     >>> percentile_limits([[1, 2, 3, 4, 5], [6, 7, 8, 9, 100]], upper=0.9)
     Limits(lower=-inf, upper=9.0)

@@ -35,12 +35,14 @@ def noninferiority(
     margin if and only if the p-value is below 1 - level. `extra["statistic"]` is the test statistic.
 
     Args:
-        control, treatment: arms with the same shape of cells.
+        control: arm to compare with.
+        treatment: arm of the same shape of cells.
         margin: the largest acceptable harm, positive: in units of the metric, or a share of the baseline.
         relative: whether `margin` is a share (0.01 = 1%).
         direction: which way is better; for "decrease" harm is an increase.
         boundary: its level c puts 1 - c in the one tail (default 97.5%, a guardrail's share of a two-sided 5%).
-        baseline, normal: as in `lift` and `difference`.
+        baseline: of a relative margin, as in `lift`.
+        normal: as in `difference`.
 
     Raises:
         InputError: the margin is negative or not finite.
@@ -73,9 +75,13 @@ def equivalence(
     whose inclusion between the margins is the same decision; `level` keeps that of each one-sided test.
 
     Args:
-        control, treatment: arms with the same shape of cells.
-        margin, upper_margin: positive; `upper_margin` defaults to `margin`.
-        relative, baseline, normal: as in `noninferiority`.
+        control: arm to compare with.
+        treatment: arm of the same shape of cells.
+        margin: largest acceptable decrease, positive.
+        upper_margin: largest acceptable increase, positive (default: `margin`).
+        relative: whether the margins are shares of the baseline.
+        baseline: of relative margins, as in `lift`.
+        normal: as in `difference`.
         boundary: of each one-sided test (default: fixed horizon at 95%).
 
     Raises:
@@ -87,7 +93,6 @@ def equivalence(
     boundary = boundary or Fixed()
     above = _against(control, treatment, -margin, relative, "greater", boundary, baseline, normal)
     below = _against(control, treatment, upper_margin, relative, "less", boundary, baseline, normal)
-    reasons = tuple((above.reason == reason, reason) for reason in {r for r in above.reason.flat if r is not None})
     return estimates(
         above.value,
         above.se,
@@ -98,7 +103,7 @@ def equivalence(
         level=boundary.level,
         alternative="two-sided",
         method=f"{boundary.method}, two one-sided tests",
-        reasons=reasons,
+        reasons=above.reasons,
         extra={
             "statistic_lower": above.extra["statistic"],
             "statistic_upper": below.extra["statistic"],
@@ -130,7 +135,6 @@ def _against(
     with np.errstate(invalid="ignore", divide="ignore"):
         p_value = boundary.p_value(gap, se, n, df)
         statistic = gap / se
-    reasons = tuple((effect.reason == reason, reason) for reason in {r for r in effect.reason.flat if r is not None})
     return estimates(
         effect.value,
         effect.se,
@@ -141,18 +145,14 @@ def _against(
         level=boundary.level,
         alternative=alternative,
         method=effect.method,
-        reasons=reasons,
+        reasons=effect.reasons,
         extra={"statistic": statistic, "baseline": effect.extra["baseline"]},
     )
 
 
 def _minus_share(control: Arm, share: float, baseline: Baseline) -> Arm:
     """The control arm's value + share x baseline, as an arm: what the treatment is compared with under the null."""
-    if baseline == "unadjusted" and control.baseline is not None:
-        base, base_var, base_cov = control.baseline, control.baseline_var, control.baseline_cov
-        assert base_var is not None and base_cov is not None  # noqa: S101 (set together)
-    else:
-        base, base_var, base_cov = control.value, control.var, control.var
+    base, base_var, base_cov = control.denominator(adjusted=baseline == "adjusted")
     var = control.var + 2 * share * base_cov + share**2 * base_var
     return Arm(control.n, control.value + share * base, var, control.skewness)
 

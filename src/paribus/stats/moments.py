@@ -47,7 +47,7 @@ class Moments:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = x.mean(axis=0) if n else np.full(x.shape[1], np.nan)
             d = x - mean
-            # A second pass: the residual mean of d is the rounding error of `mean` (Chan, Golub, LeVeque 1983, eq. 1.7).
+            # A second pass: the mean of d is the rounding error of `mean` (Chan, Golub, LeVeque 1983, eq. 1.7).
             shift = d.mean(axis=0) if n else 0.0
             d = d - shift
         covered = None if units is None else (frozenset([units]),)
@@ -122,7 +122,7 @@ class Moments:
         cov: ArrayLike,
         units: tuple[frozenset[Hashable], ...] | None = None,
     ) -> Moments:
-        """Moments from published summaries: mean vector (*cells, k) and sample covariance (*cells, k, k), divisor n - 1.
+        """Moments from mean vectors (*cells, k) and sample covariances (*cells, k, k), divisor n - 1.
 
         >>> float(Moments.from_covariance(["y"], 5, [2.0], [[4.0]]).m2[0, 0])
         16.0
@@ -132,7 +132,7 @@ class Moments:
 
     @classmethod
     def from_sds(cls, names: Sequence[str], n: ArrayLike, mean: ArrayLike, sd: ArrayLike) -> Moments:
-        """Moments from published n, means and sample standard deviations, both (*cells, k); covariances unknown (NaN)."""
+        """Moments from n, means and sample standard deviations (*cells, k); covariances are unknown (NaN)."""
         sd = np.asarray(sd, dtype=np.float64)
         diagonal = np.eye(len(names), dtype=np.bool_)
         return cls.from_covariance(names, n, mean, np.where(diagonal, (sd**2)[..., None, :], np.nan))
@@ -165,7 +165,7 @@ class Moments:
     def cov(self) -> Floats:
         """Sample covariance, divisor n - 1, shape (*cells, k, k)."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return self.m2 / (self.n - 1.0)[..., None, None]
+            return np.asarray(self.m2 / (self.n - 1.0)[..., None, None])
 
     @property
     def var(self) -> Floats:
@@ -183,7 +183,7 @@ class Moments:
         """Third standardized moment m3/n / (m2/n)^1.5, shape (*cells, k)."""
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = np.einsum("...ii->...i", self.m2) / self.n[..., None]
-            return (self.m3 / self.n[..., None]) / spread**1.5
+            return np.asarray((self.m3 / self.n[..., None]) / spread**1.5)
 
     def select(self, names: Sequence[str]) -> Moments:
         """The same cells with the named variables only, in that order."""
@@ -192,11 +192,10 @@ class Moments:
 
     def take(self, index: Iterable[int] | int) -> Moments:
         """Cells by position along the first axis; an integer drops that axis."""
-        if isinstance(index, int | np.integer):
-            units = None if self.units is None else (self.units[index],)
-            return Moments(self.names, self.n[index], self.mean[index], self.m2[index], self.m3[index], units)
-        i = [int(j) for j in index]
-        units = None if self.units is None else tuple(self.units[j] for j in i)
+        i = index if isinstance(index, int | np.integer) else [int(j) for j in index]
+        units = None
+        if self.units is not None:
+            units = tuple(self.units[j] for j in np.atleast_1d(i))
         return Moments(self.names, self.n[i], self.mean[i], self.m2[i], self.m3[i], units)
 
     def total(self, groups: ArrayLike | None = None) -> Moments:

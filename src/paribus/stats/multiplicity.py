@@ -123,7 +123,8 @@ def adjusted(estimates: Estimates, method: Adjustment = "holm", *, boundary: Any
     units = np.broadcast_to(np.nan if n is None else np.asarray(n, dtype=np.float64), estimates.shape)
     for own in np.unique(levels[~np.isnan(levels)]):
         at = levels == own
-        radius[at] = replace(rule, level=float(own)).radius(estimates.se[at], units[at], estimates.df[at])
+        at_own = rule.at_level(float(own)) if hasattr(rule, "at_level") else replace(rule, level=float(own))
+        radius[at] = at_own.radius(estimates.se[at], units[at], estimates.df[at])
     lower = estimates.value - radius if estimates.alternative != "less" else estimates.lower
     upper = estimates.value + radius if estimates.alternative != "greater" else estimates.upper
     if method in _STEPWISE:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paribus.errors import InputError
-from paribus.stats.boundary import Boundary, Fixed
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
+from paribus.stats.boundary import Boundary, Fixed, bounded
+from paribus.stats.estimate import Estimates, Floats, Reason
 
 Covariance = Literal["classical", "HC0", "HC1", "HC2", "HC3", "CR0", "CR1", "CR2", "newey_west"]
 
@@ -35,19 +35,13 @@ class Regression:
 
     def estimates(self, boundary: Boundary | None = None) -> Estimates:
         """Every coefficient with interval and p-value, shape (k,)."""
-        boundary = boundary or Fixed()
-        n = np.full_like(self.coef, self.n)
-        radius = boundary.radius(self.se, n, self.df)
-        return estimates(
+        return bounded(
             self.coef,
             self.se,
-            -np.inf if boundary.alternative == "less" else self.coef - radius,
-            np.inf if boundary.alternative == "greater" else self.coef + radius,
-            boundary.p_value(self.coef, self.se, n, self.df),
+            boundary or Fixed(),
+            n=self.n,
             df=self.df,
-            level=boundary.level,
-            alternative=boundary.alternative,
-            method=f"{boundary.method}, OLS with {self.covariance} covariance",
+            method=f"OLS with {self.covariance} covariance",
             reasons=((~(self.df > 0), Reason.TOO_FEW_UNITS), (self.se == 0, Reason.NO_VARIANCE)),
         )
 
@@ -75,7 +69,8 @@ def ols(
             "CR2"  bias-reduced (Bell & McCaffrey 2002), Satterthwaite df under iid working errors (Imbens & Kolesar
                    2016), one for each coefficient;
             "newey_west"  Bartlett weights 1 - l / (lag + 1) over rows in time order (Newey & West 1987), df n - k.
-        clusters, second_clusters: a label for each row.
+        clusters: a label for each row.
+        second_clusters: labels of a second way to cluster.
         lag: the last lag with a weight, for "newey_west".
 
     Raises:
@@ -137,7 +132,8 @@ def ancova(y: ArrayLike, treated: ArrayLike, covariates: ArrayLike, *, covarianc
     """Regression on (constant, treated, covariates): coefficient 1 is the effect.
 
     Args:
-        y, treated: shape (n,), `treated` 0 or 1.
+        y: outcomes, shape (n,).
+        treated: 0 or 1, shape (n,).
         covariates: shape (n,) or (n, k), fixed before treatment.
         covariance: as in `ols`.
     """
@@ -154,7 +150,8 @@ def lin_regression(
     same from moments, without leverages.
 
     Args:
-        y, treated: shape (n,), `treated` 0 or 1.
+        y: outcomes, shape (n,).
+        treated: 0 or 1, shape (n,).
         covariates: shape (n,) or (n, k); for post-stratification, indicators of all strata but one.
         covariance: as in `ols`.
     """
@@ -216,9 +213,9 @@ def _sums(rows: Floats, labels: NDArray[np.intp]) -> Floats:
 def _cr2(X: Floats, e: Floats, bread: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Bell & McCaffrey 2002: adjust residuals by (I - H_gg)^(-1/2); df by Satterthwaite under iid errors.
 
-    With v_g = A_g X_g bread c, the quadratic form has the matrix P_gh = v_g' (I - H)_gh v_h, and df = tr(P)^2 / tr(P^2).
+    With v_g = A_g X_g bread c, the variance is a quadratic form with P_gh = v_g' (I - H)_gh v_h; df = tr(P)^2 / tr(P^2).
     """
-    n, k = X.shape
+    k = X.shape[1]
     groups = int(labels.max()) + 1
     order = np.argsort(labels, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(labels))[:-1])

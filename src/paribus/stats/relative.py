@@ -11,6 +11,7 @@ treatment's covariates through their common center). Their covariance enters eve
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -47,7 +48,8 @@ def lift(
     when g >= 1, that is when the baseline itself is not shown to differ from zero.
 
     Args:
-        control, treatment: arms with the same shape of cells.
+        control: arm to compare with.
+        treatment: arm of the same shape of cells.
         boundary: interval and p-value rule (default: fixed horizon, 95%, two-sided).
         method: "fieller" (Fieller 1954, exact for normal means), "delta" (symmetric; too narrow when the baseline is
             noisy), "log" (delta on log(treatment / control), transformed).
@@ -57,7 +59,8 @@ def lift(
             (GrowthBook, for means); equal in the limit.
         negative_baseline: "refuse"; "signed" divides by the baseline as it is; "magnitude" by its absolute value, so
             that a positive lift always means more.
-        pooled, normal: as in `difference`.
+        pooled: as in `difference`.
+        normal: as in `difference`.
 
     >>> from paribus.stats.moments import Moments
     >>> c, t = (Moments.from_covariance(["y"], n, [m], [[s**2]]) for n, m, s in ((10000, 50, 15), (10100, 50.6, 15.2)))
@@ -71,8 +74,8 @@ def lift(
     boundary = boundary or Fixed()
     # Logarithms are pooled after scaling, below: arms alike on the log scale are not alike before it.
     pooled_first = pooled and method != "log"
-    base, base_var, base_cov = _baseline(control, treatment, baseline, pooled_first)
     var_c, var_t = _variances(control, treatment, pooled_first)
+    base, base_var, base_cov = replace(control, var=var_c).denominator(adjusted=baseline == "adjusted")
     gap = treatment.value - control.value
     n = control.n + treatment.n
     se_gap, df = spread(control, treatment, pooled=pooled, normal=normal)
@@ -88,7 +91,7 @@ def lift(
         reach = z**2 * base_var / control.n / base**2
         extra = {"baseline": base, "g": reach}
         p_value = boundary.p_value(gap * (sign if test == "lift" else 1.0), se_gap, n, df)
-        unbounded: Floats = np.zeros_like(base)
+        unbounded = np.zeros_like(base, dtype=np.bool_)
         if method == "log":
             scaled = Arm(control.n, base, from_c * control.n / (1 + value) ** 2, control.skewness)
             other = Arm(treatment.n, base, from_t * treatment.n / (1 + value) ** 2, treatment.skewness)
@@ -132,15 +135,6 @@ def lift(
         ),
         extra=extra,
     )
-
-
-def _baseline(control: Arm, treatment: Arm, which: Baseline, pooled: bool) -> tuple[Floats, Floats, Floats]:
-    """The baseline's value, its variance per unit, and its covariance per unit with the control's value."""
-    if which == "unadjusted" and control.baseline is not None:
-        assert control.baseline_var is not None and control.baseline_cov is not None  # noqa: S101 (set together)
-        return control.baseline, control.baseline_var, control.baseline_cov
-    var, _ = _variances(control, treatment, pooled)
-    return control.value, var, var
 
 
 def _variances(control: Arm, treatment: Arm, pooled: bool) -> tuple[Floats, Floats]:

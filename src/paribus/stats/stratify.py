@@ -13,21 +13,20 @@ from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
 from paribus.stats.arm import Outcome, functional
-from paribus.stats.boundary import Boundary, Fixed
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
+from paribus.stats.boundary import Boundary, Fixed, bounded
+from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.moments import Moments
 
 
-def poststratify(
-    control: Moments, treatment: Moments, *, shares: ArrayLike | None = None
-) -> tuple[Moments, Moments]:
+def poststratify(control: Moments, treatment: Moments, *, shares: ArrayLike | None = None) -> tuple[Moments, Moments]:
     """Both arms reweighted to the same strata: mean sum_s W_s m_s and variance of the mean sum_s W_s^2 C_s / n_s.
 
     Conditional on the strata's sizes (Miratrix, Sekhon, Yu 2013, eq. 9); `poststratified` adds the uncertainty of the
     shares. An arm with fewer than two units in a stratum gets that stratum's n, hence TOO_FEW_UNITS downstream.
 
     Args:
-        control, treatment: moments with strata along the first axis, same names and cells.
+        control: moments with strata along the first axis.
+        treatment: the same names and cells.
         shares: population share of each stratum, shape (S,); default: both arms together.
 
     >>> c = Moments.from_covariance(["y"], [50, 50], [[1.0], [3.0]], [[[1.0]], [[1.0]]])
@@ -55,12 +54,12 @@ def poststratified(
     is a smooth function of those vectors (delta method, normal reference).
 
     Args:
-        control, treatment: moments with strata along the first axis, same names and cells.
+        control: moments with strata along the first axis.
+        treatment: the same names and cells.
         what: a variable (default: the first) or (numerator, denominator).
         scale: difference, or lift over |control|.
         boundary: interval and p-value rule (default: fixed horizon, 95%, two-sided).
     """
-    boundary = boundary or Fixed()
     what = control.names[0] if what is None else what
     k = control.k
     w = _shares(control, treatment, None)
@@ -83,19 +82,13 @@ def poststratified(
         gradient = np.concatenate([to_control, to_treatment], axis=-1) / scale_by[..., None]
         value = value / scale_by
         se = np.sqrt(np.einsum("...i,...ij,...j->...", gradient, cov, gradient))
-        normal = np.full_like(se, np.inf)
-        radius = boundary.radius(se, total, normal)
-        p_value = boundary.p_value(value, se, total, normal)
     few = (np.minimum(control.n, treatment.n) < 2).any(axis=0)
-    return estimates(
+    return bounded(
         value,
         se,
-        -np.inf if boundary.alternative == "less" else value - radius,
-        np.inf if boundary.alternative == "greater" else value + radius,
-        p_value,
-        level=boundary.level,
-        alternative=boundary.alternative,
-        method=f"{boundary.method}, post-stratified",
+        boundary or Fixed(),
+        n=total,
+        method="post-stratified",
         reasons=(
             (total == 0, Reason.NO_DATA),
             (few, Reason.TOO_FEW_UNITS),
@@ -168,4 +161,3 @@ def _shares(control: Moments, treatment: Moments, shares: ArrayLike | None) -> F
     if (w < 0).any() or not np.allclose(w.sum(axis=0), 1.0):
         raise InputError("the strata's shares do not sum to one", rule="shares are positive and sum to 1")
     return np.broadcast_to(w.reshape(w.shape + (1,) * (control.n.ndim - w.ndim)), control.n.shape)
-

@@ -20,8 +20,8 @@ from paribus.warehouse.engine import ColumnKind, Table
 FORMAT = "JSONCompactEachRowWithNamesAndTypes"
 # Numbers keep all digits as text: JSON alone has no infinity, and ClickHouse has integers beyond 2^53.
 SETTINGS = (
-    "SETTINGS output_format_json_quote_denormals = 1, output_format_json_quote_64bit_floats = 1, "
-    "output_format_json_quote_decimals = 1, output_format_json_quote_64bit_integers = 1"
+    "output_format_json_quote_denormals = 1, output_format_json_quote_64bit_floats = 1, "
+    "output_format_json_quote_decimals = 1, output_format_json_quote_64bit_integers = 1, session_timezone = 'UTC'"
 )
 
 
@@ -55,7 +55,7 @@ class ClickHouseEngine:
                     fix="analyze the two folders in separate runs",
                 ) from error
             raise EngineError(f"chdb: {_first_line(error)}") from error
-        self._connection.query("SET session_timezone = 'UTC'")
+        self._connection.query(f"SET {SETTINGS}")
 
     def relation_sql(self, relation: str) -> str:
         """The table's quoted name."""
@@ -72,10 +72,8 @@ class ClickHouseEngine:
 
     def query(self, sql: str) -> Table:
         """Runs one SELECT; times come back in UTC without a zone."""
-        body = sql.strip().rstrip(";")
-        statement = f"{body}\n{SETTINGS}" if not body.upper().startswith("DESCRIBE") else body
         try:
-            answer = self._connection.query(statement, FORMAT)
+            answer = self._connection.query(sql, FORMAT)
         except RuntimeError as error:
             raise EngineError(f"ClickHouse: {_first_line(error)}") from error
         return _parse(answer.bytes().decode("utf-8"))

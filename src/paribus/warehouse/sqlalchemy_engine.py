@@ -122,7 +122,11 @@ class SQLAlchemyEngine:
                 found = self._inspector.get_columns(table, schema=schema)
             except sa.exc.SQLAlchemyError as error:
                 self._fail(error)
-            self._kinds[relation] = {column["name"]: kind_of(column["type"]) for column in found}
+            kinds = {column["name"]: kind_of(column["type"]) for column in found}
+            if self.dialect == "sqlite" and "other" in kinds.values():
+                declared = self._connection.exec_driver_sql(f"PRAGMA table_info({self.relation_sql(relation)})").all()
+                kinds |= {row[1]: _sqlite_kind(row[2]) for row in declared if kinds[row[1]] == "other"}
+            self._kinds[relation] = kinds
         return dict(self._kinds[relation])
 
     def query(self, sql: str) -> Table:
@@ -341,7 +345,7 @@ def kind_of(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
     for kind, types in (
         ("boolean", (t.Boolean,)),
         ("integer", (t.Integer,)),
-        ("number", (t.Numeric,)),
+        ("number", (t.Numeric, t.Float)),
         ("json", (t.JSON,)),
         ("date", (t.Date,)),
         ("text", (t.String, t.Uuid, t.Enum)),
@@ -349,6 +353,20 @@ def kind_of(column_type: sa.types.TypeEngine[Any]) -> ColumnKind:
         if isinstance(column_type, types):
             return kind
     return _KINDS_BY_NAME.get(type(column_type).__name__.upper(), "other")
+
+
+def _sqlite_kind(declared: str) -> ColumnKind:
+    """The kind of a type that only SQLite accepts, by its rules of affinity (sqlite.org/datatype3, section 3.1)."""
+    name = declared.upper()
+    for words, kind in (
+        (("INT",), "integer"),
+        (("CHAR", "CLOB", "TEXT", "STRING"), "text"),
+        (("REAL", "FLOA", "DOUB", "DEC", "NUM"), "number"),
+        (("BOOL",), "boolean"),
+    ):
+        if any(word in name for word in words):
+            return kind
+    return "other"
 
 
 # Types of dialects outside SQLAlchemy that do not derive from its generic ones.

@@ -44,6 +44,13 @@ METHODS = {
     "anytime": "anytime-valid",
     "bayesian": "Bayesian",
 }
+CORRECTIONS = {
+    "holm": "Holm",
+    "bonferroni": "Bonferroni",
+    "hochberg": "Hochberg",
+    "dunnett": "Dunnett",
+    "graph": "graphical procedure",
+}
 P_NAMES = {"group_sequential": "repeated p", "anytime": "always-valid p", "bayesian": "P(better)"}
 
 
@@ -215,10 +222,12 @@ def basis(result: Result, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
 
 
 def _basis(result: Result, comparison: Comparison, shown: Reading) -> str:
-    correction = str(planned(result, "correction") or "corrected").title()
+    correction = CORRECTIONS.get(str(planned(result, "correction")))
     said = f"{level_words(shown)} intervals"
     if comparison.margin is not None:
         said += ", tested against the margin"
+    if correction is None:
+        return said
     if shown.is_simultaneous and shown.is_adjusted:
         said += f", intervals and p adjusted together ({correction})"
     elif shown.is_simultaneous:

@@ -17,7 +17,6 @@ from paribus.charts import Figure, axis_of, axis_strip, interval_strip
 from paribus.charts.numbers import count, number, p_value, share
 from paribus.charts.theme import MARKS as CHART_STYLE
 from paribus.charts.theme import scheme_rules
-from paribus.experiments.plain import to_plain
 from paribus.experiments.report import method
 from paribus.experiments.report.csv import csv
 from paribus.experiments.report.document import KEY, VERDICT_MARKS, segments_words
@@ -91,7 +90,8 @@ def render(template: str, result: Result) -> str:
 
 def view(result: Result) -> dict[str, Any]:
     """All that the templates show, as words and drawings."""
-    document = json.dumps(to_plain(result), ensure_ascii=False, indent=1, allow_nan=False)
+    plain = result.to_dict()  # without passwords
+    document = json.dumps(plain, ensure_ascii=False, indent=1, allow_nan=False)
     hidden = method.effects_hidden(result)
     return {
         "result": result,
@@ -109,7 +109,7 @@ def view(result: Result) -> dict[str, Any]:
         "progress": method.progress(result),
         "progress_words": method.progress_words(result),
         "precision": _precision(result.comparisons),
-        "tables": tables(result.comparisons),
+        "tables": tables(result.comparisons, is_valid=not hidden),
         "several_arms": len(arms(result.comparisons)) > 1,
         "has_numbers": any(isinstance(reading(c), Reading) for c in result.comparisons),
         "interval_name": method.interval_name(result.comparisons),
@@ -125,8 +125,11 @@ def view(result: Result) -> dict[str, Any]:
         "arms": method.arms_words(result),
         "freshness": method.freshness(result),
         "registration": method.registration(result),
-        "plan": json.dumps(result.plan, indent=1, ensure_ascii=False, default=str),
-        "proof": json.dumps(to_plain(result.proof), indent=1, ensure_ascii=False),
+        "statements": plain["statements"],
+        "notes": [*plain["data_notes"], *plain["warnings"]],
+        "deviations": plain["deviations"],
+        "plan": json.dumps(plain["plan"], indent=1, ensure_ascii=False),
+        "proof": json.dumps(plain["proof"], indent=1, ensure_ascii=False),
         "data_block": _drawn(_script_safe(document)),
         "json_link": _data_link("application/json", document),
         "csv_link": _data_link("text/csv", csv(result)),
@@ -135,7 +138,7 @@ def view(result: Result) -> dict[str, Any]:
     }
 
 
-def tables(comparisons: Sequence[Comparison]) -> list[Table]:
+def tables(comparisons: Sequence[Comparison], *, is_valid: bool = True) -> list[Table]:
     """The comparisons by role on one shared axis; the treatments of a metric stand together."""
     order = {name: i for i, name in enumerate(dict.fromkeys(c.metric for c in comparisons))}
     ordered = sorted(comparisons, key=lambda c: (ROLES.index(c.role), order[c.metric]))
@@ -144,7 +147,7 @@ def tables(comparisons: Sequence[Comparison]) -> list[Table]:
     for role, group in groupby(ordered, key=lambda c: c.role):
         lines: list[Line] = []
         for c in group:
-            made_line = _line(c, axis)
+            made_line = _line(c, axis, is_valid=is_valid)
             is_repeated = bool(lines) and lines[-1].row.metric == c.metric
             lines.append(replace(made_line, is_repeated=is_repeated))
         made.append(Table(_role_name(role), tuple(lines), header, role.value))
@@ -180,7 +183,7 @@ def _axis(comparisons: Sequence[Comparison]) -> tuple[tuple[float, float], Marku
     return axis, _drawn(axis_strip(axis) if any(r.value is not None for r in rows) else "")
 
 
-def _line(c: Comparison, axis: tuple[float, float]) -> Line:
+def _line(c: Comparison, axis: tuple[float, float], *, is_valid: bool = True) -> Line:
     made = row(c)
     level = (c.segment[1] if c.segment[1] is not None else "(missing)") if c.segment else ""
     shrunk = (
@@ -191,7 +194,7 @@ def _line(c: Comparison, axis: tuple[float, float]) -> Line:
         absolute=absolute_effect(c) if isinstance(made.reading, Reading) else "",
         control_detail=arm_detail(c.control),
         treatment_detail=arm_detail(c.treatment),
-        strip=_drawn(interval_strip(interval_of(c), axis)),
+        strip=_drawn(interval_strip(interval_of(c) if is_valid else replace(interval_of(c), tone="neutral"), axis)),
         shrunk=shrunk,
         label=level,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paribus.charts.interval import Tone
-from paribus.charts.numbers import NOTHING, Unit, chance, count, interval, level, number, p_value, share
+from paribus.charts.numbers import NOTHING, Unit, chance, count, estimate, interval, level, number, p_value, share
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
 from paribus.metrics.definition import MetricType, Role
 from paribus.stats.estimate import Alternative, Estimate, Undetermined
@@ -87,7 +87,8 @@ def reading(comparison: Comparison) -> Reading | Undetermined:
         return _reading("relative", relative, lower, upper, "percent", comparison)
     if isinstance(absolute, Estimate):
         unit: Unit = "points" if comparison.type in SHARES else "number"
-        return _reading("absolute", absolute, absolute.lower, absolute.upper, unit, comparison)
+        lower, upper = comparison.simultaneous or (absolute.lower, absolute.upper)
+        return _reading("absolute", absolute, lower, upper, unit, comparison)
     return absolute
 
 
@@ -134,8 +135,7 @@ def quantity(of: Quantity, unit: Unit) -> str:
     """An estimate with its interval, or why there is none."""
     if isinstance(of, Undetermined):
         return str(of)
-    ends = interval(of.lower, of.upper, se=of.se, unit=unit)
-    return f"{number(of.value, se=of.se, unit=unit, signed=True)} {ends}"
+    return estimate(of.value, of.lower, of.upper, se=of.se, unit=unit)
 
 
 def margin(comparison: Comparison) -> str:
@@ -214,7 +214,7 @@ def _reading(
         level=of.level,
         alternative=of.alternative,
         unit=unit,
-        is_simultaneous=scale == "relative" and comparison.simultaneous is not None,
+        is_simultaneous=comparison.simultaneous is not None,
         is_adjusted=adjusted is not None,
     )
 
