@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from paribus.clock import Clock, system_clock
-from paribus.errors import InputError, did_you_mean
+from paribus.errors import InputError
 
 if TYPE_CHECKING:
     from paribus.experiments.certify import Certificate
@@ -140,12 +140,17 @@ def init(
     Raises:
         InputError: the table cannot be read, or the file exists and `force` is not given.
     """
-    from paribus.experiments.init import write
+    from paribus.experiments.init import draft, write
 
+    target = Path(to) if to is not None else Path("experiment.yaml")
     with table_engine(source, connection) as (engine, relation):
-        base = Path(relation).parent if connection is None and not has_glob(relation) else Path()
-        target = Path(to) if to is not None else base / "experiment.yaml"
-        return write(engine, relation, target, connection=connection, force=force)
+        if connection is None:
+            # The file that is written names the table relative to its own folder.
+            named = os.path.relpath(Path(relation).absolute(), target.absolute().parent)
+            engine = engine_in(target.absolute().parent)
+            relation = named
+        drafted = draft(engine, relation, url=connection)
+        return write(drafted, target, force=force), drafted.unsure
 
 
 def seal(
@@ -232,14 +237,9 @@ def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
 
     `:name` stands where an earlier statement computes the value.
     """
-    from paribus.metrics import statements
-    from paribus.warehouse.sql import dialects
+    from paribus.metrics.compile import statements
 
     document = load(path)
-    if dialect is not None and dialect not in dialects.NAMES:
-        raise InputError(
-            f"the dialect {dialect!r} is not known", where="--dialect", fix=did_you_mean(dialect, dialects.NAMES)
-        )
     design, data = document.design, document.data
     with engine_of(document) as engine:
         relations = [r.relation for r in (data.units, data.exposures, *data.events.values()) if r is not None]

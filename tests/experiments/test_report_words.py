@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tests.experiments.results import ANYTIME, CONVERTED, ERRORS, LATENCY, NOT_YET, RESULTS, SEQUENTIAL, SHIP
 
 from paribus.experiments.decision import RULES
-from paribus.experiments.report import method
+from paribus.experiments.report import csv, method, page
 from paribus.experiments.report.row import Reading, margin, reading, row
 from paribus.stats.estimate import Reason, Undetermined
 
@@ -74,3 +74,12 @@ def test_p_values_are_named_after_the_method() -> None:
 def test_arms_are_counted_with_the_control_named() -> None:
     result = replace(SHIP, units={"a": 1_000, "b": 1_001}, control="a")
     assert method.arms_words(result) == "a (control) 1,000 · b 1,001"
+
+
+def test_a_reading_that_the_plan_forbids_shows_no_arm_either() -> None:
+    shown = row(NOT_YET.comparisons[0])
+    assert (shown.control, shown.treatment) == ("–", "–")
+    for written in (repr(NOT_YET), csv(NOT_YET), page(NOT_YET).split("<script")[0]):
+        assert "12.03%" not in written
+        assert "0.1203" not in written
+        assert "6,041" not in written

@@ -1,4 +1,4 @@
-"""One data set for every engine: exposures, orders and page views of a few thousand units, with what goes wrong in life.
+"""One data set for every engine: exposures, orders and page views of a few thousand units, with what goes wrong.
 
 Planted: units in two variants, exposures repeated, overridden, before the start, without a unit; events exactly at t0
 and exactly at t0 + window; events within the tolerance before t0; millisecond times; NULL countries and revenues;
@@ -30,7 +30,9 @@ def frames(units: int = 3000, seed: int = 20260301) -> dict[str, pd.DataFrame]:
     platform = rng.choice(np.array(["web", "app"], dtype=object), units)
     rows = []
 
-    def expose(i: int, variant: str | None, time: np.datetime64, reason: str = "SPLIT", unit: str | None = "own") -> None:
+    def expose(
+        i: int, variant: str | None, time: np.datetime64, reason: str = "SPLIT", unit: str | None = "own"
+    ) -> None:
         served = "control" if rng.random() < 0.01 else variant
         unit = names[i] if unit == "own" else unit
         rows.append((unit, variant, time, country[i], platform[i], f"e{1 + int(time > T_EPOCH)}", reason, served))
@@ -105,9 +107,7 @@ def _views(rng: np.random.Generator, names: np.ndarray, t0: np.ndarray) -> pd.Da
     return pd.DataFrame(rows, columns=["user_id", "ts", "page", "ms"])
 
 
-def _units(
-    rng: np.random.Generator, names: np.ndarray, second_arm: np.ndarray, country: np.ndarray
-) -> pd.DataFrame:
+def _units(rng: np.random.Generator, names: np.ndarray, second_arm: np.ndarray, country: np.ndarray) -> pd.DataFrame:
     """A table of units: duplicated rows, NULL metrics and covariates, zero denominators, a large offset."""
     n = len(names)
     before = rng.gamma(2, 10, n)

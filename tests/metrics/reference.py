@@ -66,6 +66,8 @@ def moments(columns: Sequence[pd.Series]) -> tuple[int, np.ndarray, np.ndarray, 
     """n, means, centred cross-products and the centred third power of the first, over rows without a missing value."""
     x = np.column_stack([np.asarray(c, dtype=np.longdouble) for c in columns])
     x = x[~np.isnan(x.astype(float)).any(axis=1)]
+    if not len(x):
+        return 0, np.full(len(columns), np.nan), np.full((len(columns),) * 2, np.nan), float("nan")
     mean = x.mean(axis=0)
     d = x - mean
     return len(x), mean.astype(float), (d.T @ d).astype(float), float((d[:, 0] ** 3).sum())

@@ -24,7 +24,7 @@ from paribus.stats.estimate import Undetermined
 DATA = Path(__file__).parent / "data"
 
 
-class Unsupported(Exception):  # noqa: N818 (a statement about a case, not an error)
+class Unsupported(Exception):
     """This case cannot be answered, and why."""
 
 

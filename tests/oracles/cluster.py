@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tests.oracles import DATA, Unsupported
 
 from paribus import stats
-from tests.oracles import DATA, Unsupported
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:

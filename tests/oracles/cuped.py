@@ -36,7 +36,7 @@ def adjusted(inputs: dict[str, Any]) -> dict[str, Any]:
         "ancova_se_hc": {hc: stats.ancova(y, treated, x, covariance=hc).se[1] for hc in ("HC0", "HC1", "HC2", "HC3")},
     }
     for convention in ("pooled_within", "total"):
-        arms = stats.cuped(control, treatment, theta=convention)
+        arms = stats.cuped(control, treatment, theta=convention, small_sample=False)
         found = stats.difference(arms.control, arms.treatment)
         answers[f"theta_{convention}"] = arms.theta[0]
         answers[f"cuped_{convention}"] = {

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from tests.oracles import Unsupported
 
 from paribus import stats
-from tests.oracles import Unsupported
 
 Comparison = Callable[..., stats.Estimates]
 

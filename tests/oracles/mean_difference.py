@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from paribus import stats
 from tests.oracles import Unsupported
+
+from paribus import stats
 
 ALTERNATIVES = {"two.sided": "two-sided", "two-sided": "two-sided", "greater": "greater", "less": "less"}
 

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
+from tests.oracles import Unsupported
 
 from paribus import stats
-from tests.oracles import Unsupported
 
 GENERATOR = re.compile(r"y = (?P<first>[-\d.]+) then (?P<times>\d+)x \((?P<a>[-\d.]+),\s*(?P<b>[-\d.]+)\)")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from paribus import stats
 from tests.oracles import Unsupported
+
+from paribus import stats
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:

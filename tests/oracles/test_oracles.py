@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.oracles import DATA, answers
 
 FILES = sorted(path for path in DATA.glob("*.json") if path.name != "methods_without_values.json")

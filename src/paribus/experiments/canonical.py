@@ -21,7 +21,8 @@ def plan_body(design: Design, data: DataModel | None = None) -> Plain:
         variant.pop("description")  # words about an arm decide nothing
     body.pop("title")
     if data is not None:
-        body["data"] = to_plain(data)
+        # Segments and time zone stand in the design already.
+        body["data"] = {k: v for k, v in to_plain(data).items() if k not in ("segments", "time_zone")}
     return body
 
 
@@ -37,8 +38,10 @@ def design_of(body: Plain) -> Design:
 
 def data_model_of(body: Plain) -> DataModel | None:
     """The data model sealed with the plan, or None."""
-    plain = body.get("data")
-    model: DataModel | None = None if plain is None else from_plain(DataModel, plain, "plan.data")
+    if "data" not in body:
+        return None
+    plain = {**body["data"], "segments": body["segments"], "time_zone": body["time_zone"]}
+    model: DataModel = from_plain(DataModel, plain, "plan.data")
     return model
 
 

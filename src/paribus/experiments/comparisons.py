@@ -8,11 +8,14 @@ import numpy as np
 
 from paribus.experiments.effects import Panel
 from paribus.experiments.family import Family, deterioration_p
+from paribus.experiments.layout import Batch
 from paribus.experiments.plan import Design
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
+from paribus.metrics.cells import Measurement
 from paribus.metrics.definition import Metric, Role
 from paribus.stats.estimate import Estimate, Estimates, Floats, Reason, Undetermined
-from paribus.stats.power import power_per_metric, sample_size_non_inferiority
+from paribus.stats.metric_power import power_per_metric
+from paribus.stats.power import sample_size_non_inferiority
 
 _NONE = {reason: Undetermined(reason) for reason in Reason}
 
@@ -154,3 +157,40 @@ def _method(panel: Panel, m: int, adjusted: bool, family: Family | None) -> str:
     if family is not None and family.size > 1:
         parts.append(family.in_words)
     return ", ".join(parts)
+
+
+def hidden(design: Design, measurement: Measurement, grouped: Sequence[Batch], reason: Reason) -> tuple[Comparison, ...]:
+    """Comparisons without any number but units: an effect that may not be read cannot be worked out from the arms."""
+    units = {
+        metric.name: _units(batch, m) for batch in grouped for m, metric in enumerate(batch.metrics)
+    }
+    nothing = Undetermined(reason)
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    nan = float("nan")
+    return tuple(
+        Comparison(
+            metric=metric.name,
+            type=metric.type,
+            role=metric.role,
+            direction=metric.direction,
+            control=ArmValue(design.control, n.get(design.control, 0), nan, nan),
+            treatment=ArmValue(name, n.get(name, 0), nan, nan),
+            absolute=nothing,
+            relative=nothing,
+            unadjusted=nothing,
+            method="not read",
+            margin=_margin(metric),
+            margin_absolute=metric.margin_absolute,
+        )
+        for metric in design.metrics
+        for n in (units.get(metric.name) or measurement.counts.units,)
+        for name in treatments
+    )
+
+
+def _units(batch: Batch, m: int) -> dict[str, int]:
+    grid = batch.grid
+    return {
+        name: int(batch.moments.n[(grid.variant == v) & (grid.group == 0), m].sum())
+        for v, name in enumerate(batch.variants)
+    }

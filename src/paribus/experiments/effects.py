@@ -8,7 +8,9 @@ every look up to now is computed again, intervals are intersected and p-values k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,6 +213,13 @@ def unadjusted(
         return absolute
     plain = Arms(both.control.unadjusted, both.treatment.unadjusted, both.reduction)
     return _without(difference(plain.control, plain.treatment, boundary=boundary), _outside(batch, plain))
+
+
+def reshaped(e: Estimates, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Estimates:
+    """The same estimates with every array changed alike: a slice, or another shape."""
+    names = ("value", "se", "lower", "upper", "p_value", "df", "reason")
+    arrays: dict[str, Any] = {name: change(getattr(e, name)) for name in names}
+    return replace(e, **arrays, extra={name: change(a) for name, a in e.extra.items()})
 
 
 def control_of(design: Design) -> int:

@@ -76,7 +76,11 @@ class Batch:
     metrics: tuple[Metric, ...]
     grid: Grid
     moments: Moments
-    arms: int
+    variants: tuple[str, ...]
+
+    @property
+    def arms(self) -> int:
+        return len(self.variants)
 
     @property
     def outcome(self) -> Outcome:
@@ -158,7 +162,7 @@ class Pairs:
 
 def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
     """The design's metrics in batches; metrics without cells (quantiles, clusters) are in none."""
-    variants = [variant.name for variant in design.variants]
+    variants = tuple(variant.name for variant in design.variants)
     grids: list[tuple[tuple[CellKey, ...], Grid]] = []
     together: dict[tuple[int, tuple[str, ...], MetricType | None, int], list[Metric]] = {}
     for metric in design.metrics:
@@ -171,7 +175,7 @@ def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
         counted = metric.type if is_share(metric) else None
         together.setdefault((at, own.moments.names, counted, metric.window_days or 0), []).append(metric)
     return [
-        Batch(tuple(metrics), grids[at][1], _stack([cells[m.name].moments for m in metrics]), len(variants))
+        Batch(tuple(metrics), grids[at][1], _stack([cells[m.name].moments for m in metrics]), variants)
         for (at, _, _, _), metrics in together.items()
     ]
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.experiments.effects import Arms, Panel, Series, arms, compare, control_of, rule_of, shares, unadjusted
+from paribus.experiments.effects import (
+    Arms,
+    Panel,
+    Series,
+    arms,
+    compare,
+    control_of,
+    reshaped,
+    rule_of,
+    shares,
+    unadjusted,
+)
 from paribus.experiments.layout import WHOLE, Batch
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
@@ -29,12 +40,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         batch.pairs(look.last_cohort(batch.window_days) if batch.grid.days else None, control=control, whole_only=True)
         for look in looks
     ]
-    by_look = [arms(batch, own, adjust[:, None, :]) for own in pairs]
-    both = Arms(
-        _by_look([a.control for a in by_look]),
-        _by_look([a.treatment for a in by_look]),
-        np.stack([a.reduction[:, 0] for a in by_look]),
-    )
+    both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
     rules = _rules(design, looks, both)
@@ -68,6 +74,15 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         series=Series(tuple(looks), units, absolute, relative, reach) if batch.grid.days else None,
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
         notes=_notes(batch, last.pooled),
+    )
+
+
+def by_look(each: Sequence[Arms]) -> Arms:
+    """Arms by (treatment, one group, metric) at several looks, as arms by (look, treatment, metric)."""
+    return Arms(
+        _stacked([a.control for a in each]),
+        _stacked([a.treatment for a in each]),
+        np.stack([a.reduction[:, 0] for a in each]),
     )
 
 
@@ -161,16 +176,13 @@ def _notes(batch: Batch, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]
     }
 
 
-def _by_look(each: list[Arm]) -> Arm:
-    """Arms by look, axes (look, treatment, metric), from arms (treatment, one group, metric)."""
-
-    def stacked(name: str) -> Floats | None:
+def _stacked(each: list[Arm]) -> Arm:
+    def stack(name: str) -> Floats | None:
         values = [getattr(arm, name) for arm in each]
         return None if values[0] is None else np.stack([value[:, 0] for value in values])
 
-    names = ("baseline", "baseline_var", "baseline_cov")
     n, value, var, skewness = (np.stack([getattr(a, f)[:, 0] for a in each]) for f in ("n", "value", "var", "skewness"))
-    return Arm(n, value, var, skewness, *(stacked(name) for name in names))
+    return Arm(n, value, var, skewness, *(stack(name) for name in ("baseline", "baseline_var", "baseline_cov")))
 
 
 def _last(arm: Arm) -> Arm:
@@ -182,17 +194,11 @@ def _sums(m: Moments) -> tuple[Floats, Floats]:
 
 
 def _look(e: Estimates, k: int) -> Estimates:
-    return _each(e, lambda a: a[k])
+    return reshaped(e, lambda a: a[k])
 
 
 def _one_group(e: Estimates) -> Estimates:
-    return _each(e, lambda a: a[:, None])
-
-
-def _each(e: Estimates, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Estimates:
-    names = ("value", "se", "lower", "upper", "p_value", "df", "reason")
-    arrays: dict[str, Any] = {name: change(getattr(e, name)) for name in names}
-    return replace(e, **arrays, extra={name: change(a) for name, a in e.extra.items()})
+    return reshaped(e, lambda a: a[:, None])
 
 
 def _tables(table: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Floats, Floats, Floats]:

@@ -34,7 +34,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Undetermined):
         return {"undetermined": value.reason.name.lower(), "sentence": value.reason.value, "detail": value.detail}
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+        return {name: _field_to_plain(hint, getattr(value, name)) for name, hint in hints(type(value)).items()}
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, str | bool):
@@ -139,6 +139,18 @@ def schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 def hints(kind: type) -> dict[str, Any]:
     """The resolved types of a dataclass's fields."""
     return typing.get_type_hints(kind)
+
+
+def _field_to_plain(hint: Any, value: Any) -> Any:
+    # An empty mapping does not show its keys' type: the hint tells that it is written as rows.
+    if (
+        isinstance(value, dict)
+        and not value
+        and typing.get_origin(hint) is dict
+        and typing.get_origin(typing.get_args(hint)[0]) is tuple
+    ):
+        return []
+    return to_plain(value)
 
 
 def _record_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _unknown_key(path: KeyPath, key: str, tag: str | None) -> dict[str, str]:
         others = [name for name, other in schema.METRIC_TYPES.items() if key in other.model_fields]
         if others:
             return {"rule": f"{key} belongs to {' and '.join(others)} metrics; this one is a {tag}"}
-    if key in _OTHER_WORDS and not did_you_mean(key, known).startswith("did"):
+    if key in _OTHER_WORDS and (len(path) == 1 or key not in ("name", "id")):
         return {"fix": _OTHER_WORDS[key]}
     return {"fix": did_you_mean(key, known)}
 

@@ -81,7 +81,7 @@ class Counts:
     blank_unit_rows: int = 0
     null_variant_rows: int = 0
     unknown_variant_rows: dict[str, int] = field(default_factory=dict)
-    duplicate_rows: int = 0  # same unit, same variant, more than once (unit tables: an error to decide; exposures: normal)
+    duplicate_rows: int = 0  # unit tables: identical rows beyond a unit's first; exposures may repeat
     conflicting_units: int = 0  # unit tables: one unit, different metric values
     mixed_units: dict[str, int] = field(default_factory=dict)  # units with several variants, by first variant; excluded
     by_reason: dict[str, int] = field(default_factory=dict)  # exposures by reason
@@ -103,7 +103,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class StatementText:
-    """One statement as it ran (values filled in) or would run (`:name` where an earlier statement computes the value)."""
+    """One statement as it ran (values filled in) or would run (`:name` where an earlier one computes the value)."""
 
     name: str  # probe, moments, ranks, clusters ... with the source: "moments:orders"
     dialect: str

@@ -12,7 +12,7 @@ from paribus.errors import InputError, did_you_mean
 from paribus.metrics import clusters, exposed, limits, probe, ranks, sums, table
 from paribus.metrics.cells import StatementText
 from paribus.metrics.definition import Covariate, DataModel, Exposures, Metric, MetricType, UnitTable
-from paribus.metrics.demand import Demand, demands
+from paribus.metrics.demand import Demand, demands, reach
 from paribus.metrics.level import Care, Scope, UnitLevel
 from paribus.metrics.source import Source
 from paribus.warehouse.engine import ColumnKind
@@ -126,8 +126,11 @@ class Compiler:
         for metric in self.metrics:
             for demand in demands(metric, self.model.events).outcomes:
                 listed[demand.source].append(demand)
+        reached = reach(self.metrics, self.model.events)
         return {
-            name: probe.event_probe(self.event_source(name), self.model.events[name], name, found, self.scope)
+            name: probe.event_probe(
+                self.event_source(name), self.model.events[name], name, found, self.scope, reached[name]
+            )
             for name, found in listed.items()
         }
 
@@ -192,11 +195,18 @@ def statements(
     """The statements in the order in which they would run, `:name` where an earlier one computes the value.
 
     Args:
-        model, metrics: what to measure.
+        model: the table of units, or exposures and event sources.
+        metrics: what to measure.
         dialect: sqlglot's name of the target ("bigquery", "snowflake", …).
         columns: kinds of the columns of each relation, where known; unknown columns are taken as numbers and text.
         fragment_dialect: the dialect in which the fragments are written (default: the target's).
-        variants, as_of, start, end, by_day, segments, tolerance: as for `measure`.
+        variants: as for `measure`, like all that follows.
+        as_of: only rows before this time.
+        start: enrolment from this time on.
+        end: enrolment before this time.
+        by_day: cells by cohort day.
+        segments: attributes whose margins are measured.
+        tolerance: seconds before exposure within which event rows are counted.
 
     Raises:
         InputError: an unknown dialect, source or column, or a metric that its data cannot answer.

@@ -1,4 +1,4 @@
-"""What a metric is, independent of any engine: the same definition compiles to SQL, seals into a plan and names a result."""
+"""What a metric is, whatever the engine: one definition compiles to SQL, seals into a plan and names a result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class FunnelStep:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """Winsorizing limits: numbers (sealed), or percentiles of the pre-period or (fixed horizon only) of the pooled arms."""
+    """Winsorizing limits: numbers (sealed), or percentiles (fractions: 0.999) of the pre-period or of the pooled arms.
+
+    Pooled percentiles belong to a fixed horizon only: a moving cap changes every past value.
+    """
 
     lower: float | None = None
     upper: float | None = None
@@ -53,8 +56,8 @@ class Cap:
 class Covariate:
     """A pre-exposure covariate: the same metric in the `days` before exposure, or another column or fragment.
 
-    With a table of units the covariate is a fragment over its columns (`value`). With events it is `value` (default: the
-    metric's own value) over rows in [t0 - days, t0); a unit without history gets 0 and an indicator variable.
+    With a table of units the covariate is a fragment over its columns (`value`). With events it is `value` (default:
+    the metric's own value) over rows in [t0 - days, t0); a unit without history gets 0 and an indicator variable.
     """
 
     days: int | None = None
@@ -65,12 +68,13 @@ class Covariate:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. Fragments (`value`, `filter`, `denominator` ...) are SQL in the user's dialect over the source's columns.
+    """One metric. Fragments (`value`, `filter`, `denominator` ...) are SQL in the user's dialect over the source.
 
     source             name of the events source; None means the table of units (one row per unit)
     value              scalar fragment; None means 1 per row (count, proportion)
     filter             boolean fragment that a row must pass
-    denominator        ratio only: scalar fragment; denominator_source and denominator_filter default to the metric's own
+    denominator        ratio only: scalar fragment; its source and filter default to the metric's own; the source's
+                       `session` column means the number of distinct sessions
     window_days        rows in [t0, t0 + window_days); None means all rows from t0 on, up to the as-of time
     quantile           quantile only, 0 < q < 1; `level_of_rows` "unit" or "row" (rows clustered by unit)
     steps, given       funnel only: ordered steps; conversion of the last step given step number `given` (0 = exposure)

@@ -1,8 +1,8 @@
-"""What a metric asks of an event source: which rows of a unit, in which window around its exposure, and what of them."""
+"""What a metric asks of an event source: which rows of a unit, in which window around exposure, and what of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from paribus.metrics.definition import Covariate, EventSource, Metric, MetricTyp
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows in [t0 + first, t0 + last) days; None is open: `first` to the beginning of data, `last` to the as-of time."""
+    """Rows in [t0 + first, t0 + last) days; None is open: to the beginning of data, to the as-of time."""
 
     first: int | None = 0
     last: int | None = None
@@ -72,9 +72,7 @@ def demands(metric: Metric, events: Mapping[str, EventSource]) -> Demands:
                 raise InputError("a retention metric needs retention_days", where=where, fix="retention_days: [7, 13]")
             first, last = metric.retention_days
             if not 0 <= first <= last:
-                raise InputError(
-                    f"retention_days is [{first}, {last}]", where=where, rule="0 <= first day <= last day"
-                )
+                raise InputError(f"retention_days is [{first}, {last}]", where=where, rule="0 <= first day <= last day")
             window, matured = Window(first, last + 1), last + 1
         outcomes = (_outcome(metric, source, window, where),)
         if metric.type == MetricType.RATIO:
@@ -89,6 +87,24 @@ def demands(metric: Metric, events: Mapping[str, EventSource]) -> Demands:
     return Demands(outcomes, tuple(covariates), tuple(history), matured)
 
 
+def reach(metrics: Iterable[Metric], events: Mapping[str, EventSource]) -> dict[str, Window]:
+    """For each source the metrics read, the widest window around exposure that any of them asks for."""
+    windows: dict[str, list[Window]] = {}
+    for metric in metrics:
+        asked = demands(metric, events)
+        for demand in (*asked.outcomes, *(demand for _, demand in asked.covariates), *asked.history):
+            windows.setdefault(demand.source, []).append(demand.window)
+        for step in metric.steps:
+            windows.setdefault(step.source, []).append(Window(0, metric.window_days))
+    return {
+        name: Window(
+            None if any(w.first is None for w in found) else min(w.first for w in found if w.first is not None),
+            None if any(w.last is None for w in found) else max(w.last for w in found if w.last is not None),
+        )
+        for name, found in windows.items()
+    }
+
+
 def _known(name: str | None, events: Mapping[str, EventSource], where: str) -> str:
     if name is None and len(events) == 1:
         return next(iter(events))
@@ -96,7 +112,10 @@ def _known(name: str | None, events: Mapping[str, EventSource], where: str) -> s
         raise InputError("the metric names no source", where=where, fix=f"source: one of {', '.join(sorted(events))}")
     if name not in events:
         raise InputError(
-            f"there is no events source {name!r}", where=where, rule="sources are declared", fix=did_you_mean(name, events)
+            f"there is no events source {name!r}",
+            where=where,
+            rule="sources are declared",
+            fix=did_you_mean(name, events),
         )
     return name
 
@@ -111,9 +130,7 @@ def _outcome(metric: Metric, source: str, window: Window, where: str) -> Demand:
     return Demand(source, "sum", metric.value, metric.filter, window, where)
 
 
-def _denominator(
-    metric: Metric, events: Mapping[str, EventSource], source: str, window: Window, where: str
-) -> Demand:
+def _denominator(metric: Metric, events: Mapping[str, EventSource], source: str, window: Window, where: str) -> Demand:
     """A sum of the denominator's values; the source's own session column means the number of distinct sessions."""
     if metric.denominator is None:
         raise InputError("a ratio needs a denominator", where=where, fix="denominator: a column or expression")

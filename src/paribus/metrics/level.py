@@ -15,7 +15,7 @@ from paribus.warehouse.sql import build as sql
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which rows count: known variants (None: all), enrolment in [start, end), data before `as_of`, and the cell's grain.
+    """Which rows count: known variants (None: all), enrolment in [start, end), data before `as_of`; the cells' grain.
 
     `closed` is the time up to which windows have closed: `as_of`, or the last time in the data.
     """

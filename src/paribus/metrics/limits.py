@@ -32,9 +32,7 @@ def percentile(level: UnitLevel, alias: str, qs: Mapping[str, float], dialect: s
     kept = statement.level("zv", sql.Select({"zv_y": value}, level.relation, where=sql.every(conditions)))
     ranked = statement.level(
         "zo",
-        sql.Select(
-            {"zo_y": sql.own("zv_y"), "zo_rank": sql.rank([sql.own("zv_y")]), "zo_n": sql.rows_within()}, kept
-        ),
+        sql.Select({"zo_y": sql.own("zv_y"), "zo_rank": sql.rank([sql.own("zv_y")]), "zo_n": sql.rows_within()}, kept),
     )
     columns = {"z_n": sql.rows()}
     for label, q in qs.items():

@@ -1,4 +1,4 @@
-"""Measures metrics on an engine: the probe, the moments, and when asked ranks and clusters. Only aggregates come back."""
+"""Measures metrics on an engine: probe, moments, and when asked ranks and clusters. Only aggregates come back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from paribus.errors import InputError
 from paribus.metrics import clusters, limits, probe, ranks, sums, table
 from paribus.metrics.cells import Counts, Measurement, StatementText
+from paribus.metrics.census import add, of_exposures, of_table, some
 from paribus.metrics.compile import Compiler, make_scope
 from paribus.metrics.definition import DataModel, Metric, MetricType
-from paribus.metrics.exposed import RANDOMIZED
 from paribus.metrics.level import Care
-from paribus.metrics.sums import Reading
+from paribus.metrics.reading import Reading, read
 from paribus.warehouse.engine import Engine
 
 MOST_LEVELS = 1_000  # of a segment, stratum or epoch: more than this is an identifier, not an attribute
@@ -50,7 +50,8 @@ def measure(
         variants: the known variants; None takes all that the data hold.
         as_of: only rows before this time; windows must have closed by it. None: all rows, and the last time in the
             data closes windows.
-        start, end: enrolment window [start, end) of exposures.
+        start: enrolment from this time on.
+        end: enrolment before this time.
         by_day: cells by cohort day (the first-exposure date in `model.time_zone`).
         segments: attributes whose margins are measured (never their cross product).
         tolerance: seconds before exposure within which event rows are counted by variant.
@@ -78,7 +79,9 @@ def measure(
         fragment_dialect or engine.dialect,
     )
     compiler.dialect = compiler.hooks.name
-    return _Run(engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint).measurement()
+    return _Run(
+        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint
+    ).measurement()
 
 
 @dataclass(slots=True)
@@ -101,11 +104,14 @@ class _Run:
 
     def measurement(self) -> Measurement:
         compiler = self.compiler
-        counts = self._probe_table() if compiler.is_table else self._probe_exposures()
+        census = of_table(compiler, self.ask) if compiler.is_table else of_exposures(compiler, self.ask)
+        self.care, self.warnings = census.care, list(census.warnings)
+        if compiler.scope.closed is None:
+            compiler.scope = replace(compiler.scope, closed=census.last_time)
         caps = self._caps()
         shifts = self.given_shifts or self._shifts()
         reading, shifts, missing = self._moments(shifts, caps)
-        counts = self._counted(counts, reading, missing)
+        counts = self._counted(census.counts, reading, missing)
         found_clusters = self._clusters(caps) if compiler.has_cluster else {}
         found_ranks = {}
         for metric in compiler.metrics:
@@ -125,145 +131,6 @@ class _Run:
             compiler.scope.closed,
             self.engine.fingerprint(list(dict.fromkeys(relations)), full=self.full_fingerprint),
             tuple(self.warnings),
-        )
-
-    # ── probe ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _probe_table(self) -> Counts:
-        compiler, source, units = self.compiler, self.compiler.main, self.compiler.units
-        row = self.ask("probe", probe.table_probe(source, units))[0]
-        rows, known, blank = int(row["z_rows"]), int(row["z_known"]), int(row["z_blank"])
-        null_variant, repeated = 0, known > int(row["z_distinct"])
-        if blank or known < rows or int(row["z_variants"]) < rows:
-            gaps = self.ask("probe:gaps", probe.table_gaps(source, units))[0]
-            null_variant, repeated = int(gaps["z_null_variant"]), int(gaps["z_used"]) > int(gaps["z_units"])
-        unknown: dict[str, int] = {}
-        if compiler.scope.variants is not None:
-            clean = known == rows and not blank
-            found = self.ask("probe:variants", probe.table_variants(source, units, every_unit_known=clean))
-            unknown = {
-                str(r["z_v"]): int(r["z_n"])
-                for r in found
-                if r["z_v"] is not None and str(r["z_v"]) not in compiler.scope.variants
-            }
-        counts = Counts(
-            rows=rows,
-            units={},
-            null_unit_rows=rows - known,
-            blank_unit_rows=blank,
-            null_variant_rows=null_variant,
-            unknown_variant_rows=unknown,
-            first_time=probe.as_time(row.get("z_first")),
-            last_time=probe.as_time(row.get("z_last")),
-        )
-        self.care = replace(self.care, trusted=not any((rows - known, blank, null_variant, *unknown.values())))
-        return self._repeated_units(counts) if repeated else counts
-
-    def _repeated_units(self, counts: Counts) -> Counts:
-        """Several rows for one unit: identical ones collapse, mixed units leave, different values are refused."""
-        compiler, units = self.compiler, self.compiler.units
-        found = self.ask(
-            "probe:repeats", table.repeats(compiler.main, units, compiler.metrics, compiler.scope.variants)
-        )
-        mixed: dict[str, int] = {}
-        duplicates = conflicting = 0
-        for row in found:
-            n_units, n_rows = int(row["z_units"]), int(row["z_rows"])
-            if int(row["z_m"]):
-                mixed[str(row["z_v"])] = mixed.get(str(row["z_v"]), 0) + n_units
-                continue
-            duplicates += n_rows - n_units
-            conflicting += n_units if int(row["z_c"]) else 0
-        counts = replace(counts, duplicate_rows=duplicates, conflicting_units=conflicting, mixed_units=mixed)
-        if not conflicting:
-            self.care = replace(self.care, repeated=bool(duplicates or mixed))
-            return counts
-        if units.cluster is not None and units.cluster == units.unit:
-            self.care = replace(self.care, rows=True)
-            self.warnings.append(f"rows are observations clustered by {units.unit}")
-            return counts
-        raise InputError(
-            f"{conflicting:,} values of {units.unit!r} have several rows with different metric values",
-            where=compiler.main.name,
-            rule="the unit of analysis is not finer than the unit of randomization: one row per unit",
-            fix=f"aggregate to one row per {units.unit}, or analyze rows clustered by it (cluster: {units.unit})",
-        )
-
-    def _probe_exposures(self) -> Counts:
-        compiler, scope = self.compiler, self.compiler.scope
-        found = self.ask("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
-        totals: dict[str, dict[str, int]] = {"reason": {}, "served": {}, "outside": {}, "unknown": {}}
-        rows = null_unit = blank = null_variant = 0
-        times = []
-        for row in found:
-            n = int(row["z_rows"])
-            rows += n
-            null_unit += int(row["z_null_unit"])
-            blank += int(row["z_blank_unit"])
-            n -= int(row["z_null_unit"]) + int(row["z_blank_unit"])
-            if row["z_v"] is None:
-                null_variant += n
-                continue
-            variant = str(row["z_v"])
-            if scope.variants is not None and variant not in scope.variants:
-                _add(totals["unknown"], variant, n)
-                continue
-            if compiler.exposures.reason:
-                _add(totals["reason"], "" if row["z_r"] is None else str(row["z_r"]), n)
-            _add(totals["served"], variant, int(row["z_served"]))
-            if not compiler.exposures.reason or row["z_r"] == RANDOMIZED:
-                _add(totals["outside"], variant, int(row["z_outside"]))
-            times += [time for time in (probe.as_time(row["z_first"]), probe.as_time(row["z_last"])) if time]
-        counts = Counts(
-            rows=rows,
-            units={},
-            null_unit_rows=null_unit,
-            blank_unit_rows=blank,
-            null_variant_rows=null_variant,
-            unknown_variant_rows=totals["unknown"],
-            by_reason=totals["reason"],
-            served_differs=_some(totals["served"]),
-            outside_window=_some(totals["outside"]),
-            first_time=min(times, default=None),
-            last_time=max(times, default=None),
-        )
-        return self._probe_events(counts)
-
-    def _probe_events(self, counts: Counts) -> Counts:
-        compiler = self.compiler
-        rows: dict[str, int] = {}
-        repeated: dict[str, int] = {}
-        missing: dict[str, int] = {}
-        odd: dict[str, int] = {}
-        firsts, lasts = [], [counts.last_time]
-        for name, asked in compiler.event_probes().items():
-            row = self.ask(f"probe:{name}", asked.text)[0]
-            rows[name] = int(row["z_rows"])
-            firsts.append(probe.as_time(row["z_first"]))
-            lasts.append(probe.as_time(row["z_last"]))
-            if "z_ids" in row and int(row["z_ids"]) > int(row["z_distinct"]):
-                repeated[name] = int(row["z_ids"]) - int(row["z_distinct"])
-            for metric in compiler.metrics:
-                for demand in compiler.outcomes(metric):
-                    if demand.source == name and demand in asked.values:
-                        missing_alias, odd_alias = asked.values[demand]
-                        _add(missing, metric.name, int(row[missing_alias]))
-                        _add(odd, metric.name, int(row[odd_alias]))
-        self.care = replace(
-            self.care,
-            not_finite=frozenset(name for name, n in odd.items() if n),
-            repeated_events=frozenset(repeated),
-        )
-        last = max((time for time in lasts if time is not None), default=None)
-        if compiler.scope.closed is None:
-            compiler.scope = replace(compiler.scope, closed=last)
-        return replace(
-            counts,
-            events_first_time=min((time for time in firsts if time is not None), default=None),
-            null_values=_some(missing),
-            not_finite=_some(odd),
-            repeated_event_rows=repeated,
-            unmatched_event_rows={name: n - repeated.get(name, 0) for name, n in rows.items()},
         )
 
     # ── caps and shifts ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -325,7 +192,7 @@ class _Run:
         level = compiler.level(self.care)
         look = compiler.is_table and not (self.care.nullable or self.care.gaps or self.care.not_finite)
         plan = sums.moments(level, compiler.scope, compiler.dialect, shifts, caps, look_for_missing=look)
-        return sums.read(plan, self.ask(name, plan.text), compiler.scope, shifts, caps)
+        return read(plan, self.ask(name, plan.text), compiler.scope, shifts)
 
     def _missing(self) -> dict[str, dict[str, int]]:
         compiler = self.compiler
@@ -341,11 +208,11 @@ class _Run:
             not_finite=frozenset(name for name, n in odd.items() if n),
             gaps=frozenset(gaps),
         )
-        return {"null": _some(null), "odd": _some(odd)}
+        return {"null": some(null), "odd": some(odd)}
 
     def _counted(self, counts: Counts, reading: Reading, missing: Mapping[str, Mapping[str, int]]) -> Counts:
         """Counts with what the cells say: units by variant, day and segment."""
-        units: dict[str, int] = {variant: 0 for variant in self.compiler.scope.variants or ()}
+        units: dict[str, int] = dict.fromkeys(self.compiler.scope.variants or (), 0)
         by_day: dict[tuple[str | None, str, str], int] = {}
         by_segment: dict[tuple[str, str | None, str], int] = {}
         levels: dict[str, set[str | None]] = {}
@@ -355,7 +222,7 @@ class _Run:
                 by_segment[place] = by_segment.get(place, 0) + n
                 levels.setdefault(f"segment {key.attribute}", set()).add(key.level)
                 continue
-            _add(units, key.variant, n)
+            add(units, key.variant, n)
             levels.setdefault("stratum", set()).add(key.stratum)
             levels.setdefault("epoch", set()).add(key.epoch)
             levels.setdefault("variant", set()).add(key.variant)
@@ -377,7 +244,7 @@ class _Run:
         early: dict[str, int] = {}
         for by_variant in reading.early.values():
             for variant, n in by_variant.items():
-                _add(early, variant, n)
+                add(early, variant, n)
         matched = reading.matched
         return replace(
             counts,
@@ -388,7 +255,7 @@ class _Run:
             null_values=counts.null_values or dict(missing["null"]),
             not_finite=counts.not_finite or dict(missing["odd"]),
             unmatched_event_rows={name: n - matched.get(name, n) for name, n in counts.unmatched_event_rows.items()},
-            inside_tolerance=_some(early),
+            inside_tolerance=some(early),
             maxima=reading.maxima,
             totals=reading.totals,
         )
@@ -413,11 +280,3 @@ def _better_shifts(reading: Reading, shifts: Mapping[str, float]) -> dict[str, f
             if off > CANCELLATION * square / n and off > np.finfo(float).eps * mean**2:
                 better[f"{name}/{variable}"] = float(mean)
     return better
-
-
-def _add(counts: dict[str, int], key: str, n: int) -> None:
-    counts[key] = counts.get(key, 0) + n
-
-
-def _some(counts: Mapping[str, int]) -> dict[str, int]:
-    return {key: n for key, n in counts.items() if n}

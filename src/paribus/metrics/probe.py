@@ -12,9 +12,9 @@ from typing import Any
 
 from paribus.errors import EngineError
 from paribus.metrics.definition import EventSource, Exposures, UnitTable
-from paribus.metrics.demand import Demand
-from paribus.metrics.exposed import row_conditions
+from paribus.metrics.demand import Demand, Window
 from paribus.metrics.level import Scope, UnitLevel
+from paribus.metrics.rows import row_conditions
 from paribus.metrics.source import Source, blank, present
 from paribus.warehouse.engine import Table
 from paribus.warehouse.sql import build as sql
@@ -59,7 +59,9 @@ def table_variants(source: Source, units: UnitTable, *, every_unit_known: bool =
     unit = present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None})
     where = sql.every([source.condition(units.filter, "filter"), None if every_unit_known else unit])
     statement = sql.Statement()
-    rows = statement.level("zx", sql.Select({"zx_v": source.as_text(units.variant, "variant")}, source.text, where=where))
+    rows = statement.level(
+        "zx", sql.Select({"zx_v": source.as_text(units.variant, "variant")}, source.text, where=where)
+    )
     select = sql.Select({"z_v": sql.own("zx_v"), "z_n": sql.rows()}, rows, group=[sql.own("zx_v")])
     return statement.sql(select, source.hooks.name)
 
@@ -79,9 +81,7 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
     }
     if exposures.served:
         columns["zx_s"] = source.as_text(exposures.served, "served")
-    rows = statement.level(
-        "zx", sql.Select(columns, source.text, where=source.condition(exposures.filter, "filter"))
-    )
+    rows = statement.level("zx", sql.Select(columns, source.text, where=source.condition(exposures.filter, "filter")))
     one, own_unit, own_time = sql.integer(1), sql.own("zx_u"), sql.own("zx_t")
     good = present(own_unit, is_text)
     early = None if scope.start is None else sql.less(own_time, hooks.literal(scope.start))
@@ -93,9 +93,7 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
         "z_r": sql.own("zx_r"),
         "z_rows": sql.rows(),
         "z_null_unit": sql.known(sql.case((sql.is_null(own_unit), one))),
-        "z_blank_unit": sql.known(
-            sql.case((blank(own_unit), one))
-        ) if is_text else sql.integer(0),
+        "z_blank_unit": sql.known(sql.case((blank(own_unit), one))) if is_text else sql.integer(0),
         "z_outside": sql.known(sql.case((sql.every([good, outside]), one))),
         "z_served": sql.known(sql.case((sql.differ(sql.own("zx_s"), sql.own("zx_v")), one)))
         if exposures.served
@@ -116,9 +114,9 @@ class EventProbe:
 
 
 def event_probe(
-    source: Source, event: EventSource, name: str, demands: Sequence[Demand], scope: Scope, *, count_ids: bool = True
+    source: Source, event: EventSource, name: str, demands: Sequence[Demand], scope: Scope, reach: Window
 ) -> EventProbe:
-    """Counts of event rows: all, first and last time, distinct ids, and of each value how many are missing or not finite."""
+    """Counts of event rows: all, first and last time, distinct ids, and how many values are missing or not finite."""
     statement = sql.Statement()
     time = source.instant(event.time, f"events.{name}.time")
     columns = {"zr_t": time}
@@ -136,10 +134,10 @@ def event_probe(
         if condition is not None:
             conditions[demand] = f"zr_c{len(values)}"
             columns[conditions[demand]] = sql.case((condition, sql.integer(1)))
-    where = sql.every(row_conditions(source, event, scope, name))
+    where = sql.every(row_conditions(source, event, scope, name, reach))
     rows = statement.level("zr", sql.Select(columns, source.text, where=where))
     last = {"z_rows": sql.rows(), "z_first": sql.smallest(sql.own("zr_t")), "z_last": sql.largest(sql.own("zr_t"))}
-    if event.event_id and count_ids:
+    if event.event_id:
         last["z_ids"] = sql.known(sql.own("zr_id"))
         last["z_distinct"] = sql.distinct(sql.own("zr_id"))
     described = {}
@@ -212,10 +210,9 @@ def as_time(value: Any) -> datetime | None:
         text = value.strip().replace("Z", "+00:00")
         value = datetime.fromisoformat(text)
     elif isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 (made aware below)
+        value = datetime(value.year, value.month, value.day)
     return _utc(value)
 
 
 def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-

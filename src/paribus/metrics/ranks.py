@@ -19,8 +19,9 @@ from paribus.errors import InputError
 from paribus.metrics.cells import CellKey, Ranks
 from paribus.metrics.definition import Metric
 from paribus.metrics.demand import demands
-from paribus.metrics.exposed import first_exposures, inside, joins_as_text, matured, row_conditions
+from paribus.metrics.exposed import first_exposures
 from paribus.metrics.level import Care
+from paribus.metrics.rows import inside, joins_as_text, matured, row_conditions
 from paribus.stats.moments import Moments
 from paribus.warehouse.sql import build as sql
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The values whose quantile is asked, as a level: `zv_y`, `zv_v` variant, `zv_a` attribute, `zv_l` level, `zv_u`."""
+    """The values whose quantile is asked, as a level: `zv_y`, variant `zv_v`, attribute `zv_a`, level `zv_l`, `zv_u`."""
 
     statement: sql.Statement
     relation: sql.Expr
@@ -87,7 +88,10 @@ def _rows(compiler: Compiler, metric: Metric, care: Care) -> tuple[sql.Statement
     if metric.name in care.not_finite:
         value = sql.case((sql.finite(value), value))
     unit = source.column(event.unit, f"events.{demand.source}.unit")
-    where = [*row_conditions(source, event, scope, demand.source), source.condition(demand.filter, demand.where)]
+    where = [
+        *row_conditions(source, event, scope, demand.source, demand.window),
+        source.condition(demand.filter, demand.where),
+    ]
     columns = {
         "zr_u": sql.as_text(unit) if as_text else unit,
         "zr_t": source.instant(event.time, f"events.{demand.source}.time"),
@@ -158,9 +162,7 @@ def _pick(values: _Values, wanted: Mapping[CellKey, set[int]], segments: Sequenc
     return values.statement.sql(sql.Select(columns, relation, where=sql.either(chosen)), dialect)
 
 
-def _indicators(
-    values: _Values, at: Mapping[CellKey, float], segments: Sequence[str], dialect: str
-) -> str:
+def _indicators(values: _Values, at: Mapping[CellKey, float], segments: Sequence[str], dialect: str) -> str:
     """Per cell, sums over units of s (rows at or below the cell's quantile), n (rows), and their products."""
     branches = [(_of_cell(key, segments, "zv"), sql.number(q)) for key, q in at.items()]
     below = sql.at_most(sql.own("zv_y"), sql.case(*branches))
@@ -288,7 +290,5 @@ def _moments(rows: Mapping[CellKey, Mapping[str, Any]], keys: Sequence[CellKey])
     found = [rows[key] for key in keys]
     n = np.array([float(row["z_units"]) for row in found])
     s1 = np.array([[float(row["z_s"]), float(row["z_n"])] for row in found])
-    s2 = np.array(
-        [[[float(r["z_ss"]), float(r["z_sn"])], [float(r["z_sn"]), float(r["z_nn"])]] for r in found]
-    )
+    s2 = np.array([[[float(r["z_ss"]), float(r["z_sn"])], [float(r["z_sn"]), float(r["z_nn"])]] for r in found])
     return Moments.from_shifted_sums(("s", "n"), n, np.zeros(2), s1, s2)

@@ -1,8 +1,8 @@
-"""A relation as the compiler sees it: its columns with their kinds, names checked, fragments parsed in the user's dialect."""
+"""A relation as the compiler sees it: columns with their kinds, names checked, fragments parsed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One relation. `columns` is None when no engine is at hand (SQL that is only shown): then every name is accepted."""
+    """One relation. `columns` is None when no engine is at hand (SQL that is only shown): every name is accepted."""
 
     name: str
     text: sql.Expr
@@ -71,7 +71,7 @@ class Source:
         return None if fragment is None else self._parse(fragment, "boolean", where)
 
     def number(self, fragment: str, where: str) -> sql.Expr:
-        """A scalar fragment as DOUBLE: conditions and boolean columns count 1 and 0, text is parsed, NULL stays NULL."""
+        """A scalar fragment as DOUBLE: conditions and boolean columns are 1 and 0, text is parsed, NULL stays NULL."""
         if fragment not in self._numbers:
             self._numbers[fragment] = self._number(fragment, where)
         return self._numbers[fragment]
@@ -110,7 +110,7 @@ class Source:
 
 
 def blank(unit: sql.Expr) -> sql.Expr:
-    """True for text without a character but spaces. LIKE comes first because TRIM costs more than the rest of a probe."""
+    """True for text without a character but spaces. LIKE first: TRIM costs more than the rest of a probe."""
     spaces = sql.every([sql.like(unit, " %"), sql.equal(sql.function("TRIM", unit), sql.text(""))])
     return sql.always(sql.either([sql.equal(unit, sql.text("")), spaces]))
 

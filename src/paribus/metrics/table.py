@@ -83,7 +83,12 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
         for alias in values
         for condition in (
             sql.differ(sql.smallest(sql.own(alias)), sql.largest(sql.own(alias))),
-            sql.every([sql.greater(sql.known(sql.own(alias)), sql.integer(0)), sql.less(sql.known(sql.own(alias)), sql.rows())]),
+            sql.every(
+                [
+                    sql.greater(sql.known(sql.own(alias)), sql.integer(0)),
+                    sql.less(sql.known(sql.own(alias)), sql.rows()),
+                ]
+            ),
         )
     ]
     conflict = sql.either(differing)

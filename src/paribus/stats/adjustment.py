@@ -53,6 +53,7 @@ def cuped(
     covariates: Sequence[Outcome] | None = None,
     *,
     theta: Theta | ArrayLike = "pooled_within",
+    small_sample: bool = True,
 ) -> Adjusted:
     """The two arms with what the covariates explain removed.
 
@@ -65,6 +66,8 @@ def cuped(
         what: the outcome: a variable (default: the first) or (numerator, denominator) of a ratio of sums.
         covariates: variables or ratios (default: all other variables); all fixed before exposure.
         theta: a convention (see the module) or the coefficients themselves, shape (k,) or (*cells, k).
+        small_sample: with "pooled_within", let the variance count the k coefficients and the imbalance of the
+            covariates, as ANCOVA does; without, k covariates at n units cost about 2 k / n of the variance.
 
     Source: Deng, Xu, Kohavi, Walker 2013; Lin 2013; for ratios Deng, Knoblich, Lu 2018.
 
@@ -87,6 +90,9 @@ def cuped(
         _adjust(linear, outcome(m, what), coefficient, center)
         for linear, m, coefficient in zip(arms, (control, treatment), coefficients, strict=True)
     ]
+    if small_sample and isinstance(theta, str) and theta == "pooled_within":
+        factor = _ancova_factor(*arms)
+        adjusted = [replace(arm, var=arm.var * factor) for arm in adjusted]
     with np.errstate(invalid="ignore", divide="ignore"):
         before = sum(arm.unadjusted.var / arm.n for arm in adjusted)
         after = sum(arm.var / arm.n for arm in adjusted)
@@ -104,9 +110,9 @@ def lin(
 ) -> Adjusted:
     """Lin's estimator from moments: each arm's regression read at the covariates' mean over both arms.
 
-    The variance of each arm is its residual sum of squares over n (HC0) or n - 1 - k (HC1), without leverages, which
-    need rows (`lin_regression`). The covariates' common center is taken as fixed, as in Lin 2013: inference is for the
-    units at hand.
+    The variance of each arm is that of its residuals, with divisor n (HC0) or n - 1 - k (HC1): the influence-function
+    form, equal to the sandwich but for leverages, which need rows (`lin_regression`) and vanish with n. The
+    covariates' common center is taken as fixed, as in Lin 2013: inference is for the units at hand.
 
     >>> a = Moments.from_rows([[1, 1], [2, 2], [3, 3.0], [4, 3]], ["y", "x"])
     >>> b = Moments.from_rows([[2, 1], [4, 2], [6, 3.0], [8, 4]], ["y", "x"])  # y = 2 x
@@ -172,20 +178,39 @@ def _theta(
 
 def _solve(m2: Floats, n: Floats) -> Floats:
     """Coefficients of the first variable on the others, from cross-products; minimum norm where they are collinear."""
-    xx, xy = m2[..., 1:, 1:], m2[..., 1:, 0]
-    k = xy.shape[-1]
+    found = np.einsum("...ij,...j->...i", _inverse(m2[..., 1:, 1:]), m2[..., 1:, 0])
+    enough = np.asarray(n[..., None] - 1 > found.shape[-1])  # a coefficient for every unit would explain anything
+    return np.where(enough, found, 0.0)
+
+
+def _inverse(xx: Floats) -> Floats:
+    """Pseudo-inverses of cross-products of covariates, NaN where they are not finite."""
     scale = np.sqrt(np.einsum("...ii->...i", xx))
     with np.errstate(invalid="ignore", divide="ignore"):
-        unit = np.where(scale > 0, 1 / scale, 0.0)
-        if k == 1:
-            found = xy * unit**2
-        else:
-            correlation = xx * unit[..., :, None] * unit[..., None, :]
-            known = np.asarray(np.isfinite(correlation).all(axis=(-1, -2)))
-            safe = np.where(known[..., None, None], correlation, np.eye(k))
-            # Correlations, so that a covariate's unit decides nothing; below 1e-10 a direction is rounding.
-            inverse = np.linalg.pinv(safe, rcond=1e-10, hermitian=True)
-            found = unit * np.einsum("...ij,...j->...i", inverse, xy * unit)
-            found = np.where(known[..., None], found, np.nan)
-    enough = n[..., None] - 1 > k  # a coefficient for every unit would explain anything
-    return np.where(enough, found, 0.0)
+        unit = np.where(scale > 0, 1 / scale, np.where(np.isnan(scale), np.nan, 0.0))
+    units = unit[..., :, None] * unit[..., None, :]
+    if xx.shape[-1] == 1:
+        return np.asarray(units)
+    with np.errstate(invalid="ignore"):
+        correlation = xx * units
+    known = np.asarray(np.isfinite(correlation).all(axis=(-1, -2)))[..., None, None]
+    # Correlations, so that a covariate's unit decides nothing; below 1e-10 a direction is rounding.
+    inverse = np.linalg.pinv(np.where(known, correlation, 0.0), rcond=1e-10, hermitian=True)
+    return np.where(known, units * inverse, np.nan)
+
+
+def _ancova_factor(control: Moments, treatment: Moments) -> Floats:
+    """What estimating theta costs: (N - 2) / (N - 2 - k) x (1 + d' S^-1 d nc nt / N), d the covariates' difference.
+
+    Times the residual variance over nc and nt this is ANCOVA's variance of the effect (Cochran 1957, eq. 7).
+    """
+    within = (control.m2 + treatment.m2)[..., 1:, 1:]
+    inverse = _inverse(within)
+    k = np.rint(np.einsum("...ij,...ji->...", inverse, within))  # rank: covariates that add something
+    nc, nt = control.n, treatment.n
+    d = treatment.mean[..., 1:] - control.mean[..., 1:]
+    distance = np.einsum("...i,...ij,...j->...", d, inverse, d)
+    free = nc + nt - 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(free > k, free / (free - k), 1.0) * (1 + distance * nc * nt / (nc + nt))
+    return np.where(np.isfinite(factor), factor, 1.0)

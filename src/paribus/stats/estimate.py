@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NO_DATA = "no data"
     PLAN_FORBIDS = "the plan does not allow this to be read yet"
     NOT_CONVERGED = "the computation did not converge"
+    BLOCKED = "a blocking health check fails, so effects are hidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Estimates:
     @property
     def reasons(self) -> tuple[tuple[NDArray[np.bool_], Reason], ...]:
         """Where there is no result and why, as `estimates` takes it."""
-        present = (Reason(r) for r in dict.fromkeys(self.reason.flat) if r is not None)
+        present = (Reason(str(r)) for r in dict.fromkeys(self.reason.flat) if r is not None)
         return tuple((np.asarray(self.reason == reason, dtype=np.bool_), reason) for reason in present)
 
     @property

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from paribus.stats.boundary import Boundary, Fixed, bounded
-from paribus.stats.estimate import Estimates, Reason, Undetermined
+from paribus.stats.estimate import Estimates, Floats, Reason, Undetermined
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,33 @@ def heterogeneity(effects: Estimates) -> Heterogeneity | Undetermined:
     q = float(weight @ (value - center) ** 2)
     df = len(value) - 1
     return Heterogeneity(q, df, float(chdtrc(df, q)), max(0.0, 1 - df / q) if q > 0 else 0.0)
+
+
+class Cochran(NamedTuple):
+    """Cochran's Q of many sets of effects: arrays without the axis of the segments; NaN below two segments."""
+
+    q: Floats
+    df: Floats
+    p_value: Floats
+
+
+def cochran(effects: Estimates, axis: int) -> Cochran:
+    """`heterogeneity` for many sets of effects at once, whose segments lie along `axis`.
+
+    >>> from paribus.stats.estimate import estimates
+    >>> e = estimates([[0.0, 2.0], [1.0, 1.0]], [1.0, 1.0], 0, 0, 1, level=0.95, method="z")
+    >>> cochran(e, axis=1).q.tolist()
+    [2.0, 0.0]
+    """
+    from scipy.special import chdtrc
+
+    known = effects.determined & (effects.se > 0)
+    value = np.where(known, effects.value, 0.0)
+    weight = np.where(known, 1 / np.where(known, effects.se, 1.0) ** 2, 0.0)
+    df = known.sum(axis=axis) - 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        center = np.expand_dims((weight * value).sum(axis=axis) / weight.sum(axis=axis), axis)
+        q = (weight * (value - center) ** 2).sum(axis=axis)
+    enough = df >= 1
+    q = np.where(enough, q, np.nan)
+    return Cochran(q, np.where(enough, df, np.nan), np.where(enough, chdtrc(np.maximum(df, 1), q), np.nan))

@@ -170,7 +170,7 @@ class Moments:
     @property
     def var(self) -> Floats:
         """Sample variance, divisor n - 1, shape (*cells, k)."""
-        return np.einsum("...ii->...i", self.cov)
+        return np.asarray(np.einsum("...ii->...i", self.cov))
 
     @property
     def sd(self) -> Floats:

@@ -213,7 +213,7 @@ def _sums(rows: Floats, labels: NDArray[np.intp]) -> Floats:
 def _cr2(X: Floats, e: Floats, bread: Floats, labels: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """Bell & McCaffrey 2002: adjust residuals by (I - H_gg)^(-1/2); df by Satterthwaite under iid errors.
 
-    With v_g = A_g X_g bread c, the variance is a quadratic form with P_gh = v_g' (I - H)_gh v_h; df = tr(P)^2 / tr(P^2).
+    With v_g = A_g X_g bread c, the variance is a quadratic form in P_gh = v_g' (I - H)_gh v_h: df = tr(P)^2 / tr(P^2).
     """
     k = X.shape[1]
     groups = int(labels.max()) + 1

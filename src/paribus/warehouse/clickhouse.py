@@ -56,6 +56,7 @@ class ClickHouseEngine:
                 ) from error
             raise EngineError(f"chdb: {_first_line(error)}") from error
         self._connection.query(f"SET {SETTINGS}")
+        self._connection.query("SET readonly = 1")  # of this connection; it cannot be taken back
 
     def relation_sql(self, relation: str) -> str:
         """The table's quoted name."""
@@ -76,7 +77,10 @@ class ClickHouseEngine:
             answer = self._connection.query(sql, FORMAT)
         except RuntimeError as error:
             raise EngineError(f"ClickHouse: {_first_line(error)}") from error
-        return _parse(answer.bytes().decode("utf-8"))
+        try:
+            return _parse(answer.bytes().decode("utf-8"))
+        except ValueError as error:  # the text of two answers, one behind the other
+            raise EngineError("only one SELECT statement runs at a time", rule="the warehouse is read, not written") from error
 
     def fingerprint(self, relations: Sequence[str], *, full: bool = False) -> dict[str, Any]:
         """Tables by name: a database's rows have no address, their moments are hashed by the analysis."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from paribus.experiments.report.lines import printable
 from paribus.experiments.report.method import cause, effects_hidden
+from paribus.experiments.report.row import is_forbidden
 from paribus.experiments.result import ArmValue, Comparison, Quantity, Result
 from paribus.stats.estimate import Estimate, Undetermined
 
@@ -100,8 +101,9 @@ def _cells(result: Result, c: Comparison) -> Iterator[tuple[str, Cell]]:
     if effects_hidden(result):
         yield "undetermined", f"hidden: {cause(result)}"
         return
-    yield from _arm("control", c.control)
-    yield from _arm("treatment", c.treatment)
+    if not is_forbidden(c):
+        yield from _arm("control", c.control)
+        yield from _arm("treatment", c.treatment)
     yield from _effect("absolute", c.absolute)
     yield from _effect("relative", c.relative)
     tested = next((q for q in (c.relative, c.absolute) if isinstance(q, Estimate)), None)

@@ -192,8 +192,8 @@ def _line(c: Comparison, axis: tuple[float, float], *, is_valid: bool = True) ->
     return Line(
         row=made,
         absolute=absolute_effect(c) if isinstance(made.reading, Reading) else "",
-        control_detail=arm_detail(c.control),
-        treatment_detail=arm_detail(c.treatment),
+        control_detail=arm_detail(c, c.control),
+        treatment_detail=arm_detail(c, c.treatment),
         strip=_drawn(interval_strip(interval_of(c) if is_valid else replace(interval_of(c), tone="neutral"), axis)),
         shrunk=shrunk,
         label=level,

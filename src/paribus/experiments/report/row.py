@@ -10,7 +10,7 @@ from paribus.charts.interval import Tone
 from paribus.charts.numbers import NOTHING, Unit, chance, count, estimate, interval, level, number, p_value, share
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
 from paribus.metrics.definition import MetricType, Role
-from paribus.stats.estimate import Alternative, Estimate, Undetermined
+from paribus.stats.estimate import Alternative, Estimate, Reason, Undetermined
 
 ROLES = (Role.SUCCESS, Role.GUARDRAIL, Role.SECONDARY)
 SHARES = frozenset({MetricType.PROPORTION, MetricType.FUNNEL, MetricType.RETENTION})
@@ -95,14 +95,13 @@ def reading(comparison: Comparison) -> Reading | Undetermined:
 def row(comparison: Comparison) -> Row:
     """The comparison as cells of a table."""
     shown = reading(comparison)
-    determined = isinstance(shown, Reading)
     return Row(
         comparison=comparison,
         reading=shown,
         metric=comparison.metric,
         margin=margin(comparison),
-        control=arm_value(comparison, comparison.control) if determined or comparison.control.units else NOTHING,
-        treatment=arm_value(comparison, comparison.treatment) if determined or comparison.treatment.units else NOTHING,
+        control=arm_value(comparison, comparison.control),
+        treatment=arm_value(comparison, comparison.treatment),
         effect=shown.effect if isinstance(shown, Reading) else "",
         interval=shown.interval if isinstance(shown, Reading) else "",
         p=probability(comparison, shown) if isinstance(shown, Reading) else "",
@@ -114,13 +113,23 @@ def row(comparison: Comparison) -> Row:
 
 
 def arm_value(comparison: Comparison, arm: ArmValue) -> str:
-    """One arm's own number; shares in percent."""
+    """One arm's own number, shares in percent; a dash without units, or while the plan forbids a reading."""
+    if arm.units == 0 or is_forbidden(comparison):
+        return NOTHING
     return number(arm.value, se=arm.se, unit="percent" if comparison.type in SHARES else "number")
 
 
-def arm_detail(arm: ArmValue) -> str:
+def is_forbidden(comparison: Comparison) -> bool:
+    """Whether the plan forbids to read the comparison; then the arms' numbers would give the effect away."""
+    return any(
+        isinstance(q, Undetermined) and q.reason is Reason.PLAN_FORBIDS
+        for q in (comparison.relative, comparison.absolute)
+    )
+
+
+def arm_detail(comparison: Comparison, arm: ArmValue) -> str:
     """What the arm's number was computed from: numerator and denominator where they are known, else the units."""
-    if arm.numerator is None:
+    if arm.numerator is None or is_forbidden(comparison):
         return f"n {count(arm.units)}"
     below = arm.denominator if arm.denominator is not None else arm.units
     return f"{_amount(arm.numerator)} / {_amount(below)}"

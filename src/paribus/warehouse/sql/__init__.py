@@ -1,1 +1,1 @@
-"""SQL text: the one room that knows sqlglot. `build` has the portable constructs, `dialects` what differs per engine."""
+"""SQL text, the one room that knows sqlglot: `build` has the portable constructs, `dialects` what differs."""

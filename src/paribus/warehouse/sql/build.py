@@ -45,7 +45,7 @@ def integer(value: int) -> Expr:
 
 
 def text(value: str) -> Expr:
-    """The string as a literal; each dialect's generator escapes it. NUL is refused: PostgreSQL and SQLite stop at it."""
+    """The string as a literal; each dialect's generator escapes it. NUL is refused: PostgreSQL and SQLite stop there."""
     if "\x00" in value:
         raise InputError("a text value holds a NUL character", where=repr(value), rule="text in SQL has no NUL")
     return exp.Literal.string(value)
@@ -166,6 +166,11 @@ def in_values(value: Expr, values: Sequence[Expr]) -> Expr:
     return exp.In(this=value, expressions=list(values))
 
 
+def between_some_and_all(count: Expr, whole: Expr) -> Expr:
+    """True where a count is neither zero nor the whole."""
+    return always(every([greater(count, integer(0)), less(count, whole)]))
+
+
 def finite(value: Expr) -> Expr:
     """True for a finite number; false for NaN and infinities on engines that order NaN and on those that do not."""
     return at_most(absolute(value), number(LARGEST))
@@ -191,9 +196,13 @@ def _join(kind: type[exp.Connector], conditions: Iterable[Expr | None]) -> Expr 
     for condition in conditions:
         if condition is None:
             continue
-        part = exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
-        joined = part if joined is None else kind(this=joined, expression=part)
+        part: Expr = exp.Paren(this=condition) if isinstance(condition, exp.Or) else condition
+        joined = part if joined is None else _connected(kind, joined, part)
     return joined
+
+
+def _connected(kind: type[exp.Connector], left: Expr, right: Expr) -> Expr:
+    return kind(this=left, expression=right)
 
 
 def case(*branches: tuple[Expr | None, Expr], otherwise: Expr | None = None) -> Expr:
@@ -354,9 +363,7 @@ def tree(query: Select) -> Expr:
 def constant_rows(alias: str, count: int) -> Expr:
     """A relation with one column holding 0, 1, … count - 1, by UNION ALL, which every engine has."""
     parts: list[Expr] = [
-        exp.Select(
-            expressions=[exp.Alias(this=exp.Literal.number(i), alias=exp.Identifier(this=alias, quoted=False))]
-        )
+        exp.Select(expressions=[exp.Alias(this=exp.Literal.number(i), alias=exp.Identifier(this=alias, quoted=False))])
         for i in range(count)
     ]
     union = parts[0]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from paribus.errors import InputError, did_you_mean
-from paribus.warehouse.sql.build import Expr, as_text, double, function, integer, own, parenthesized, text
+from paribus.warehouse.sql.build import Expr, as_text, double, function, integer, parenthesized, text
 
 # Dialects by sqlglot's name that share another's hooks, or are spelled otherwise by people.
 ALIASES = {
@@ -221,9 +221,7 @@ def _snowflake_instant(column: Expr, kind: str | None) -> Expr:
 
 
 def _snowflake_day(time: Expr, zone: str) -> Expr:
-    return _cast(
-        time if zone == "UTC" else function("CONVERT_TIMEZONE", text("UTC"), text(zone), time), "date"
-    )
+    return _cast(time if zone == "UTC" else function("CONVERT_TIMEZONE", text("UTC"), text(zone), time), "date")
 
 
 def _snowflake_number(value: Expr) -> Expr:
@@ -316,9 +314,7 @@ _TABLE = (
         parse=_clickhouse_number,
         session=("SET session_timezone = 'UTC'",),
     ),
-    Hooks(
-        "bigquery", literal=_bigquery_time, add=_bigquery_add, instant=_bigquery_instant, day=_bigquery_day
-    ),
+    Hooks("bigquery", literal=_bigquery_time, add=_bigquery_add, instant=_bigquery_instant, day=_bigquery_day),
     Hooks(
         "snowflake",
         identify=_snowflake_name,

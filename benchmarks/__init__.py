@@ -1,0 +1,1 @@
+"""Speed and calibration, measured: `make bench`, `make calibrate`. Results are committed in `results/`."""

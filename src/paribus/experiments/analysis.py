@@ -1,0 +1,313 @@
+"""The analysis: from a design and the cells that left the warehouse to a result with exactly one verdict.
+
+`infer` is pure. Health checks come first; while a blocking one fails, or the plan forbids a reading, no effect is
+computed at all. Then every metric's effect by the deciding method, the families' corrections, and the decision rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paribus.experiments import checks, curve, looks
+from paribus.experiments.canonical import plan_body
+from paribus.experiments.capping import with_caps
+from paribus.experiments.clustered import clustered
+from paribus.experiments.comparisons import hidden, of_whole
+from paribus.experiments.covariates import Imbalance, adjustable, imbalances
+from paribus.experiments.decision import ArmEvidence, Evidence, Finding, decide, describe_unregistered
+from paribus.experiments.effects import Panel, Series, by_segment, control_of
+from paribus.experiments.family import Family, families
+from paribus.experiments.layout import Batch, batches
+from paribus.experiments.notes import data_notes
+from paribus.experiments.phrases import effect
+from paribus.experiments.plain import to_plain
+from paribus.experiments.plan import Design, Method, Seal
+from paribus.experiments.posterior import decided_by_posterior, with_posteriors
+from paribus.experiments.quantiles import quantile_panel
+from paribus.experiments.reading import Reading, planned_end, reading
+from paribus.experiments.result import Check, Comparison, CurvePoint, Result
+from paribus.experiments.segments import by_segments
+from paribus.metrics.cells import Measurement
+from paribus.metrics.definition import Metric, Role
+from paribus.stats.estimate import Estimate, Floats, Reason
+
+if TYPE_CHECKING:
+    from paribus.metrics.definition import DataModel
+    from paribus.warehouse.engine import Engine
+
+
+def infer(
+    design: Design,
+    measurement: Measurement,
+    *,
+    registered: Seal | None = None,
+    as_of: datetime | None = None,
+    deviations: tuple[str, ...] = (),
+) -> Result:
+    """The result that follows from a design and a measurement, and from nothing else.
+
+    Args:
+        design: the experiment as sealed (or, unregistered, as written).
+        measurement: all that left the warehouse.
+        registered: the seal; without one there is no verdict, only what the plan would have said.
+        as_of: the time of reading; looks are those planned up to it.
+        deviations: what differs from the sealed plan, in sentences.
+    """
+    grouped = batches(design, measurement.cells)
+    days = tuple(sorted({day for batch in grouped for day in batch.grid.days}))
+    read = reading(design, measurement, as_of, days)
+    before = [imbalances(batch, design) for batch in grouped]
+    subject = checks.Subject(
+        design=design,
+        measurement=measurement,
+        ended=read.ended,
+        horizon=planned_end(design.plan, design.plan.start or measurement.counts.first_time) is not None,
+        imbalances=tuple(each for found in before for each in found),
+    )
+    health = checks.run(subject)
+    blocking = tuple(check.sentence for check in health if check.severity == "blocking" and check.status == "failed")
+    family = families(design)
+    if blocking or read.forbidden:
+        reason = Reason.BLOCKED if blocking else Reason.PLAN_FORBIDS
+        effects = _Effects(hidden(design, measurement, grouped, reason))
+    else:
+        effects = _effects(design, measurement, grouped, read, family, before, days)
+        health = (*health, *checks.run(replace(subject, comparisons=effects.whole), needs_effects=True))
+    evidence = _evidence(design, effects, read, blocking)
+    verdict = decide(evidence) if registered is not None else describe_unregistered(evidence)
+    notes = [f.note for f in family.values() if f.note]
+    return Result(
+        experiment=design.key,
+        title=design.title,
+        verdict=verdict,
+        checks=tuple(health),
+        comparisons=effects.whole,
+        segments=effects.segments,
+        curve=effects.curve,
+        units={variant.name: measurement.counts.units.get(variant.name, 0) for variant in design.variants},
+        control=design.control,
+        as_of=as_of or measurement.as_of,
+        method=design.plan.method.value,
+        confidence_level=design.plan.confidence_level,
+        registered=registered is not None,
+        plan=plan_body(design),
+        seal=None if registered is None else to_plain(registered),
+        deviations=deviations,
+        data_notes=data_notes(design, measurement),
+        statements=measurement.statements,
+        proof={},
+        warnings=(*measurement.warnings, *read.notes, *notes),
+    )
+
+
+def analyze(
+    design: Design,
+    model: DataModel,
+    engine: Engine,
+    *,
+    registered: Seal | None = None,
+    as_of: datetime | None = None,
+    deviations: tuple[str, ...] = (),
+    segments: Sequence[str] | None = None,
+    caps: Mapping[str, tuple[float | None, float | None]] | None = None,
+    fragment_dialect: str | None = None,
+    full_fingerprint: bool = False,
+) -> Result:
+    """Measures the design's metrics and infers the result, with its proof.
+
+    Args:
+        design: the experiment as sealed, or as written.
+        model: where the data are.
+        engine: what answers queries about them.
+        registered: the seal, if there is one.
+        as_of: read the data as they were known before this time.
+        deviations: what differs from the sealed plan.
+        segments: attributes to break effects down by (default: the design's).
+        caps: winsorizing limits by metric, as sealed.
+        fragment_dialect: dialect of the fragments (default: the engine's).
+        full_fingerprint: SHA-256 of files of any size.
+
+    Raises:
+        InputError, FragmentError: what the data or the definitions cannot answer.
+        PlanError: the plan contradicts itself.
+        EngineError: the engine failed.
+    """
+    from paribus.experiments.proof import build_proof
+    from paribus.metrics.measure import measure
+
+    started = perf_counter()
+    if segments is not None:
+        design = replace(design, segments=tuple(segments))
+    plan = design.plan
+    measurement = measure(
+        engine,
+        model,
+        design.metrics,
+        [variant.name for variant in design.variants],
+        as_of=as_of,
+        start=plan.start,
+        end=planned_end(plan, plan.start),
+        by_day=model.exposures is not None or (model.units is not None and model.units.exposed_at is not None),
+        segments=design.segments,
+        tolerance=design.tolerance_seconds,
+        caps=caps,
+        confidence_level=plan.confidence_level,
+        fragment_dialect=fragment_dialect,
+        full_fingerprint=full_fingerprint,
+    )
+    result = infer(design, measurement, registered=registered, as_of=as_of, deviations=deviations)
+    proof = build_proof(
+        design, measurement, registered=registered, as_of=as_of, deviations=deviations, data=model
+    )
+    return replace(result, proof=proof, seconds=perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Effects:
+    """Everything an allowed reading shows."""
+
+    whole: tuple[Comparison, ...]
+    segments: tuple[Comparison, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    futile: bool = False
+
+
+def _effects(
+    design: Design,
+    measurement: Measurement,
+    grouped: list[Batch],
+    read: Reading,
+    family: dict[Role, Family],
+    before: list[list[Imbalance]],
+    days: tuple[date, ...],
+) -> _Effects:
+    panels: list[Panel] = []
+    segmented: list[Panel] = []
+    drawn: list[tuple[Panel, Series]] = []
+    for batch, found in zip(grouped, before, strict=True):
+        clusters = [metric.name in measurement.clusters for metric in batch.metrics]
+        if all(clusters):
+            continue
+        adjust = adjustable(batch, design, found)
+        panel = looks.whole(batch, design, read, _levels(design, family, batch.metrics), adjust)
+        panels.append(panel)
+        by_level = by_segment(batch, design, read, adjust)
+        if by_level is not None:
+            segmented.append(by_level)
+        series = curve.daily(batch, design, panel, adjust) if design.plan.method is Method.FIXED else panel.series
+        if series is not None:
+            drawn.append((panel, series))
+    for metric in design.metrics:
+        levels = _levels(design, family, (metric,))[:, 0]
+        if metric.name in measurement.clusters:
+            panels.append(clustered(metric, measurement.clusters[metric.name], design, read, levels))
+        elif metric.name in measurement.ranks:
+            panels.append(quantile_panel(metric, measurement.ranks[metric.name], design, read, levels))
+    adjusted = _adjusted(design, panels, family)
+    comparisons = [
+        comparison
+        for panel, p in zip(panels, adjusted, strict=True)
+        for comparison in of_whole(design, _with_ends(panel, p, family), family, p)
+    ]
+    order = {metric.name: i for i, metric in enumerate(design.metrics)}
+    comparisons.sort(key=lambda c: order[c.metric])
+    whole = with_caps(design, measurement, comparisons)
+    whole = with_posteriors(design, whole)
+    if design.plan.method is Method.BAYESIAN:
+        whole = decided_by_posterior(design, whole)
+    return _Effects(
+        whole=whole,
+        segments=by_segments(design, segmented),
+        curve=curve.curve(design, drawn, days[-1] if days else None),
+        futile=_futile(panels),
+    )
+
+
+def _levels(design: Design, family: dict[Role, Family], metrics: tuple[Metric, ...]) -> Floats:
+    """Level of every comparison's simultaneous interval, axes (treatment, metric)."""
+    weight = {variant.name: variant.weight for variant in design.variants}
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    levels = np.full((len(treatments), len(metrics)), design.plan.confidence_level)
+    for m, metric in enumerate(metrics):
+        own = family.get(metric.role)
+        if own is not None:
+            by_metric = own.levels(weight[treatments[0]] / weight[design.control])
+            levels[:, m] = by_metric[own.metrics.index(metric.name)]
+    return levels
+
+
+def _adjusted(design: Design, panels: list[Panel], family: dict[Role, Family]) -> list[Floats]:
+    """Adjusted p-values of every panel, axes (treatment, metric); NaN outside the families."""
+    out = [np.full((panel.absolute.shape[0], len(panel.metrics)), np.nan) for panel in panels]
+    places = {metric.name: (i, m) for i, panel in enumerate(panels) for m, metric in enumerate(panel.metrics)}
+    for own in family.values():
+        shape = (len(own.metrics), own.arms)
+        p, n_control, n_treatment = (np.full(shape, np.nan) for _ in range(3))
+        known = [(row, *places[name]) for row, name in enumerate(own.metrics) if name in places]
+        for row, i, m in known:
+            p[row] = panels[i].absolute.p_value[:, 0, m]
+            n_control[row] = panels[i].control.n[:, 0, m]
+            n_treatment[row] = panels[i].treatment.n[:, 0, m]
+        adjusted = own.adjust(p, n_control, n_treatment)
+        for row, i, m in known:
+            out[i][:, m] = adjusted[row]
+    return out
+
+
+def _with_ends(panel: Panel, adjusted: Floats, family: dict[Role, Family]) -> Panel:
+    """The panel with simultaneous intervals that agree with the corrected decisions."""
+    if panel.simultaneous is None or panel.sign is None:
+        return panel
+    lower, upper = (a.copy() for a in panel.simultaneous)
+    for m, metric in enumerate(panel.metrics):
+        own = family.get(metric.role)
+        if own is not None:
+            ends = own.ends(lower[:, m], upper[:, m], adjusted[:, m], panel.sign[:, m])
+            lower[:, m], upper[:, m] = ends
+    return replace(panel, simultaneous=(lower, upper))
+
+
+def _futile(panels: list[Panel]) -> bool:
+    """Whether every success metric in every arm has crossed its futility boundary."""
+    crossed = [
+        bool(panel.futile[:, m].all()) if panel.futile is not None else False
+        for panel in panels
+        for m, metric in enumerate(panel.metrics)
+        if metric.role is Role.SUCCESS
+    ]
+    return bool(crossed) and all(crossed)
+
+
+def _evidence(design: Design, effects: _Effects, read: Reading, blocking: tuple[str, ...]) -> Evidence:
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    units = {variant.name: 0 for variant in design.variants}
+    counting = [c for c in effects.whole if c.role is not Role.SECONDARY] or list(effects.whole)
+    for name in units:
+        own = [arm.units for c in counting for arm in (c.control, c.treatment) if arm.variant == name]
+        units[name] = min(own, default=0)
+    return Evidence(
+        arms=tuple(
+            ArmEvidence(name, tuple(_finding(c) for c in effects.whole if c.treatment.variant == name))
+            for name in treatments
+        ),
+        units=units,
+        blocking=blocking,
+        forbidden=read.forbidden,
+        min_sample_size=design.plan.min_sample_size,
+        ended=read.ended or effects.futile,
+        until=read.until,
+    )
+
+
+def _finding(c: Comparison) -> Finding:
+    good = 1.0 if c.direction == "increase" else -1.0
+    shown = c.relative if isinstance(c.relative, Estimate) and not c.margin_absolute else c.absolute
+    size = good * shown.value if isinstance(shown, Estimate) else 0.0
+    words = effect(c.relative if not c.margin_absolute else c.absolute, c.absolute)
+    return Finding(c.metric, c.role, c.conclusion, words, size, c.required_units)

@@ -1,0 +1,52 @@
+"""Capped metrics: the share of units that the cap touched by arm, and the effect without it, beside the deciding one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from paribus.experiments.plan import Design, Method
+from paribus.experiments.result import Comparison, Quantity
+from paribus.metrics.cells import Cells, Measurement
+from paribus.stats.anytime import AsymptoticSequence
+from paribus.stats.arm import difference, mean
+from paribus.stats.boundary import Boundary, Fixed
+from paribus.stats.moments import Moments
+
+
+def with_caps(design: Design, measurement: Measurement, comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+    """The comparisons with units not matured, and for capped metrics the share capped and the uncapped effect."""
+    return tuple(_with_cells(design, c, measurement.cells.get(c.metric)) for c in comparisons)
+
+
+def _with_cells(design: Design, c: Comparison, cells: Cells | None) -> Comparison:
+    if cells is None:
+        return c
+    arms = [
+        [i for i, key in enumerate(cells.keys) if key.attribute is None and key.variant == arm.variant]
+        for arm in (c.control, c.treatment)
+    ]
+    waiting = sum(int(cells.immature[i]) for at in arms for i in at) if cells.immature else 0
+    if cells.uncapped is None or cells.capped is None:
+        return replace(c, immature_units=waiting)
+    shares = [
+        sum(cells.capped[i] for i in at) / arm.units if arm.units else 0.0
+        for at, arm in zip(arms, (c.control, c.treatment), strict=True)
+    ]
+    return replace(
+        c,
+        immature_units=waiting,
+        capped_share=(shares[0], shares[1]),
+        uncapped=_uncapped(design, cells.uncapped, arms),
+    )
+
+
+def _uncapped(design: Design, moments: Moments, arms: list[list[int]]) -> Quantity:
+    control, treatment = (moments.take(at).total(np.zeros(len(at), dtype=int)).take(0) for at in arms)
+    level = design.plan.confidence_level
+    # A description: before a sequential plan's end a fixed interval would be peeking, so a sequence stands in.
+    n_opt = float(design.plan.n_opt or design.plan.planned_units or control.n + treatment.n)
+    rule: Boundary = Fixed(level) if design.plan.method is Method.FIXED else AsymptoticSequence(max(n_opt, 1.0), level)
+    return difference(mean(control), mean(treatment), boundary=rule).at()

@@ -1,0 +1,28 @@
+"""NaN and infinities among a metric's values, and values that are missing."""
+
+from __future__ import annotations
+
+from paribus.charts.numbers import count
+from paribus.experiments.checks.subject import Subject, answer
+from paribus.experiments.phrases import listing
+from paribus.experiments.result import Check
+
+NAME = "values that are not finite"
+
+
+def look(subject: Subject) -> Check:
+    """Warns when values are NaN or infinite; they count as missing."""
+    found = {name: n for name, n in subject.counts.not_finite.items() if n}
+    if not found:
+        return answer(NAME, "warning", False, "all values are finite")
+    named = listing([f"{count(n)} of {name}" for name, n in found.items()])
+    return answer(NAME, "warning", True, f"{named} are not finite and count as missing", evidence=dict(found))
+
+
+def look_missing(subject: Subject) -> Check:
+    """Warns when units have no value of a metric; they are left out of that metric."""
+    found = {name: n for name, n in subject.counts.null_values.items() if n}
+    if not found:
+        return answer("missing values", "warning", False, "no value is missing")
+    named = listing([f"{count(n)} units have no value of {name}" for name, n in found.items()])
+    return answer("missing values", "warning", True, f"{named} and are left out of it", evidence=dict(found))

@@ -1,0 +1,75 @@
+"""The cumulative effect by day: what had been seen by the end of each cohort day, with an interval that may be read.
+
+A sequential plan shows its own looks. A fixed-horizon plan has a valid interval at its end only, so the days before
+it carry an anytime-valid sequence tuned to the final number of units: a picture for after the end, never a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paribus.experiments.comparisons import quantities
+from paribus.experiments.effects import Panel, Series, arms, compare, control_of
+from paribus.experiments.layout import Batch
+from paribus.experiments.looks import by_look
+from paribus.experiments.plan import Design, Method
+from paribus.experiments.reading import MOST_LOOKS, Look
+from paribus.experiments.result import CurvePoint
+from paribus.stats.anytime import AsymptoticSequence
+
+
+def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date | None) -> tuple[CurvePoint, ...]:
+    """One point for each day or look, metric and treatment arm."""
+    if last_day is None:
+        return ()
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    order = {metric.name: i for i, metric in enumerate(design.metrics)}
+    planned = design.plan.method in (Method.GROUP_SEQUENTIAL, Method.BAYESIAN) or bool(design.plan.looks)
+    points: dict[tuple[int, str, date], CurvePoint] = {}
+    for panel, series in drawn:
+        absolute, relative = quantities(series.absolute), quantities(series.relative)
+        for i, (k, t, m) in enumerate(np.ndindex(*series.absolute.shape)):
+            before = series.looks[k].before
+            day = last_day if before is None else min(before - timedelta(days=1), last_day)
+            reach = float(series.reach[k, t, m])
+            name = panel.metrics[m].name
+            points[order[name], treatments[t], day] = CurvePoint(
+                metric=name,
+                treatment=treatments[t],
+                day=day,
+                units=int(series.units[k, t, m]),
+                absolute=absolute[i],
+                relative=relative[i],
+                boundary=(-reach, reach) if np.isfinite(reach) else None,
+                is_look=planned or k + 1 == len(series.looks),
+            )
+    return tuple(points[at] for at in sorted(points))
+
+
+def daily(batch: Batch, design: Design, panel: Panel, adjust: NDArray[np.bool_]) -> Series | None:
+    """The series of a fixed-horizon plan: a sequence on the days before the end, and the end's own interval."""
+    days = batch.grid.days
+    if not days:
+        return None
+    ends = [day + timedelta(days=1 + batch.window_days) for day in days]
+    if len(ends) > MOST_LOOKS:
+        ends = [ends[round(i)] for i in np.linspace(0, len(ends) - 1, MOST_LOOKS)]
+    looks = tuple(Look(i + 1, end) for i, end in enumerate(ends[:-1]))
+    if not looks:
+        return panel.series
+    control = control_of(design)
+    pairs = [batch.pairs(look.last_cohort(batch.window_days), control=control, whole_only=True) for look in looks]
+    both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])
+    units = both.control.n + both.treatment.n
+    n_opt = float((panel.control.n + panel.treatment.n).max())
+    sequence = AsymptoticSequence(max(n_opt, 1.0), design.plan.confidence_level)
+    absolute, relative, _ = compare(batch, both, sequence)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        reach = sequence.radius(absolute.se, units, absolute.df)
+    # Days are labelled by cohort, not by when the window closed.
+    shown = tuple(Look(look.number, look.last_cohort(batch.window_days - 1)) for look in looks)
+    return Series(shown, units, absolute, relative, np.asarray(reach))

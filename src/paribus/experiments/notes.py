@@ -1,0 +1,62 @@
+"""What was found in the data and what was done about it: a count, a decision, a sentence."""
+
+from __future__ import annotations
+
+from paribus.charts.numbers import count, share
+from paribus.experiments.phrases import listing
+from paribus.experiments.plan import Design
+from paribus.metrics.cells import Counts, Measurement
+
+
+def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
+    """Every row or unit that is not in the analysis as it came, by reason."""
+    counts = measurement.counts
+    notes = [
+        *_rows(counts),
+        *_by_name(counts.not_finite, "{n} values of {name} are NaN or infinite and count as missing."),
+        *_by_name(counts.null_values, "{n} units have no value of {name} and are left out of it."),
+        *_by_name(counts.repeated_event_rows, "{n} rows of {name} repeat an event and count once."),
+        *_by_name(counts.unmatched_event_rows, "{n} rows of {name} are of units that were never exposed."),
+    ]
+    if counts.inside_tolerance:
+        n = sum(counts.inside_tolerance.values())
+        seconds = f"{design.tolerance_seconds:g} s"
+        notes.append(f"{count(n)} event rows are less than {seconds} before exposure and are not counted.")
+    for name, cells in measurement.cells.items():
+        waiting = sum(
+            int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None
+        )
+        if waiting:
+            notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
+    return tuple(notes)
+
+
+def _rows(counts: Counts) -> list[str]:
+    found = [
+        (counts.null_unit_rows, "rows name no unit and are left out."),
+        (counts.blank_unit_rows, "rows have a blank unit and are left out."),
+        (counts.null_variant_rows, "rows name no variant and are left out."),
+        (counts.duplicate_rows, "rows repeat a unit; each unit counts once."),
+        (counts.conflicting_units, "units have several rows with different values."),
+    ]
+    notes = [f"{count(n)} {what}" for n, what in found if n]
+    if counts.unknown_variant_rows:
+        n = sum(counts.unknown_variant_rows.values())
+        named = listing([repr(name) for name in sorted(counts.unknown_variant_rows)[:5]])
+        notes.append(f"{count(n)} rows are of variants outside the experiment ({named}) and are left out.")
+    mixed = sum(counts.mixed_units.values())
+    if mixed:
+        part = share(mixed / (mixed + sum(counts.units.values())))
+        notes.append(f"{count(mixed)} units ({part}) met several variants and are left out of every number.")
+    outside = sum(counts.outside_window.values())
+    if outside:
+        notes.append(f"{count(outside)} exposures lie outside the enrollment window and are left out.")
+    apart = {reason: n for reason, n in counts.by_reason.items() if reason != "SPLIT" and n}
+    if apart:
+        named = listing([f"{count(n)} {reason or 'without reason'}" for reason, n in sorted(apart.items())])
+        notes.append(f"Exposures without randomization are counted apart: {named}.")
+    return notes
+
+
+def _by_name(counts: dict[str, int], sentence: str) -> list[str]:
+    return [sentence.format(n=count(n), name=name) for name, n in counts.items() if n]

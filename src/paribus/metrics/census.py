@@ -1,0 +1,172 @@
+"""The census: counts about the data before any metric, with what they demand of the statements that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from paribus.errors import InputError
+from paribus.metrics import probe, table
+from paribus.metrics.cells import Counts
+from paribus.metrics.compile import Compiler
+from paribus.metrics.exposed import RANDOMIZED
+from paribus.metrics.level import Care
+
+Ask = Callable[[str, str], list[dict[str, Any]]]  # runs a statement by name and text
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Counts, the care that the statements after them must take, and the last time seen in any source."""
+
+    counts: Counts
+    care: Care
+    warnings: tuple[str, ...] = ()
+    last_time: datetime | None = None
+
+
+def of_table(compiler: Compiler, ask: Ask) -> Census:
+    """Counts of a table of units: what is missing, what repeats."""
+    source, units = compiler.main, compiler.units
+    row = ask("probe", probe.table_probe(source, units))[0]
+    rows, known, blank = int(row["z_rows"]), int(row["z_known"]), int(row["z_blank"])
+    null_variant, repeated = 0, known > int(row["z_distinct"])
+    if blank or known < rows or int(row["z_variants"]) < rows:
+        gaps = ask("probe:gaps", probe.table_gaps(source, units))[0]
+        null_variant, repeated = int(gaps["z_null_variant"]), int(gaps["z_used"]) > int(gaps["z_units"])
+    unknown: dict[str, int] = {}
+    if compiler.scope.variants is not None:
+        clean = known == rows and not blank
+        found = ask("probe:variants", probe.table_variants(source, units, every_unit_known=clean))
+        unknown = {
+            str(r["z_v"]): int(r["z_n"])
+            for r in found
+            if r["z_v"] is not None and str(r["z_v"]) not in compiler.scope.variants
+        }
+    counts = Counts(
+        rows=rows,
+        units={},
+        null_unit_rows=rows - known,
+        blank_unit_rows=blank,
+        null_variant_rows=null_variant,
+        unknown_variant_rows=unknown,
+        first_time=probe.as_time(row.get("z_first")),
+        last_time=probe.as_time(row.get("z_last")),
+    )
+    care = Care(trusted=not any((rows - known, blank, null_variant, *unknown.values())))
+    return _repeated_units(compiler, ask, Census(counts, care)) if repeated else Census(counts, care)
+
+
+def _repeated_units(compiler: Compiler, ask: Ask, census: Census) -> Census:
+    """Several rows for one unit: identical ones collapse, mixed units leave, different values are refused."""
+    units = compiler.units
+    found = ask("probe:repeats", table.repeats(compiler.main, units, compiler.metrics, compiler.scope.variants))
+    mixed: dict[str, int] = {}
+    duplicates = conflicting = 0
+    for row in found:
+        n_units, n_rows = int(row["z_units"]), int(row["z_rows"])
+        if int(row["z_m"]):
+            mixed[str(row["z_v"])] = mixed.get(str(row["z_v"]), 0) + n_units
+            continue
+        duplicates += n_rows - n_units
+        conflicting += n_units if int(row["z_c"]) else 0
+    counts = replace(census.counts, duplicate_rows=duplicates, conflicting_units=conflicting, mixed_units=mixed)
+    if not conflicting:
+        return Census(counts, replace(census.care, repeated=bool(duplicates or mixed)))
+    if units.cluster is not None and units.cluster == units.unit:
+        warning = f"rows are observations clustered by {units.unit}"
+        return Census(counts, replace(census.care, rows=True), (warning,))
+    raise InputError(
+        f"{conflicting:,} values of {units.unit!r} have several rows with different metric values",
+        where=compiler.main.name,
+        rule="the unit of analysis is not finer than the unit of randomization: one row per unit",
+        fix=f"aggregate to one row per {units.unit}, or analyze rows clustered by it (cluster: {units.unit})",
+    )
+
+
+def of_exposures(compiler: Compiler, ask: Ask) -> Census:
+    """Counts of exposures and of the events that the metrics read."""
+    scope = compiler.scope
+    found = ask("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
+    totals: dict[str, dict[str, int]] = {"reason": {}, "served": {}, "outside": {}, "unknown": {}}
+    rows = null_unit = blank = null_variant = 0
+    times = []
+    for row in found:
+        n = int(row["z_rows"])
+        rows += n
+        null_unit += int(row["z_null_unit"])
+        blank += int(row["z_blank_unit"])
+        n -= int(row["z_null_unit"]) + int(row["z_blank_unit"])
+        if row["z_v"] is None:
+            null_variant += n
+            continue
+        variant = str(row["z_v"])
+        if scope.variants is not None and variant not in scope.variants:
+            add(totals["unknown"], variant, n)
+            continue
+        if compiler.exposures.reason:
+            add(totals["reason"], "" if row["z_r"] is None else str(row["z_r"]), n)
+        add(totals["served"], variant, int(row["z_served"]))
+        if not compiler.exposures.reason or row["z_r"] == RANDOMIZED:
+            add(totals["outside"], variant, int(row["z_outside"]))
+        times += [time for time in (probe.as_time(row["z_first"]), probe.as_time(row["z_last"])) if time]
+    counts = Counts(
+        rows=rows,
+        units={},
+        null_unit_rows=null_unit,
+        blank_unit_rows=blank,
+        null_variant_rows=null_variant,
+        unknown_variant_rows=totals["unknown"],
+        by_reason=totals["reason"],
+        served_differs=some(totals["served"]),
+        outside_window=some(totals["outside"]),
+        first_time=min(times, default=None),
+        last_time=max(times, default=None),
+    )
+    return _events(compiler, ask, counts)
+
+
+def _events(compiler: Compiler, ask: Ask, counts: Counts) -> Census:
+    rows: dict[str, int] = {}
+    repeated: dict[str, int] = {}
+    missing: dict[str, int] = {}
+    odd: dict[str, int] = {}
+    firsts, lasts = [], [counts.last_time]
+    for name, asked in compiler.event_probes().items():
+        row = ask(f"probe:{name}", asked.text)[0]
+        rows[name] = int(row["z_rows"])
+        firsts.append(probe.as_time(row["z_first"]))
+        lasts.append(probe.as_time(row["z_last"]))
+        if "z_ids" in row and int(row["z_ids"]) > int(row["z_distinct"]):
+            repeated[name] = int(row["z_ids"]) - int(row["z_distinct"])
+        for metric in compiler.metrics:
+            for demand in compiler.outcomes(metric):
+                if demand.source == name and demand in asked.values:
+                    missing_alias, odd_alias = asked.values[demand]
+                    add(missing, metric.name, int(row[missing_alias]))
+                    add(odd, metric.name, int(row[odd_alias]))
+    care = Care(
+        not_finite=frozenset(name for name, n in odd.items() if n),
+        repeated_events=frozenset(repeated),
+    )
+    last = max((time for time in lasts if time is not None), default=None)
+    counted = replace(
+        counts,
+        events_first_time=min((time for time in firsts if time is not None), default=None),
+        null_values=some(missing),
+        not_finite=some(odd),
+        repeated_event_rows=repeated,
+        unmatched_event_rows={name: n - repeated.get(name, 0) for name, n in rows.items()},
+    )
+    return Census(counted, care, last_time=last)
+
+
+def add(counts: dict[str, int], key: str, n: int) -> None:
+    counts[key] = counts.get(key, 0) + n
+
+
+def some(counts: Mapping[str, int]) -> dict[str, int]:
+    """Those that are not zero."""
+    return {key: n for key, n in counts.items() if n}
