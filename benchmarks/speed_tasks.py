@@ -132,11 +132,18 @@ def tea_tasting(table: str) -> Answer:
     return {"imports": imported - started, "work": done - imported, "effects": effects}
 
 
-def second_stage(cells: str) -> Answer:
-    """Effects, intervals and p-values of ready moments: cells are metric x comparison x segment."""
+def effects(cells: str) -> Answer:
+    """The second stage's arrays alone."""
     from benchmarks import speed_second_stage
 
-    return speed_second_stage.run(int(cells))
+    return speed_second_stage.effects(int(cells))
+
+
+def infer(cells: str) -> Answer:
+    """The whole second stage."""
+    from benchmarks import speed_second_stage
+
+    return speed_second_stage.whole(int(cells))
 
 
 def nothing() -> Answer:
@@ -284,7 +291,7 @@ def _effects(result: Any) -> dict[str, list[float]]:
 TASKS: dict[str, Callable[..., Answer]] = {
     task.__name__: task
     for task in (
-        scan, hand_units, hand_moments, hand_raw, statement, units, raw, analyze, tea_tasting, second_stage, nothing
+        scan, hand_units, hand_moments, hand_raw, statement, units, raw, analyze, tea_tasting, effects, infer, nothing
     )
 }
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-
 from tests import services
 
 

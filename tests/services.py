@@ -1,7 +1,7 @@
-"""Real PostgreSQL and MariaDB for tests: private servers in a temporary folder, on free loopback ports.
+"""Real PostgreSQL and MariaDB for tests: private servers in temporary folders, on free loopback ports.
 
-Each server belongs to the process that started it: it is stopped by its process id, and the kernel ends it when the
-process dies first (`setpriv --pdeathsig`, where there is one). Nothing of a system-wide installation is read or written.
+Each server belongs to the process that started it: it is stopped by its process id, and the kernel ends it when that
+process dies first (`setpriv --pdeathsig`, where there is one). Nothing of a system-wide installation is touched.
 """
 
 from __future__ import annotations
@@ -59,17 +59,24 @@ def _as_user(user: str) -> list[str]:
     return prefix
 
 
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+def _run(command: list[str], options: list[str], folder: Path) -> None:
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
 
 @contextmanager
 def _server(
-    user: str, make: Callable[[Path], None], command: Callable[[Path, int], list[str]], ping: Callable[[int], None]
+    user: str,
+    make: Callable[[Path], None],
+    command: Callable[[Path, int], list[str]],
+    ping: Callable[[int], None],
+    stop_signal: signal.Signals,
 ) -> Iterator[int]:
-    """A running server's port: makes its data, starts it, waits for the first answer, stops it by its process id."""
+    """A running server's port: makes its data, starts it, waits for the first answer, stops it by its process id.
+
+    `stop_signal`: SIGTERM makes PostgreSQL wait for open sessions, SIGINT ends them.
+    """
     folder = Path(tempfile.mkdtemp(prefix="paribus-db-", dir="/tmp"))  # short: Unix sockets have a path limit
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -86,13 +93,13 @@ def _server(
                 )
             if _wait(process, lambda port=port: ping(port)):
                 break
-            _stop(process)
+            _stop(process, stop_signal)
             if attempt == 2:
                 raise RuntimeError(f"the server did not answer:\n{log.read_text(errors='replace')[-3000:]}")
         yield port
     finally:
         if process is not None:
-            _stop(process)
+            _stop(process, stop_signal)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -101,26 +108,21 @@ def _wait(process: subprocess.Popen[bytes], ping: Callable[[], None]) -> bool:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             ping()
-        except Exception:  # whatever the driver raises while the server is starting
+        except Exception:  # noqa: BLE001 (whatever the driver raises while the server is starting)
             time.sleep(0.1)
         else:
             return True
     return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop_signal)
         try:
-            process.wait(timeout=3)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            # PostgreSQL waits for open sessions on SIGTERM: SIGQUIT stops it (and lets its children end) at once
-            process.send_signal(signal.SIGQUIT)
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -137,8 +139,8 @@ def postgres() -> Iterator[str]:
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
         _run(
-            [*_as_user("postgres"), initdb, "-D", str(folder / "data"), "-U", USER, "--pwfile", str(secret)]
-            + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"],
+            [*_as_user("postgres"), initdb, "-D", str(folder / "data"), "-U", USER, "--pwfile", str(secret)],
+            ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"],
             folder,
         )
 
@@ -153,7 +155,7 @@ def postgres() -> Iterator[str]:
     def ping(port: int) -> None:
         psycopg.connect(url(port, "postgres"), connect_timeout=2).close()
 
-    with _server("postgres", make, command, ping) as port:
+    with _server("postgres", make, command, ping, signal.SIGINT) as port:
         with psycopg.connect(url(port, "postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         yield url(port, DATABASE).replace("postgresql://", "postgresql+psycopg://")
@@ -170,8 +172,8 @@ def mariadb() -> Iterator[str]:
 
     def make(folder: Path) -> None:
         _run(
-            [*_as_user("mysql"), install, "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
-            + ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
+            [*_as_user("mysql"), install, "--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder}"],
+            ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
             folder,
         )
         (folder / "init.sql").write_text(
@@ -181,7 +183,12 @@ def mariadb() -> Iterator[str]:
         )
 
     def command(folder: Path, port: int) -> list[str]:
-        return [*_as_user("mysql"), server, "--no-defaults", f"--datadir={folder / 'data'}", f"--port={port}"] + [
+        return [
+            *_as_user("mysql"),
+            server,
+            "--no-defaults",
+            f"--datadir={folder / 'data'}",
+            f"--port={port}",
             "--bind-address=127.0.0.1",
             f"--socket={folder / 'sock'}",
             f"--pid-file={folder / 'pid'}",
@@ -198,5 +205,5 @@ def mariadb() -> Iterator[str]:
             host="127.0.0.1", port=port, user=USER, password=PASSWORD, database=DATABASE, connect_timeout=2
         ).close()
 
-    with _server("mysql", make, command, ping) as port:
+    with _server("mysql", make, command, ping, signal.SIGTERM) as port:
         yield f"mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}?charset=utf8mb4"

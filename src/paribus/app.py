@@ -5,11 +5,11 @@ In Python they are `pb.analyze`, `pb.design`, `pb.seal` ...; the command line ca
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from paribus.clock import Clock, system_clock
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from paribus.experiments.certify import Certificate
     from paribus.experiments.document import Document
     from paribus.experiments.plan import Plan, Seal
+    from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
     from paribus.experiments.sizing import Sizing
     from paribus.experiments.verify import Verification
-    from paribus.metrics.cells import StatementText
+    from paribus.metrics.cells import Measurement, StatementText
     from paribus.warehouse.engine import Engine
 
 Progress = Callable[[float, str], None]
@@ -72,9 +73,8 @@ def analyze(
     """
     from paribus.experiments.analysis import analyze as analyze_experiment
     from paribus.experiments.plan import Plan
-    from paribus.experiments.seal import deviations, find
+    from paribus.experiments.seal import deviations, find, sealed_design
 
-    started = perf_counter()
     time = as_time(as_of)
     if is_document(source):
         named = {"unit": unit, "variant": variant, "metrics": metrics, "control": control, "split": split}
@@ -88,18 +88,20 @@ def analyze(
             )
         document = load(source)
         seal = find(document)
+        # What was sealed is analyzed; what the file says now is listed as deviations and changes nothing.
+        design = sealed_design(seal, title=document.design.title) if seal else document.design
         with engine_of(document) as engine:
-            result = analyze_experiment(
-                document.design,
+            return analyze_experiment(
+                design,
                 document.data,
                 engine,
                 as_of=time,
-                seal=seal,
-                segments=segments,
+                registered=seal,
+                segments=segments or None,
                 deviations=deviations(seal, document.design, document.data) if seal else (),
                 full_fingerprint=full_proof,
+                source_url=document.source_url,
             )
-        return timed(result, started)
     if unit is None or variant is None or not metrics:
         missing = [name for name, value in (("unit", unit), ("variant", variant), ("metrics", metrics)) if not value]
         raise InputError(
@@ -126,14 +128,18 @@ def analyze(
             exposed_at=exposed_at,
             plan=Plan(confidence_level=as_level(confidence_level)),
         )
-        result = analyze_experiment(
-            document.design, document.data, engine, as_of=time, seal=None, full_fingerprint=full_proof
+        return analyze_experiment(
+            document.design,
+            document.data,
+            engine,
+            as_of=time,
+            full_fingerprint=full_proof,
+            source_url=connection,
         )
-    return timed(result, started)
 
 
 def init(
-    source: object, *, to: str | Path | None = None, connection: str | None = None, force: bool = False
+    source: str | Path, *, to: str | Path | None = None, connection: str | None = None, force: bool = False
 ) -> tuple[Path, tuple[str, ...]]:
     """Writes a commented experiment.yaml for a table, with the columns it inferred; returns its path and its doubts.
 
@@ -143,14 +149,13 @@ def init(
     from paribus.experiments.init import draft, write
 
     target = Path(to) if to is not None else Path("experiment.yaml")
-    with table_engine(source, connection) as (engine, relation):
-        if connection is None:
-            # The file that is written names the table relative to its own folder.
-            named = os.path.relpath(Path(relation).absolute(), target.absolute().parent)
-            engine = engine_in(target.absolute().parent)
-            relation = named
+    folder = target.absolute().parent
+    # The file names its table relative to its own folder.
+    relation = str(source) if connection else os.path.relpath(Path(str(source)).absolute(), folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with engine_at(connection, folder) as engine:
         drafted = draft(engine, relation, url=connection)
-        return write(drafted, target, force=force), drafted.unsure
+    return write(drafted, target, force=force), drafted.unsure
 
 
 def seal(
@@ -258,22 +263,31 @@ def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
         )
 
 
-def verify(result: str | Path | Mapping[str, Any], *, data: bool = True) -> Verification:
+def verify(
+    result: str | Path | Mapping[str, Any], *, data: bool = True, connection: str | None = None
+) -> Verification:
     """Recomputes a result from its proof: the verdict from the moments, then, where it can, the moments from the data.
 
     Args:
         result: a result file (`--json`, or saved from Python), or the same as a dict.
-        data: also measure again where the data are in reach.
+        data: also measure again where the data are in reach; files are looked for beside the result.
+        connection: database URL, where it is not the one that the result names.
 
     Raises:
         ProofError: it is not a result of Paribus.
     """
+    from paribus.experiments.analysis import measure_again
     from paribus.experiments.serialize import read_result
     from paribus.experiments.verify import verify as verify_result
 
     plain = dict(result) if isinstance(result, Mapping) else read_result(result)
     folder = Path() if isinstance(result, Mapping) else Path(result).parent
-    return verify_result(plain, open_engine=engine_at if data else None, folder=folder)
+
+    def remeasure(proof: Proof) -> Measurement:
+        with engine_at(connection or engine_url(proof.source_url), folder) as engine:
+            return measure_again(proof, engine)
+
+    return verify_result(plain, remeasure=remeasure if data else None)
 
 
 def load(source: object) -> Document:
@@ -281,6 +295,13 @@ def load(source: object) -> Document:
     from paribus.experiments.document import load as load_document
 
     return load_document(Path(str(source)))
+
+
+def engine_url(url: str | None) -> str | None:
+    """A URL as written, with every ${NAME} replaced from the environment."""
+    from paribus.experiments.document import filled
+
+    return filled(url) if url else None
 
 
 @contextmanager
@@ -320,10 +341,6 @@ def is_document(source: object) -> bool:
     return isinstance(source, str | Path) and str(source).lower().endswith((".yaml", ".yml"))
 
 
-def has_glob(name: str) -> bool:
-    return any(sign in name for sign in "*?[")
-
-
 def as_time(value: datetime | str | None) -> datetime | None:
     """A time with its zone; text is ISO 8601, and without a zone means UTC."""
     if value is None:
@@ -349,8 +366,3 @@ def as_level(value: float | None) -> float:
         )
     return value
 
-
-def timed(result: Result, started: float) -> Result:
-    from dataclasses import replace
-
-    return replace(result, seconds=round(perf_counter() - started, 3))

@@ -241,6 +241,14 @@ def test_with_a_seal_the_edited_field_of_the_plan_is_named_by_it(results: Path) 
     assert checked(plain).exit_code == 0
     plain["proof"]["design"]["plan"]["power"] = 0.5
     assert checked(plain).edits[0].endswith("it differs from the seal in plan.power")
+    # A plan edited together with its hash: the seal still tells.
+    weaker = replace(DOCUMENT.design, plan=replace(DOCUMENT.design.plan, power=0.5))
+    plain = infer(weaker, measure(results), registered=seal, as_of=AS_OF, deviations=()).to_dict()
+    assert checked(plain).edits[0].endswith("no deviation says so: plan.power is 0.5, sealed 0.8")
+    said = ("plan.power: sealed 0.8, now 0.5",)
+    assert (
+        checked(infer(weaker, measure(results), registered=seal, as_of=AS_OF, deviations=said).to_dict()).exit_code == 0
+    )
     plain = found.to_dict()
     plain["proof"]["seal"]["registered"]["plan"]["power"] = 0.5
     assert "the sealed plan inside the proof was edited" in checked(plain).edits[0]
@@ -266,6 +274,7 @@ def test_one_changed_row_is_caught_and_named(recorded: dict[str, Any], results: 
     finding = answer.findings[0]
     assert finding.where == f"moments of 'order value' ({arm}, day 2026-01-05).mean[0]"
     assert finding.by == pytest.approx(5 / 150), "one of 150 units of the arm has 5 more"
+    assert answer.text().splitlines()[1] == f"  {finding}"
 
 
 def test_another_answer_from_the_same_data_differs(recorded: dict[str, Any], results: Path) -> None:
@@ -376,6 +385,16 @@ def test_results_follow_the_published_schema(recorded: dict[str, Any]) -> None:
         assert not validator.is_valid({**recorded, key: wrong})
 
 
+def test_the_proof_says_where_the_data_were_without_a_password() -> None:
+    empty = Measurement(Counts(0, {}), {})
+    for url, kept in (
+        ("postgresql://ada:${PASSWORD}@db/shop", "postgresql://ada:${PASSWORD}@db/shop"),
+        ("postgresql://ada:p@ss@db/shop", "postgresql://ada:***@db/shop"),
+        ("duckdb:///shop.db", "duckdb:///shop.db"),
+    ):
+        assert read_proof(build_proof(DOCUMENT.design, empty, source_url=url)).source_url == kept
+
+
 def test_passwords_do_not_leave_in_a_result() -> None:
     sql = "ATTACH 'postgresql://ada:s3cret@db:5432/shop' AS s; -- password='other' host=db"
     plain = result_to_dict(replace(EVERYTHING, statements=(StatementText("probe", "postgres", sql),)))
@@ -383,7 +402,7 @@ def test_passwords_do_not_leave_in_a_result() -> None:
     assert "s3cret" not in text
     assert "other" not in text
     assert "db:5432/shop" in text
-    assert without_secrets("a: b@c, https://x.org/a@b") == "a: b@c, https://x.org/a@b"
+    assert without_secrets("a: b@c, https://x.org:80/a@b") == "a: b@c, https://x.org:80/a@b"
     assert result_from_dict(plain).statements[0].name == "probe"
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from tests.experiments.test_document import CHECKOUT, RESULTS, swapped
 
-from paribus.errors import PlanError, ProofError
+from paribus.errors import InputError, PlanError, ProofError
 from paribus.experiments import seal
 from paribus.experiments.canonical import canonical_text, data_model_of, design_of, plan_body
 from paribus.experiments.document import Document, load
 from paribus.experiments.seal import Readable
+from paribus.experiments.sealing import seal_document
+from paribus.warehouse import open_engine
 
 NOON = datetime(2026, 1, 4, 12, tzinfo=UTC)
 CAPS = {"revenue": (None, 312.5)}
@@ -196,3 +198,74 @@ def test_a_seal_that_is_not_json(tmp_path: Path) -> None:
 
 def test_somebody_is_always_the_author() -> None:
     assert seal.default_author({"USER": "ada"})
+
+
+# Sealing with a look at the data.
+
+ORDERS = """\
+paribus: 1
+experiment: orders
+interference: none because carts are personal
+exposures: {table: exposures.csv, unit: user_id, variant: variant, time: exposed_at}
+events: {orders: {table: orders.csv, unit: user_id, time: ts}}
+variants: {control: 50, treatment: 50}
+metrics:
+  - {name: revenue, type: mean, source: orders, value: amount, window_days: 2, cap: {upper_percentile: 90}}
+plan: {start: 2026-01-05, runtime_days: 14}
+"""
+
+
+def sealed_with(folder: Path, exposures: list[str], orders: list[str], text: str = ORDERS) -> seal.Seal:
+    (folder / "exposures.csv").write_text("\n".join(["user_id,variant,exposed_at", *exposures]) + "\n")
+    (folder / "orders.csv").write_text("\n".join(["user_id,ts,amount", *orders]) + "\n")
+    return looked(folder, text)
+
+
+def looked(folder: Path, text: str = ORDERS) -> seal.Seal:
+    engine = open_engine(None, base_dir=folder)
+    try:
+        return seal_document(document(folder, text), engine, clock=lambda: NOON, author="Ada")
+    finally:
+        engine.close()
+
+
+BEFORE = [f"u{i},{'control' if i % 2 else 'treatment'},2026-01-02 00:00:00" for i in range(11)]
+HISTORY = [f"u{i},2026-01-01 12:00:00,{10 * i}" for i in range(11)]
+LATER = "u0,2026-01-04 06:00:00,0"  # closes the windows of the units exposed on the 2nd
+
+
+def test_a_cap_comes_from_the_history_of_units_exposed_before_the_start(tmp_path: Path) -> None:
+    made = sealed_with(tmp_path, BEFORE, [*HISTORY, LATER])
+    cap = seal.sealed_design(made).metrics[0].cap
+    assert cap is not None
+    # 0, 10, ..., 100 in the two days before exposure: the 90th percentile (type 7) is 90.
+    assert cap.upper == 90.0
+    assert (made.timing, made.rows_readable) == ("sealed before data", 0)
+
+
+def test_rows_after_the_start_are_counted(tmp_path: Path) -> None:
+    after = [row.replace("2026-01-02", "2026-01-06") for row in BEFORE]
+    history = [row.replace("2026-01-01", "2026-01-05") for row in HISTORY]
+    made = sealed_with(tmp_path, after, [*history, LATER.replace("-04", "-08")])
+    assert (made.timing, made.rows_readable) == ("sealed after data", 11)
+    assert made.watermark == datetime(2026, 1, 8, 6, tzinfo=UTC)
+
+
+def test_without_any_history_a_percentile_cap_is_not_sealed(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="percentile without its number"):
+        looked(tmp_path)
+    number = swapped(ORDERS, "upper_percentile: 90", "upper: 90")
+    made = looked(tmp_path, number)
+    assert (made.timing, made.rows_readable, made.watermark) == ("sealed before data", 0, None)
+
+
+def test_exposures_without_events_count_as_data(tmp_path: Path) -> None:
+    (tmp_path / "exposures.csv").write_text("\n".join(["user_id,variant,exposed_at", *BEFORE]) + "\n")
+    made = looked(tmp_path, swapped(ORDERS, "upper_percentile: 90", "upper: 90"))
+    assert made.rows_readable == 11
+
+
+def test_a_misspelled_column_is_found_when_sealing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="amont"):
+        sealed_with(tmp_path, BEFORE, HISTORY, swapped(ORDERS, "value: amount", "value: amont"))
+    assert not (tmp_path / "experiment.seal.json").exists()

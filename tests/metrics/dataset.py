@@ -19,7 +19,7 @@ WINDOW = 7
 HISTORY = 14
 
 
-def frames(units: int = 3000, seed: int = 20260301) -> dict[str, pd.DataFrame]:
+def frames(units: int = 2400, seed: int = 20260301) -> dict[str, pd.DataFrame]:
     """The tables `exposures`, `orders`, `views` and `units`."""
     rng = np.random.default_rng(seed)
     names = np.array([f"user-{i:05d}" for i in range(units)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import sqlalchemy
 from tests.metrics import dataset, reference
 from tests.warehouse.loading import ENGINES, load, relation
 
+from paribus.errors import InputError
 from paribus.metrics.cells import Cells, Measurement
 from paribus.metrics.definition import (
     Cap,
@@ -313,8 +315,6 @@ def test_days_epochs_strata_and_segments(engine: tuple[str, Engine]) -> None:
 
 
 def _open_segments(name: str) -> DataModel:
-    from dataclasses import replace
-
     return replace(model(name, epoch=True, stratum=True), segments=("country", "platform"))
 
 
@@ -375,8 +375,6 @@ def test_table_of_units(engine: tuple[str, Engine]) -> None:
 
 def test_clusters(engine: tuple[str, Engine]) -> None:
     name, opened = engine
-    from dataclasses import replace
-
     base = model(name)
     assert base.exposures is not None
     described = replace(base, exposures=replace(base.exposures, cluster="platform"))
@@ -433,3 +431,20 @@ def _rows(frame: pd.DataFrame, variant: str, attribute: str | None, level: str |
     if attribute is not None:
         rows &= frame[attribute].isna() if level is None else frame[attribute] == level
     return rows
+
+
+def test_days_in_a_time_zone_or_a_refusal(engine: tuple[str, Engine]) -> None:
+    """ClickHouse, PostgreSQL and DuckDB know zones, SQLite does not, MariaDB only after loading its tables."""
+    name, opened = engine
+    zone = "America/New_York"
+    described = replace(model(name), time_zone=zone)
+    if name in {"sqlite", "mariadb"}:
+        with pytest.raises(InputError, match="date in the time zone"):
+            run(name, opened, METRICS[:1], by_day=True, model=described)
+        return
+    found = run(name, opened, METRICS[:1], by_day=True, model=described)
+    first, variables, _ = columns()
+    days = first["ts"].dt.tz_localize("UTC").dt.tz_convert(zone).dt.date
+    for i, key in enumerate(found.cells["revenue"].keys):
+        rows = (first["variant"] == key.variant) & (days == key.day)
+        compare(found.cells["revenue"], i, [s[rows] for s in variables["revenue"]])

@@ -155,7 +155,9 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _write_sqlite(data: Mapping[str, Mapping[str, list[Any]]], path: Path, indexes: Mapping[str, Sequence[str]]) -> None:
+def _write_sqlite(
+    data: Mapping[str, Mapping[str, list[Any]]], path: Path, indexes: Mapping[str, Sequence[str]]
+) -> None:
     connection = sqlite3.connect(path)
     for name, columns in data.items():
         declared = ", ".join(f'"{c}" {_type(values, "sqlite")}' for c, values in columns.items())

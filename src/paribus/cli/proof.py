@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from paribus.cli.answer import answers, print_json
-from paribus.cli.experiment import Json
+from paribus.cli.experiment import Connection, Json
 
 
 @answers
@@ -32,12 +32,13 @@ def sql(
 def verify(
     path: Annotated[Path, typer.Argument(help="A result: paribus analyze … --json, or --save.")],
     data: Annotated[bool, typer.Option(help="Also measure again where the data are in reach.")] = True,
+    connection: Connection = None,
     as_json: Json = False,
 ) -> None:
     """Recompute a result from its proof. Exit status: 0 reproduced, 1 differs, 3 data changed, 4 not addressable."""
     from paribus import app
 
-    verification = app.verify(path, data=data)
+    verification = app.verify(path, data=data, connection=connection)
     if as_json:
         print_json(verification.to_dict())
     else:

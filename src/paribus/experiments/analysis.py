@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paribus.errors import InputError
 from paribus.experiments import checks, curve, looks
 from paribus.experiments.canonical import plan_body
 from paribus.experiments.capping import with_caps
@@ -38,6 +39,7 @@ from paribus.metrics.definition import Metric, Role
 from paribus.stats.estimate import Estimate, Floats, Reason
 
 if TYPE_CHECKING:
+    from paribus.experiments.proof import Proof
     from paribus.metrics.definition import DataModel
     from paribus.warehouse.engine import Engine
 
@@ -118,6 +120,7 @@ def analyze(
     caps: Mapping[str, tuple[float | None, float | None]] | None = None,
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
+    source_url: str | None = None,
 ) -> Result:
     """Measures the design's metrics and infers the result, with its proof.
 
@@ -132,6 +135,7 @@ def analyze(
         caps: winsorizing limits by metric, as sealed.
         fragment_dialect: dialect of the fragments (default: the engine's).
         full_fingerprint: SHA-256 of files of any size.
+        source_url: the engine's URL as written, for the proof.
 
     Raises:
         InputError, FragmentError: what the data or the definitions cannot answer.
@@ -139,13 +143,48 @@ def analyze(
         EngineError: the engine failed.
     """
     from paribus.experiments.proof import build_proof
-    from paribus.metrics.measure import measure
 
     started = perf_counter()
     if segments is not None:
         design = replace(design, segments=tuple(segments))
+    measurement = measure_design(
+        design,
+        model,
+        engine,
+        as_of=as_of,
+        caps=caps,
+        fragment_dialect=fragment_dialect,
+        full_fingerprint=full_fingerprint,
+    )
+    result = infer(design, measurement, registered=registered, as_of=as_of, deviations=deviations)
+    proof = build_proof(
+        design,
+        measurement,
+        registered=registered,
+        as_of=as_of,
+        deviations=deviations,
+        data=model,
+        source_url=source_url,
+    )
+    return replace(result, proof=proof, seconds=perf_counter() - started)
+
+
+def measure_design(
+    design: Design,
+    model: DataModel,
+    engine: Engine,
+    *,
+    as_of: datetime | None = None,
+    caps: Mapping[str, tuple[float | None, float | None]] | None = None,
+    shifts: Mapping[str, float] | None = None,
+    fragment_dialect: str | None = None,
+    full_fingerprint: bool = False,
+) -> Measurement:
+    """Everything that an analysis of the design needs from the warehouse; arguments as for `metrics.measure`."""
+    from paribus.metrics.measure import measure
+
     plan = design.plan
-    measurement = measure(
+    return measure(
         engine,
         model,
         design.metrics,
@@ -157,15 +196,31 @@ def analyze(
         segments=design.segments,
         tolerance=design.tolerance_seconds,
         caps=caps,
+        shifts=shifts,
         confidence_level=plan.confidence_level,
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
     )
-    result = infer(design, measurement, registered=registered, as_of=as_of, deviations=deviations)
-    proof = build_proof(
-        design, measurement, registered=registered, as_of=as_of, deviations=deviations, data=model
+
+
+def measure_again(proof: Proof, engine: Engine) -> Measurement:
+    """The measurement that a proof describes, made anew with its shifts and caps so that every digit is comparable.
+
+    Raises:
+        InputError: the data were in memory, so they have no address.
+    """
+    if proof.data is None:
+        raise InputError("the data were in memory and have no address")
+    files = proof.measurement.fingerprint.get("files", [])
+    return measure_design(
+        proof.design,
+        proof.data,
+        engine,
+        as_of=proof.as_of,
+        caps=proof.measurement.caps,
+        shifts=proof.measurement.shifts,
+        full_fingerprint=bool(files),
     )
-    return replace(result, proof=proof, seconds=perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ Plain = dict[str, Any]
 def plan_body(design: Design, data: DataModel | None = None) -> Plain:
     """The plan as plain values: the design, and under `data` where units, variants and events are read from."""
     body: Plain = to_plain(design)
-    for variant in body["variants"]:
-        variant.pop("description")  # words about an arm decide nothing
+    for described in (*body["variants"], *body["metrics"]):
+        described.pop("description")  # words about an arm or a metric decide nothing
     body.pop("title")
     if data is not None:
         # Segments and time zone stand in the design already.

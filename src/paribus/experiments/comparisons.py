@@ -99,7 +99,7 @@ def concluded(
     """
     good = 1.0 if metric.direction == "increase" else -1.0
     if metric.role is Role.GUARDRAIL:
-        return _against_margin(metric, relative if not metric.margin_absolute else absolute, good)
+        return against_margin(metric, relative if not metric.margin_absolute else absolute, good)
     if isinstance(absolute, Undetermined):
         return "undetermined"
     alpha = 1 - design.plan.confidence_level
@@ -114,7 +114,7 @@ def concluded(
     return "inconclusive"
 
 
-def _against_margin(metric: Metric, effect: Quantity, good: float) -> Conclusion:
+def against_margin(metric: Metric, effect: Quantity, good: float) -> Conclusion:
     if isinstance(effect, Undetermined):
         return "undetermined"
     best, worst = (effect.upper, effect.lower) if good > 0 else (-effect.lower, -effect.upper)

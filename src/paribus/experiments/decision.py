@@ -119,7 +119,7 @@ def describe_unregistered(evidence: Evidence) -> Verdict:
     """No verdict, because no plan was sealed; `would_be` is what the plan would have said had it been."""
     would_be = next(rule for rule in RULES if rule.applies(evidence)).value
     if evidence.blocking:
-        sentence = f"Unregistered reading, and not a valid one: {'; '.join(evidence.blocking)}. Effects are hidden."
+        sentence = f"Unregistered reading, and not a valid one: effects are hidden. {' '.join(evidence.blocking)}"
     else:
         sentence = (
             "Unregistered reading: no plan was sealed before the data, so these numbers describe and do not decide."
@@ -153,7 +153,7 @@ def _superior(evidence: Evidence) -> bool:
 
 
 def _invalid(evidence: Evidence) -> tuple[str, None]:
-    return f"Invalid, effects are hidden: {'; '.join(evidence.blocking)}.", None
+    return f"Invalid, effects are hidden. {' '.join(evidence.blocking)}", None
 
 
 def _roll_back(evidence: Evidence) -> tuple[str, str]:

@@ -54,18 +54,23 @@ class Document:
         """
         if self.source_url is None:
             return None
-        known = os.environ if environ is None else environ
+        return filled(self.source_url, environ, where=self.position("source.url"))
 
-        def value(match: re.Match[str]) -> str:
-            if match[1] not in known:
-                raise InputError(
-                    f"the environment variable {match[1]} is not set",
-                    where=self.position("source.url"),
-                    fix=f"export {match[1]}=…",
-                )
-            return known[match[1]]
 
-        return re.sub(r"\$\{(\w+)\}", value, self.source_url)
+def filled(url: str, environ: Mapping[str, str] | None = None, *, where: str = "source.url") -> str:
+    """A URL with every ${NAME} replaced from the environment.
+
+    Raises:
+        InputError: a name is not set.
+    """
+    known = os.environ if environ is None else environ
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise InputError(f"the environment variable {match[1]} is not set", where=where, fix=f"export {match[1]}=…")
+        return known[match[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, url)
 
 
 class DocumentError(DefinitionError):

@@ -271,7 +271,7 @@ def _segments(
         elif len(kept) < MOST_SEGMENTS:
             kept.append(name)
     if kept:
-        unsure.append(f"segments: {', '.join(kept)} are taken for properties that units had before exposure")
+        unsure.append(f"segments: taken for properties that units had before exposure: {', '.join(kept)}")
     return kept
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import struct
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from paribus.errors import ProofError
-from paribus.experiments.canonical import Plain, sha256
+from paribus.experiments.canonical import Plain
 from paribus.experiments.plain import from_plain, to_plain
 from paribus.metrics.cells import CellKey, Cells, ClusterSums, Counts, Measurement, Ranks, StatementText
 from paribus.stats.moments import Moments
@@ -65,8 +68,14 @@ def measurement_from_plain(plain: Plain) -> Measurement:
 
 
 def cell_hash(cell: Plain) -> str:
-    """The short hash of one cell's plain values."""
-    return sha256({key: value for key, value in cell.items() if key != "sha256"})[:SHORT]
+    """The short hash of one cell: SHA-256 of its key as JSON, then its numbers as little-endian doubles."""
+    uncapped = cell.get("uncapped") or {}
+    numbers = [float(cell["n"]), float(uncapped.get("n", -1)), cell.get("capped", -1), cell.get("immature", -1)]
+    for holder in (cell, uncapped):
+        for part in ("mean", "m2", "m3"):
+            numbers += map(float, holder.get(part, ()))
+    key = json.dumps(cell["key"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(key.encode() + struct.pack(f"<{len(numbers)}d", *numbers)).hexdigest()[:SHORT]
 
 
 def cell_name(key: Plain) -> str:

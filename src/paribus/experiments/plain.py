@@ -143,13 +143,8 @@ def hints(kind: type) -> dict[str, Any]:
 
 def _field_to_plain(hint: Any, value: Any) -> Any:
     # An empty mapping does not show its keys' type: the hint tells that it is written as rows.
-    if (
-        isinstance(value, dict)
-        and not value
-        and typing.get_origin(hint) is dict
-        and typing.get_origin(typing.get_args(hint)[0]) is tuple
-    ):
-        return []
+    if isinstance(value, dict) and not value and typing.get_origin(hint) is dict:
+        return [] if typing.get_origin(typing.get_args(hint)[0]) is tuple else {}
     return to_plain(value)
 
 

@@ -15,7 +15,14 @@ from typing import Any
 
 import paribus
 from paribus.errors import ProofError
-from paribus.experiments.canonical import Plain, differences, plan_body, sha256
+from paribus.experiments.canonical import (
+    Plain,
+    design_of,
+    differences,
+    plan_body,
+    sha256,
+    with_caps_as_numbers,
+)
 from paribus.experiments.measurement_text import cell_hash, cell_name, measurement_from_plain, measurement_to_plain
 from paribus.experiments.plain import from_plain, to_plain
 from paribus.experiments.plan import Design, Seal
@@ -30,7 +37,10 @@ _PARTS = ("design", "data", "plan_hash", "seal", "as_of", "deviations", "measure
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof read back: everything that `infer` takes."""
+    """A proof read back: everything that `infer` takes, and where the data were.
+
+    source_url  the engine's URL as written, with its ${NAME}s and without a password; None for files
+    """
 
     design: Design
     data: DataModel | None
@@ -40,6 +50,7 @@ class Proof:
     measurement: Measurement
     code_version: str
     seed: int | None
+    source_url: str | None = None
 
 
 def build_proof(
@@ -50,6 +61,7 @@ def build_proof(
     as_of: datetime | None = None,
     deviations: tuple[str, ...] = (),
     data: DataModel | None = None,
+    source_url: str | None = None,
     seed: int | None = None,
 ) -> dict[str, Any]:
     """The proof of an analysis, as plain values for `Result.proof`.
@@ -61,15 +73,18 @@ def build_proof(
         as_of: the time the data were read up to.
         deviations: what differs from the sealed plan.
         data: where the data were, so that they can be measured again.
+        source_url: the engine's URL as written; a password in it is left out.
         seed: of whatever was drawn.
     """
-    measured = without_secrets(measurement_to_plain(measurement))
+    # Cells hold numbers and levels of columns; only the other parts can carry a connection's password.
+    measured = {k: v if k == "cells" else without_secrets(v) for k, v in measurement_to_plain(measurement).items()}
     return {
         "format": FORMAT,
         "code_version": paribus.__version__,
         "seed": seed,
         "design": to_plain(design),
         "data": to_plain(data),
+        "source_url": without_secrets(source_url),
         "plan_hash": sha256(plan_body(design, data)),
         "seal": to_plain(registered),
         "as_of": to_plain(as_of),
@@ -100,6 +115,7 @@ def read_proof(plain: dict[str, Any]) -> Proof:
         measurement=measurement_from_plain(plain["measurement"]),
         code_version=str(plain["code_version"]),
         seed=plain.get("seed"),
+        source_url=plain.get("source_url"),
     )
 
 
@@ -111,6 +127,8 @@ def edits(plain: dict[str, Any]) -> Iterator[str]:
         yield from _edited_plan(body, proof.seal)
     elif proof.seal is not None and proof.seal.hash != sha256(proof.seal.registered):
         yield "the sealed plan inside the proof was edited: it does not have its hash"
+    elif proof.seal is not None:
+        yield from _unlike_seal(proof.design, proof.seal, proof.deviations)
     measured, recorded = plain["measurement"], plain["hashes"]
     now = _hashes(measured)
     for name, cells in measured["cells"].items():
@@ -136,6 +154,15 @@ def _edited_plan(body: Plain, seal: Seal | None) -> Iterator[str]:
     yield "the plan in the proof was edited: it does not have its hash" + (
         f"; it differs from the seal in {', '.join(named)}" if named else ""
     )
+
+
+def _unlike_seal(design: Design, seal: Seal, deviations: tuple[str, ...]) -> Iterator[str]:
+    """Fields in which the analyzed design is not the sealed one, when no listed deviation names them."""
+    sealed, analyzed = (plan_body(with_caps_as_numbers(d)) for d in (design_of(seal.registered), design))
+    for path, then, now in differences(sealed, analyzed):
+        # Segments only explain: asking for others changes no verdict.
+        if not path.startswith("segments") and not any(sentence.startswith(path) for sentence in deviations):
+            yield f"the analyzed design is not the sealed one, and no deviation says so: {path} is {now}, sealed {then}"
 
 
 def _hashes(measured: Plain) -> Plain:

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,6 @@ def find(document: Document) -> Seal | None:
 
 def sealed_design(seal: Seal, *, title: str = "") -> Design:
     """The registered design, with its caps as the sealed numbers."""
-    from dataclasses import replace
-
     return replace(with_caps_as_numbers(design_of(seal.registered)), title=title)
 
 
@@ -261,7 +259,7 @@ def _chain(before: str, entry: Plain) -> str:
 
 def _seal(entries: list[Plain]) -> Seal:
     last = entries[-1]
-    amendments = [{**{k: e[k] for k in ("time", "author", "reason", "timing")}} for e in entries[1:]]
+    amendments = [{k: e[k] for k in ("time", "author", "reason", "timing")} for e in entries[1:]]
     fields: dict[str, Any] = {
         **{k: last[k] for k in ("hash", "author", "time", "watermark", "rows_readable", "timing", "chain")},
         "registered": last["plan"],

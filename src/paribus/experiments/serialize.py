@@ -14,8 +14,8 @@ from paribus.experiments.result import Result
 
 FORMAT = "urn:paribus:result:1"
 
-# user:password@ of a URL, and password=… of a connection string.
-_URL_SECRET = re.compile(r"(?<=://)[^/@\s:'\"]*:[^@\s'\"]*(?=@)")
+# The password in user:password@ of a URL (a ${NAME} is none), and in password=… of a connection string.
+_URL_SECRET = re.compile(r"(?<=://)([^/@\s:'\"]*):(?!\$\{\w+\}@)[^/\s'\"]*(?=@)")
 _KEY_SECRET = re.compile(r"(?i)\b(password|passwd|pwd)(\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s,;)&]+)")
 
 
@@ -62,10 +62,10 @@ def without_secrets(plain: Any) -> Any:
     """The same values with passwords in texts replaced by ***.
 
     >>> without_secrets("postgresql://ada:pass@db/shop")
-    'postgresql://***@db/shop'
+    'postgresql://ada:***@db/shop'
     """
     if isinstance(plain, str):
-        return _KEY_SECRET.sub(r"\1\2***", _URL_SECRET.sub("***", plain))
+        return _KEY_SECRET.sub(r"\1\2***", _URL_SECRET.sub(r"\1:***", plain))
     if isinstance(plain, list):
         return [without_secrets(item) for item in plain]
     if isinstance(plain, dict):

@@ -25,6 +25,7 @@ from paribus.metrics.cells import Measurement
 
 TOLERANCE = 1e-9
 MOST_LISTED = 50
+MOST_SHOWN = 12
 
 Inference = Literal["verified", "differs"]
 DataAnswer = Literal["reproduced", "differs", "data changed", "not addressable"]
@@ -73,6 +74,13 @@ class Verification:
     findings: tuple[Finding, ...] = ()
     changed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """The answer as lines: the sentence, then what was edited, changed or different, and notes."""
+        lines = [self.sentence, *(f"  {each}" for each in (*self.edits[1:], *self.changed[1:]))]
+        lines += [f"  {finding}" for finding in self.findings[:MOST_SHOWN]]
+        more = len(self.findings) - MOST_SHOWN
+        return "\n".join([*lines, *([f"  … and {more} more"] if more > 0 else []), *self.notes])
 
     @property
     def exit_code(self) -> int:

@@ -26,8 +26,9 @@ class Cells:
 
     Variables of `moments`, by metric type, in this order: `y` (and `d`, the denominator, for ratios; and for a funnel
     given a step), then covariates `x1`.. (for ratios `x1`, `x1d` pairs: numerator and denominator), then indicators
-    `h1`.. (1 = the unit has history for that covariate; absent for a table of units).
-    `uncapped` holds the moments of `y` alone without winsorizing, when the metric is capped; `capped` counts units.
+    `h1`.. (1 = the unit has history for that covariate; with a table of units, only where the covariate has gaps).
+    Third powers are summed for `y` alone. A ratio of a table of units has `x1` without `x1d`.
+    `uncapped` holds the moments of `y` (and `d`) without winsorizing, when the metric is capped; `capped` counts units.
     `matured` is the number of units whose window has closed, `immature` those left out, by cell.
     """
 

@@ -31,7 +31,7 @@ def enrolment(source: Source, exposures: Exposures, scope: Scope) -> sql.Expr | 
         conditions.append(sql.is_known(variant))
     else:
         conditions.append(sql.one_of(variant, scope.variants))
-    conditions.append(present(source.column(exposures.unit, "unit"), source.kind(exposures.unit) in {"text", None}))
+    conditions.append(present(source.unit(exposures.unit, "unit"), source.kind(exposures.unit) in {"text", None}))
     if exposures.reason:
         conditions.append(sql.equal(source.as_text(exposures.reason, "reason"), sql.text(RANDOMIZED)))
     conditions.append(sql.is_known(time))
@@ -58,12 +58,11 @@ def first_exposures(
     for i, segment in enumerate(scope.segments):
         attributes[f"segment {i}"] = source.as_text(segment, "segments")
     aliases = {key: f"zx_{i + 1}" for i, key in enumerate(attributes)}
-    unit = source.column(exposures.unit, "unit")
     rows = statement.level(
         "zx",
         sql.Select(
             {
-                "zx_u": sql.as_text(unit) if unit_text else unit,
+                "zx_u": source.unit(exposures.unit, "unit", text=unit_text),
                 "zx_v": source.as_text(exposures.variant, "variant"),
                 "zx_t": source.instant(exposures.time, "time"),
                 **{aliases[key]: value for key, value in attributes.items()},

@@ -32,14 +32,13 @@ def add_levels(
     for k, step in enumerate(metric.steps, start=1):
         source, event = sources[step.source], events[step.source]
         rows_prefix, step_prefix = f"zs{number}_{k}", f"zf{number}_{k}"
-        unit = source.column(event.unit, f"events.{step.source}.unit")
         where = row_conditions(source, event, scope, step.source, Window(0, metric.window_days))
         where.append(source.condition(step.where, f"metrics.{metric.name}.steps[{k - 1}].where"))
         rows = statement.level(
             rows_prefix,
             sql.Select(
                 {
-                    f"{rows_prefix}_u": sql.as_text(unit) if unit_text else unit,
+                    f"{rows_prefix}_u": source.unit(event.unit, f"events.{step.source}.unit", text=unit_text),
                     f"{rows_prefix}_t": source.instant(event.time, f"events.{step.source}.time"),
                 },
                 source.text,

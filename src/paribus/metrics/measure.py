@@ -226,6 +226,13 @@ class _Run:
             levels.setdefault("stratum", set()).add(key.stratum)
             levels.setdefault("epoch", set()).add(key.epoch)
             levels.setdefault("variant", set()).add(key.variant)
+            if key.day is None and self.compiler.scope.by_day and not self.compiler.is_table:
+                raise InputError(
+                    f"the engine gave no date in the time zone {self.compiler.model.time_zone!r}",
+                    where="time_zone",
+                    rule="the cohort day is the first-exposure date in the experiment's time zone",
+                    fix="load the server's time zone tables (MySQL: mysql_tzinfo_to_sql), or use time_zone: UTC",
+                )
             if key.day is not None:
                 day = (key.epoch, key.day.isoformat(), key.variant)
                 by_day[day] = by_day.get(day, 0) + n

@@ -24,7 +24,7 @@ SAMPLE_ROWS = 20_000
 
 def table_probe(source: Source, units: UnitTable) -> str:
     """Counts of a table of units that tell whether all is well: rows, units, distinct and blank units, variants."""
-    unit, variant = source.column(units.unit, "unit"), source.column(units.variant, "variant")
+    unit, variant = source.unit(units.unit, "unit"), source.column(units.variant, "variant")
     is_text = source.kind(units.unit) in {"text", None}
     columns = {
         "z_rows": sql.rows(),
@@ -42,7 +42,7 @@ def table_probe(source: Source, units: UnitTable) -> str:
 
 def table_gaps(source: Source, units: UnitTable) -> str:
     """Where the probe found missing units or variants: each row in one count, and the repeats among the rest."""
-    unit, variant = source.column(units.unit, "unit"), source.column(units.variant, "variant")
+    unit, variant = source.unit(units.unit, "unit"), source.column(units.variant, "variant")
     good = present(unit, source.kind(units.unit) in {"text", None})
     used = sql.case((sql.every([good, sql.is_known(variant)]), unit))
     columns = {
@@ -56,7 +56,7 @@ def table_gaps(source: Source, units: UnitTable) -> str:
 
 def table_variants(source: Source, units: UnitTable, *, every_unit_known: bool = False) -> str:
     """Rows with a unit by variant, unknown variants included."""
-    unit = present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None})
+    unit = present(source.unit(units.unit, "unit"), source.kind(units.unit) in {"text", None})
     where = sql.every([source.condition(units.filter, "filter"), None if every_unit_known else unit])
     statement = sql.Statement()
     rows = statement.level(
@@ -69,7 +69,7 @@ def table_variants(source: Source, units: UnitTable, *, every_unit_known: bool =
 def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
     """Counts of exposure rows by variant and reason."""
     hooks = source.hooks
-    unit = source.column(exposures.unit, "unit")
+    unit = source.unit(exposures.unit, "unit")
     is_text = source.kind(exposures.unit) in {"text", None}
     time = source.instant(exposures.time, "time")
     statement = sql.Statement()
@@ -121,7 +121,7 @@ def event_probe(
     time = source.instant(event.time, f"events.{name}.time")
     columns = {"zr_t": time}
     if event.event_id:
-        columns["zr_id"] = source.column(event.event_id, f"events.{name}.event_id")
+        columns["zr_id"] = source.unit(event.event_id, f"events.{name}.event_id")
     values: dict[Demand, str] = {}
     conditions: dict[Demand, str] = {}
     for demand in demands:

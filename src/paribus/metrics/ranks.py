@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The values whose quantile is asked, as a level: `zv_y`, variant `zv_v`, attribute `zv_a`, level `zv_l`, `zv_u`."""
+    """The values whose quantile is asked, as a level: `zv_y`, variant `zv_v`, attribute `zv_a` and level `zv_l`."""
 
     statement: sql.Statement
     relation: sql.Expr
@@ -87,18 +87,17 @@ def _rows(compiler: Compiler, metric: Metric, care: Care) -> tuple[sql.Statement
     value = source.number(demand.value or "1", f"{demand.where}.value")
     if metric.name in care.not_finite:
         value = sql.case((sql.finite(value), value))
-    unit = source.column(event.unit, f"events.{demand.source}.unit")
     where = [
         *row_conditions(source, event, scope, demand.source, demand.window),
         source.condition(demand.filter, demand.where),
     ]
     columns = {
-        "zr_u": sql.as_text(unit) if as_text else unit,
+        "zr_u": source.unit(event.unit, f"events.{demand.source}.unit", text=as_text),
         "zr_t": source.instant(event.time, f"events.{demand.source}.time"),
         "zr_y": value,
     }
     if demand.source in care.repeated_events and event.event_id:
-        columns["zr_id"] = source.column(event.event_id, f"events.{demand.source}.event_id")
+        columns["zr_id"] = source.unit(event.event_id, f"events.{demand.source}.event_id")
     rows = statement.level("zr", sql.Select(columns, source.text, where=sql.every(where)))
     p = "zr"
     if "zr_id" in columns:

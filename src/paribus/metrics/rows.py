@@ -91,15 +91,14 @@ class SourceRows:
     def add_levels(self, statement: sql.Statement, units: sql.Expr) -> sql.Expr:
         """Adds the rows of the source and their sums per unit; returns the latter."""
         n, event = self.number, self.event
-        unit = self.source.column(event.unit, f"events.{self.name}.unit")
         columns = {
-            f"zr{n}_u": sql.as_text(unit) if self.unit_text else unit,
+            f"zr{n}_u": self.source.unit(event.unit, f"events.{self.name}.unit", text=self.unit_text),
             f"zr{n}_t": self.source.instant(event.time, f"events.{self.name}.time"),
             **self._values.by_alias,
         }
         where = sql.every(row_conditions(self.source, event, self.scope, self.name, self.reach))
         if self.deduplicated and event.event_id:
-            columns[f"zr{n}_id"] = self.source.column(event.event_id, f"events.{self.name}.event_id")
+            columns[f"zr{n}_id"] = self.source.unit(event.event_id, f"events.{self.name}.event_id")
             rows = _distinct_events(statement, sql.Select(columns, self.source.text, where=where), n)
         else:
             rows = statement.level(f"zr{n}", sql.Select(columns, self.source.text, where=where))
@@ -125,7 +124,7 @@ class SourceRows:
             alias = self._values.add(sql.case((sql.every([condition, guard]), value)))
             return sql.total(sql.case((window, sql.own(alias))))
         if demand.how == "sessions":
-            session = self.source.column(demand.value or "", demand.where)
+            session = self.source.unit(demand.value or "", demand.where)
             alias = self._values.add(sql.case((condition, session)))
             return sql.double(sql.distinct(sql.case((window, sql.own(alias)))))
         if demand.value is not None:  # a proportion of a value: the row counts when the value is true

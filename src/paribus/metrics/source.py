@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from paribus.errors import InputError, did_you_mean
 from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import Hooks
+from paribus.warehouse.sql.fragments import FragmentKind, parse_fragment
 
 if TYPE_CHECKING:
     from paribus.warehouse.engine import ColumnKind
@@ -50,9 +52,18 @@ class Source:
         return self.hooks.column(self.resolve(name, where))
 
     def as_text(self, name: str, where: str) -> sql.Expr:
-        """The column as text: as it is when it is text already."""
+        """The column as text: as it is when it is text already, and compared by its characters."""
         column = self.column(name, where)
+        if self.hooks.exact is not None:
+            return self.hooks.exact(column)
         return column if self.kind(name) == "text" else sql.as_text(column)
+
+    def unit(self, name: str, where: str, *, text: bool = False) -> sql.Expr:
+        """The column of unit ids: as it is, unless ids of several kinds meet or the engine would merge `a` and `A`."""
+        kind = self.kind(name)
+        if (text and kind != "text") or (self.hooks.exact is not None and kind in {"text", None}):
+            return self.as_text(name, where)
+        return self.column(name, where)
 
     def instant(self, name: str, where: str) -> sql.Expr:
         """The time column as a UTC instant."""
@@ -77,7 +88,8 @@ class Source:
         return self._numbers[fragment]
 
     def _number(self, fragment: str, where: str) -> sql.Expr:
-        kind = None
+        if self.columns is None and re.fullmatch(r"[a-z_][a-z0-9_]*", fragment.strip()):
+            return sql.double(self.hooks.column(fragment.strip()))
         if self.columns is not None:
             folded = {column.lower(): column for column in self.columns}
             bare = fragment.strip()
@@ -102,11 +114,12 @@ class Source:
             return self.hooks.parse(value)
         return sql.double(value)
 
-    def _parse(self, fragment: str, kind: str, where: str) -> sql.Expr:
-        from paribus.warehouse.sql.fragments import parse_fragment
-
-        parsed = parse_fragment(fragment, dialect=self.dialect, columns=self.columns, kind=kind, where=where)
-        return parsed.expression
+    def _parse(self, fragment: str, kind: FragmentKind, where: str) -> sql.Expr:
+        parsed = parse_fragment(
+            fragment, dialect=self.dialect, columns=self.columns, kind=kind, where=where, target=self.hooks.name
+        )
+        value = parsed.expression if self.columns else sql.name_columns(parsed.expression, self.hooks.identify)
+        return sql.portable(value)
 
 
 def blank(unit: sql.Expr) -> sql.Expr:

@@ -87,11 +87,9 @@ def moments(
                     (name, variable.name, other.name),
                     sql.total(sql.times(deviation[variable.name], deviation[other.name])),
                 )
-        for variable in described.outcomes:
-            if not variable.zero_one:
-                d = deviation[variable.name]
-                put((name, variable.name, "cube"), sql.total(sql.times(d, d, d)))
-        if not described.y.zero_one:
+        if not described.y.zero_one:  # third powers of y alone: each costs as much as two other sums
+            d = deviation["y"]
+            put((name, "y", "cube"), sql.total(sql.times(d, d, d)))
             put((name, "largest"), sql.largest(sql.absolute(y)))
         if low is None and high is None:
             continue

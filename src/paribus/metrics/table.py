@@ -21,7 +21,7 @@ def unit_level(
 ) -> UnitLevel:
     """One row per unit from a table of units."""
     statement = sql.Statement()
-    unit = source.column(units.unit, "unit")
+    unit = source.unit(units.unit, "unit")
     columns = Columns("zw")
     keys = {"variant": columns.add(source.as_text(units.variant, "variant"), "zw_v")}
     if units.epoch:
@@ -46,22 +46,22 @@ def unit_level(
     rows = statement.level("zd", sql.Select({"zd_u": unit, **_prefixed(columns, "zd")}, source.text, where=where))
     if care.rows:
         spread = sql.Select(
-            {"zm_u": sql.own("zd_u"), "zm_a": sql.smallest(sql.own("zd_v")), "zm_b": sql.largest(sql.own("zd_v"))},
+            {"zn_u": sql.own("zd_u"), "zn_a": sql.smallest(sql.own("zd_v")), "zn_b": sql.largest(sql.own("zd_v"))},
             rows,
             group=[sql.own("zd_u")],
         )
-        single = statement.level("zm", spread)
-        join = sql.Join(single, sql.own("zd_u"), sql.own("zm_u"))
+        single = statement.level("zn", spread)
+        join = sql.Join(single, sql.own("zd_u"), sql.own("zn_u"))
         up = {alias: sql.own(_inner(alias, "zd")) for alias in columns.by_alias}
         relation = statement.level(
-            "zw", sql.Select(up, rows, joins=[join], where=sql.equal(sql.own("zm_a"), sql.own("zm_b")))
+            "zw", sql.Select(up, rows, joins=[join], where=sql.equal(sql.own("zn_a"), sql.own("zn_b")))
         )
         return UnitLevel(statement, relation, keys, described)
-    merged = {f"zo_{alias}": sql.smallest(sql.own(_inner(alias, "zd"))) for alias in columns.by_alias}
-    merged["zo_last"] = sql.largest(sql.own("zd_v"))
-    one = statement.level("zo", sql.Select(merged, rows, group=[sql.own("zd_u")]))
-    up = {alias: sql.own(f"zo_{alias}") for alias in columns.by_alias}
-    relation = statement.level("zw", sql.Select(up, one, where=sql.equal(sql.own("zo_zw_v"), sql.own("zo_last"))))
+    merged = {f"zt_{alias}": sql.smallest(sql.own(_inner(alias, "zd"))) for alias in columns.by_alias}
+    merged["zt_last"] = sql.largest(sql.own("zd_v"))
+    one = statement.level("zt", sql.Select(merged, rows, group=[sql.own("zd_u")]))
+    up = {alias: sql.own(f"zt_{alias}") for alias in columns.by_alias}
+    relation = statement.level("zw", sql.Select(up, one, where=sql.equal(sql.own("zt_zw_v"), sql.own("zt_last"))))
     return UnitLevel(statement, relation, keys, described)
 
 
@@ -71,7 +71,7 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
     columns = Columns("zd")
     for metric in metrics:
         _columns(metric, source, columns, Care())
-    unit = source.column(units.unit, "unit")
+    unit = source.unit(units.unit, "unit")
     variant = source.as_text(units.variant, "variant")
     values = list(columns.by_alias)
     where = sql.every([source.condition(units.filter, "filter"), *_usable(source, units, variants)])
@@ -141,7 +141,7 @@ def _usable(source: Source, units: UnitTable, variants: Sequence[str] | None) ->
     """The conditions of a row with a unit and a known variant."""
     variant = source.as_text(units.variant, "variant")
     known = sql.is_known(variant) if variants is None else sql.one_of(variant, variants)
-    return [known, present(source.column(units.unit, "unit"), source.kind(units.unit) in {"text", None})]
+    return [known, present(source.unit(units.unit, "unit"), source.kind(units.unit) in {"text", None})]
 
 
 def _prefixed(columns: Columns, prefix: str) -> dict[str, sql.Expr]:

@@ -103,7 +103,8 @@ def ratio_interval(
         return ratio_z(x_c, n_c, x_t, n_t, u / (1 - u), factor=factor)
 
     tiny = np.full(estimate.shape, 1e-12)
-    middle = np.where(np.isnan(estimate), 0.5, np.where(np.isinf(estimate), 1.0, estimate / (1 + estimate)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = np.where(np.isnan(estimate), 0.5, 1 - 1 / (1 + estimate))
     middle = np.clip(middle, tiny, 1 - tiny)
     lower = tiny if np.isinf(z_low) else solve(lambda u: z(u) - z_low, tiny, middle)
     upper = 1 - tiny if np.isinf(z_high) else solve(lambda u: z(u) + z_high, middle, 1 - tiny)

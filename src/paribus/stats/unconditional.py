@@ -24,7 +24,6 @@ from paribus.stats.estimate import Floats
 
 GAMMA = 1e-8
 _GRID = 64
-_PRECISION = 1e-9
 
 Interval = tuple[float, float]
 
@@ -66,26 +65,53 @@ def exact_comparison(
     def falling(u: float) -> float:
         return tail - table.p_value(effect(u), upper=False)
 
-    lower = 0.0 if relative else -1.0
-    upper = np.inf if relative else 1.0
+    guess_lower, guess_upper = _guess(x_c, n_c, x_t, n_t, tail, relative)
+    width = max(guess_upper - guess_lower, 1e-9)
     # The crossing is sought on the side of the null where the p-value says it lies, so interval and p-value agree
     # even where the p-value is not quite monotone.
-    inside = p_greater >= tail
-    u = _crossing(rising, ends[0] if inside else u_null, u_null if inside else ends[1])
-    lower = lower if u is None else effect(u)
-    inside = p_less >= tail
-    u = _crossing(falling, u_null if inside else ends[0], ends[1] if inside else u_null)
-    upper = upper if u is None else effect(u)
-    return ExactComparison(p_greater, p_less, float(lower), float(upper))
+    sides = (ends[0], u_null) if p_greater >= tail else (u_null, ends[1])
+    lower = _crossing(rising, *sides, guess_lower, width)
+    sides = (u_null, ends[1]) if p_less >= tail else (ends[0], u_null)
+    upper = _crossing(falling, *sides, guess_upper, width)
+    return ExactComparison(
+        p_greater,
+        p_less,
+        (0.0 if relative else -1.0) if lower is None else effect(lower),
+        (np.inf if relative else 1.0) if upper is None else effect(upper),
+    )
 
 
-def _crossing(f: Callable[[float], float], left: float, right: float) -> float | None:
-    """Where an increasing f changes sign between left and right, to `_PRECISION`; None if it does not."""
+def _guess(x_c: int, n_c: int, x_t: int, n_t: int, tail: float, relative: bool) -> Interval:
+    """The score interval, on the scale on which the limits are searched."""
+    from scipy.special import ndtri
+
+    z = float(-ndtri(tail))
+    interval = score.ratio_interval if relative else score.difference_interval
+    low, high = interval(*(np.asarray(float(a)) for a in (x_c, n_c, x_t, n_t)), z, z, factor=False)
+    if relative:
+        return float(low / (1 + low)), 1.0 if np.isinf(high) else float(high / (1 + high))
+    return float(low), float(high)
+
+
+def _crossing(f: Callable[[float], float], left: float, right: float, guess: float, width: float) -> float | None:
+    """Where an increasing f changes sign between left and right, to a 1e-6th of `width`; None if it does not."""
     from scipy.optimize import brentq
 
-    if f(left) > 0 or f(right) < 0:
-        return None
-    return float(brentq(f, left, right, xtol=_PRECISION, rtol=_PRECISION))
+    guess = min(max(guess, left), right)
+    step = width / 16
+    if f(guess) > 0:
+        high, low = guess, max(left, guess - step)
+        while f(low) > 0:
+            if low == left:
+                return None
+            high, low, step = low, max(left, low - 4 * step), 4 * step
+    else:
+        low, high = guess, min(right, guess + step)
+        while f(high) < 0:
+            if high == right:
+                return None
+            low, high, step = high, min(right, high + 4 * step), 4 * step
+    return float(brentq(f, low, high, xtol=1e-6 * width, rtol=1e-12))
 
 
 @dataclass(frozen=True, slots=True)

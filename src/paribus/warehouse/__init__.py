@@ -30,7 +30,8 @@ def open_engine(
         base_dir: the folder that relative paths start from; default the current one.
         frames: in-memory tables by the name that statements use: pandas, Polars, DuckDB relations, anything with
             `__arrow_c_stream__`. DuckDB only.
-        threads, memory_limit: DuckDB's, for instance 4 and "8GB".
+        threads: DuckDB's number of threads; default all processors.
+        memory_limit: the memory DuckDB may use, for instance "8GB"; default 80% of the machine's.
         timeout_seconds: the longest a statement may run, on SQLAlchemy engines that can be told.
 
     Raises:

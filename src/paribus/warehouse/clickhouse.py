@@ -80,7 +80,9 @@ class ClickHouseEngine:
         try:
             return _parse(answer.bytes().decode("utf-8"))
         except ValueError as error:  # the text of two answers, one behind the other
-            raise EngineError("only one SELECT statement runs at a time", rule="the warehouse is read, not written") from error
+            raise EngineError(
+                "only one SELECT statement runs at a time", rule="the warehouse is read, not written"
+            ) from error
 
     def fingerprint(self, relations: Sequence[str], *, full: bool = False) -> dict[str, Any]:
         """Tables by name: a database's rows have no address, their moments are hashed by the analysis."""
@@ -95,7 +97,9 @@ class ClickHouseEngine:
             "SELECT database, name, database = currentDatabase() FROM system.tables "
             "WHERE database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema')"
         ).rows
-        known = {(name if int(is_current) else f"{database}.{name}"): (database, name) for database, name, is_current in rows}
+        known = {
+            (name if int(is_current) else f"{database}.{name}"): (database, name) for database, name, is_current in rows
+        }
         if relation in known:
             database, name = known[relation]
             return (name,) if relation == name else (database, name)

@@ -192,7 +192,9 @@ def _first_row_is_header(rows: list[list[str]]) -> bool:
     for i, cell in enumerate(first):
         below = [row[i] for row in rest if i < len(row) and row[i].strip()]
         for pattern in (_NUMBER, _DATE):
-            if pattern.fullmatch(cell) and (not below or sum(bool(pattern.fullmatch(v)) for v in below) > len(below) / 2):
+            if pattern.fullmatch(cell) and (
+                not below or sum(bool(pattern.fullmatch(v)) for v in below) > len(below) / 2
+            ):
                 return False
         if cell.strip() and below.count(cell) > 0 and len(set(below)) < len(below):
             return False

@@ -174,10 +174,12 @@ def decide_types(names: Sequence[str], sample: Sequence[Sequence[str]], delimite
     for name, reading in checked.items():
         quoted = quote(name)
         parts.append(f"count(*) FILTER (WHERE {quoted} IS NOT NULL AND NOT coalesce({reading.accepts(quoted)}, false))")
+    # Columns of text are counted too: only columns that a statement names are checked for the file's encoding.
+    parts += [f"count({quote(name)})" for name in names if name not in checked]
     total, *counted = rows(f"SELECT {', '.join(parts)} FROM file")[0]
     if not total:
         return Types([Column(name) for name in names], ["a header and no data row"])
-    failures = dict(zip(checked, counted, strict=True))
+    failures = dict(zip(checked, counted, strict=False))
     open_columns += [name for name, count in failures.items() if count]
     found = {name: Column(name, reading) for name, reading in checked.items() if not failures[name]}
     notes: list[str] = []

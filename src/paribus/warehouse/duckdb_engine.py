@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ class DuckDBEngine:
         self._views: dict[str, FileView] = {}
         self._kinds: dict[str, dict[str, ColumnKind]] = {}
         self._temporary = Path(tempfile.mkdtemp(prefix="paribus-"))
+        # also when nobody calls close: at the latest when the process ends
+        self._remove_temporary = weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
         self._config: dict[str, Any] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -69,11 +72,7 @@ class DuckDBEngine:
             self._config["threads"] = threads
         if memory_limit is not None:
             self._config["memory_limit"] = memory_limit
-        try:
-            self._connection = self._connect()
-        except Exception:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            raise
+        self._connection = self._connect()
         self._is_locked = False
 
     def relation_sql(self, relation: str) -> str:
@@ -128,7 +127,7 @@ class DuckDBEngine:
 
     def close(self) -> None:
         self._connection.close()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._remove_temporary()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         import duckdb
@@ -150,7 +149,10 @@ class DuckDBEngine:
         except duckdb.Error as error:
             raise engine_error(error) from error
         for name, frame in self._frames.items():
-            frame.register(connection, name)
+            try:
+                frame.register(connection, name)
+            except duckdb.Error as error:
+                raise InputError(f"the frame cannot be read: {engine_error(error).what}", where=name) from error
         return connection
 
     def _lock(self) -> None:
@@ -164,7 +166,7 @@ class DuckDBEngine:
         self._is_locked = True
 
     def _unlock(self) -> None:
-        """A lock cannot be opened: a file named after the first statement needs a new connection with the same views."""
+        """No lock opens again: a file named after the first statement needs a new connection, with the same views."""
         if not self._is_locked:
             return
         replaced, self._connection = self._connection, self._connect()

@@ -41,7 +41,7 @@ class Engine(Protocol):
         ...
 
     def columns(self, relation: str) -> dict[str, ColumnKind]:
-        """The relation's columns, in order, with their kinds. Raises InputError with `did_you_mean` for unknown names."""
+        """The relation's columns in order, with their kinds. Raises InputError with `did_you_mean` for unknown ones."""
         ...
 
     def query(self, sql: str) -> Table:

@@ -47,7 +47,7 @@ def engine_error(error: Exception) -> ParibusError:
         file = re.search(r"file = (.+)", message)
         name = Path(file[1].strip()).name if file else "CSV file"
         return _bad_line(message, f"{name}:{line[1]}")
-    if "reading" in message and "Parquet" in message or "No magic bytes" in message:
+    if ("reading" in message and "Parquet" in message) or "No magic bytes" in message:
         return InputError(_first_line(message), rule="a Parquet file is complete", fix="export the file again")
     if "Malformed JSON" in message:
         return InputError(_first_line(message), rule="JSON lines: one object per line")
@@ -230,7 +230,7 @@ def _describe_json(files: FileSet, connection: duckdb.DuckDBPyConnection, copies
     described = _fetch(connection, f"DESCRIBE SELECT * FROM {guess}")
     partitions = {part.partition("=")[0] for path in files.paths for part in path.parent.parts if "=" in part}
     own = [row for row in described if not (files.is_partitioned and row[0] in partitions)]
-    if [row[0] for row in own] == ["json"] and own[0][1] == "JSON":
+    if [row[0] for row in own] == ["json"] and _holds_other_than_objects(connection, listed):
         raise InputError(
             "the lines are not objects",
             where=files.relation,
@@ -241,6 +241,12 @@ def _describe_json(files: FileSet, connection: duckdb.DuckDBPyConnection, copies
     mixed = [row[0] for row in own if row[1] == "JSON"]
     notes = [f"column {name!r} holds values of several types and is read as JSON" for name in mixed]
     return FileView(files, f"SELECT * FROM {reader}", files.paths, tuple(notes))
+
+
+def _holds_other_than_objects(connection: duckdb.DuckDBPyConnection, listed: str) -> bool:
+    """True for lines such as 1 or [1, 2], which DuckDB reads as a column of its own making named json."""
+    types = f"SELECT json_type(json) <> 'OBJECT' AS is_other FROM read_json_objects({listed})"
+    return bool(_fetch(connection, f"SELECT bool_or(is_other) FROM ({types})")[0][0])
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:

@@ -55,7 +55,15 @@ class SingleUse:
 
         if self.kept is None:
             keeper = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-            keeper.from_arrow(self.frame).create("kept")
+            try:
+                keeper.from_arrow(self.frame).create("kept")
+            except duckdb.Error as error:
+                raise InputError(
+                    f"the stream cannot be read: {str(error).partition(chr(10))[0]}",
+                    where=name,
+                    rule="a stream that is read once tells its schema by __arrow_c_schema__",
+                    fix="pass a table instead, which can be read again",
+                ) from error
             self.kept = keeper.table("kept")
         connection.register(name, Stream(self.kept))
 

@@ -72,9 +72,7 @@ class SQLAlchemyEngine:
         MissingExtra, EngineError: the driver is not installed; the database refused the connection.
     """
 
-    def __init__(
-        self, url: str, *, base_dir: str | Path = ".", timeout_seconds: float | None = None
-    ) -> None:
+    def __init__(self, url: str, *, base_dir: str | Path = ".", timeout_seconds: float | None = None) -> None:
         import sqlalchemy as sa
 
         self.notes: list[str] = []
@@ -105,6 +103,13 @@ class SQLAlchemyEngine:
         except sa.exc.SQLAlchemyError as error:
             self._engine.dispose()
             self._fail(error)
+        except (TypeError, ValueError) as error:  # the driver's answer to an option of the URL that it does not know
+            raise InputError(
+                f"the {name} driver refuses the connection's options: {self._redact(str(error))}",
+                where="connection",
+                rule="what follows ? in the URL are options of the driver",
+                fix="remove the option",
+            ) from None
 
     def relation_sql(self, relation: str) -> str:
         """The table's name, quoted where the database needs it."""
@@ -123,9 +128,10 @@ class SQLAlchemyEngine:
             except sa.exc.SQLAlchemyError as error:
                 self._fail(error)
             kinds = {column["name"]: kind_of(column["type"]) for column in found}
-            if self.dialect == "sqlite" and "other" in kinds.values():
+            if self.dialect == "sqlite":
+                # Any word is a type there, and SQLAlchemy takes unknown ones for numbers.
                 declared = self._connection.exec_driver_sql(f"PRAGMA table_info({self.relation_sql(relation)})").all()
-                kinds |= {row[1]: _sqlite_kind(row[2]) for row in declared if kinds[row[1]] == "other"}
+                kinds |= {row[1]: _sqlite_kind(row[2]) for row in declared if kinds[row[1]] in {"number", "other"}}
             self._kinds[relation] = kinds
         return dict(self._kinds[relation])
 
@@ -141,7 +147,7 @@ class SQLAlchemyEngine:
         self._deadline = time.monotonic() + self._timeout if self._timeout else math.inf
         try:
             result = self._connection.exec_driver_sql(sql)
-            names = tuple(name.lower() for name in result.keys())
+            names = tuple(name.lower() for name in list(result.keys()))
             return Table(names, [tuple(row) for row in result])
         except sa.exc.SQLAlchemyError as error:
             self._fail(error)
@@ -253,9 +259,10 @@ class SQLAlchemyEngine:
             except sa.exc.SQLAlchemyError:
                 connection.invalidate()
         original = getattr(error, "orig", None) or error
-        message = self._redact(" ".join(str(original).split()))[:500]
         state = str(getattr(original, "sqlstate", None) or "")
         code = original.args[0] if original.args and isinstance(original.args[0], int) else None
+        said = str(original.args[1]) if code is not None and len(original.args) > 1 else str(original)
+        message = self._redact(" ".join(said.split()))[:500]
         if state == "57014" or code in _TIMEOUT_CODES or (self.dialect == "sqlite" and "interrupted" in message):
             raise EngineError(
                 f"the statement ran longer than {self._timeout:g} s" if self._timeout else message,

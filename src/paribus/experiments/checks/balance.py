@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import p_value
 from paribus.experiments.checks.subject import Subject, answer
+from paribus.experiments.checks.words import p_words
 from paribus.experiments.covariates import UNLIKE
 from paribus.experiments.phrases import listing
 from paribus.experiments.result import Check
@@ -22,9 +22,8 @@ def look(subject: Subject) -> Check:
     worst = min(found, key=lambda each: each.p_value)
     unlike = [each for each in found if each.p_value < UNLIKE]
     if not unlike:
-        text = p_value(worst.p_value)
-        p = f"p {text}" if text[0] in "<>" else f"p = {text}"
-        sentence = f"the arms are alike before exposure (smallest of {len(found)} comparisons: {p})"
+        smallest = f"smallest of {len(found)} comparisons: {p_words(worst.p_value)}"
+        sentence = f"the arms are alike before exposure ({smallest})"
         return answer(NAME, "warning", False, sentence, worst.p_value)
     metrics = list(dict.fromkeys(each.metric for each in unlike))
     what = "the share of units with a history" if all(each.history for each in unlike) else "covariates"

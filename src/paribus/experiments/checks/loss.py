@@ -23,8 +23,8 @@ def look(subject: Subject) -> Check:
                 counted[key.variant] += n
                 waiting[key.variant] += int(later)
         for what, lost in (
-            (f"{metric} has no value for", {v: units[v] - round(counted[v]) - waiting[v] for v in units}),
-            (f"{metric} has not matured for", waiting),
+            (f"no value of {metric} for", {v: units[v] - round(counted[v]) - waiting[v] for v in units}),
+            (f"no closed window of {metric} for", waiting),
         ):
             if any(n > 0 for n in lost.values()) and all(n >= 0 for n in lost.values()):
                 # Metrics of one source lose the same units: one test, not many.

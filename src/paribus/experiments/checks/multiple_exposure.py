@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count, p_value, share
+from paribus.charts.numbers import count, share
 from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.checks.subject import ALPHA, Subject, answer, by_arm
+from paribus.experiments.checks.words import p_words
 from paribus.experiments.result import Check
 
 NAME = "multiple exposure"
@@ -28,8 +29,8 @@ def look(subject: Subject) -> Check:
     left_out += by_arm(list(mixed.items()))
     evidence = {"mixed_units": mixed, "share": total / max(sum(met.values()), 1)}
     if p < ALPHA:
-        return answer(NAME, "blocking", True, f"{left_out}; the rates differ ({_p(p)})", p, evidence)
-    return answer(NAME, "blocking", False, f"{left_out}; the rates do not differ ({_p(p)})", p, evidence)
+        return answer(NAME, "blocking", True, f"{left_out}; the rates differ ({p_words(p)})", p, evidence)
+    return answer(NAME, "blocking", False, f"{left_out}; the rates do not differ ({p_words(p)})", p, evidence)
 
 
 def look_share(subject: Subject) -> Check:
@@ -40,7 +41,3 @@ def look_share(subject: Subject) -> Check:
     sentence = f"{share(part)} of the units met several variants"
     return answer("share with multiple exposure", "warning", part > MANY, sentence, evidence={"share": part})
 
-
-def _p(p: float) -> str:
-    text = p_value(p)
-    return f"p {text}" if text[0] in "<>" else f"p = {text}"

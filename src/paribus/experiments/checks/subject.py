@@ -74,7 +74,7 @@ def answer(
     status: Literal["passed", "failed", "not_applicable"] = (
         "not_applicable" if failed is None else "failed" if failed else "passed"
     )
-    return Check(name, severity, status, sentence, p_value, evidence or {})
+    return Check(name, severity, status, f"{sentence[0].upper()}{sentence[1:]}.", p_value, evidence or {})
 
 
 def by_arm(values: Sequence[tuple[str, int]]) -> str:

@@ -7,7 +7,7 @@ alone, GROUP BY names, a fresh alias prefix for every level, and division that i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -45,7 +45,7 @@ def integer(value: int) -> Expr:
 
 
 def text(value: str) -> Expr:
-    """The string as a literal; each dialect's generator escapes it. NUL is refused: PostgreSQL and SQLite stop there."""
+    """The string as a literal; escaped by each dialect. NUL is refused: PostgreSQL and SQLite stop there."""
     if "\x00" in value:
         raise InputError("a text value holds a NUL character", where=repr(value), rule="text in SQL has no NUL")
     return exp.Literal.string(value)
@@ -62,12 +62,12 @@ def own(name: str) -> Expr:
 
 def placeholder(name: str) -> Expr:
     """`:name`: a number that an earlier statement computes, in a statement that is shown and not run."""
-    return double(exp.Placeholder(this=name))
+    return double(placeholder_rank(name))
 
 
 def placeholder_rank(name: str) -> Expr:
     """`:name` without a cast: a rank."""
-    return exp.Placeholder(this=name)
+    return exp.Var(this=f":{name}")  # not exp.Placeholder: dialects spell those differently
 
 
 def double(value: Expr) -> Expr:
@@ -89,6 +89,36 @@ def parenthesized(value: Expr) -> Expr:
 
 def minus(a: Expr, b: Expr) -> Expr:
     return exp.Sub(this=parenthesized(a), expression=parenthesized(b))
+
+
+def portable(value: Expr) -> Expr:
+    """The expression with what engines read differently written out: division, and numbers with a point.
+
+    `1/3` is 0 on PostgreSQL and 0.3333 on MariaDB, `x/0` an error, infinite or NULL; here it is a DOUBLE, NULL where
+    the divisor is 0. `1.0` is DECIMAL(2,1) on Spark; here every number that is no integer is a DOUBLE.
+    """
+    root = exp.Paren(this=value.copy())  # a parent, so that the whole can be replaced too
+    for literal in list(root.find_all(exp.Literal)):
+        inside = isinstance(literal.parent, exp.Cast | exp.DataTypeParam | exp.Interval)
+        if not (literal.is_string or literal.this.isdigit() or inside):
+            literal.replace(double(literal.copy()))
+    for division in reversed(list(root.find_all(exp.Div))):  # the inner ones first
+        divisor = exp.Nullif(this=double(division.expression.copy()), expression=number(0))
+        division.replace(exp.Div(this=double(division.this.copy()), expression=divisor, typed=True, safe=False))
+    whole: Expr = root.this
+    return whole
+
+
+def name_columns(value: Expr, identify: Callable[[str], exp.Identifier]) -> Expr:
+    """The expression with its plain lower-case columns as identifiers: no reserved word is left bare.
+
+    For columns that no engine described; names in other cases stay as written, because engines fold them differently.
+    """
+    named = value.copy()
+    for column in named.find_all(exp.Column):
+        if not column.this.quoted and column.name == column.name.lower():
+            column.set("this", identify(column.name))
+    return named
 
 
 def plus(a: Expr, b: Expr) -> Expr:
@@ -191,7 +221,7 @@ def always(condition: Expr | None) -> Expr:
     return equal(integer(1), integer(1)) if condition is None else condition
 
 
-def _join(kind: type[exp.Connector], conditions: Iterable[Expr | None]) -> Expr | None:
+def _join(kind: type[exp.And] | type[exp.Or], conditions: Iterable[Expr | None]) -> Expr | None:
     joined: Expr | None = None
     for condition in conditions:
         if condition is None:
@@ -201,8 +231,9 @@ def _join(kind: type[exp.Connector], conditions: Iterable[Expr | None]) -> Expr 
     return joined
 
 
-def _connected(kind: type[exp.Connector], left: Expr, right: Expr) -> Expr:
-    return kind(this=left, expression=right)
+def _connected(kind: type[exp.And] | type[exp.Or], left: Expr, right: Expr) -> Expr:
+    joined: Expr = kind(this=left, expression=right)
+    return joined
 
 
 def case(*branches: tuple[Expr | None, Expr], otherwise: Expr | None = None) -> Expr:
@@ -295,7 +326,9 @@ class Statement:
     levels: dict[str, Expr] = field(default_factory=dict)
 
     def level(self, name: str, query: Select | Expr) -> Expr:
-        """Adds a level and returns the relation that reads it."""
+        """Adds a level and returns the relation that reads it; a name is given once."""
+        if name in self.levels:
+            raise ValueError(f"the statement has a level {name} already")
         self.levels[name] = tree(query) if isinstance(query, Select) else query
         return relation(name)
 

@@ -101,6 +101,7 @@ class Hooks:
     instant      a time column of a kind as a UTC instant
     day          the date of an instant in a time zone
     parse        a text column as DOUBLE, NULL where it is no number
+    exact        text that compares by its characters, where the engine's text compares without case or accents
     percentile   exact type 7 percentile as one aggregate, None for the rank form
     session      statements that a connection should run first
     """
@@ -112,6 +113,7 @@ class Hooks:
     instant: Callable[[Expr, str | None], Expr] = _plain_instant
     day: Callable[[Expr, str], Expr] = _plain_day
     parse: Callable[[Expr], Expr] = _number_by_try_cast
+    exact: Callable[[Expr], Expr] | None = None
     percentile: Callable[[Expr, float], Expr] | None = None
     session: tuple[str, ...] = ()
 
@@ -137,6 +139,10 @@ def _mysql_instant(column: Expr, kind: str | None) -> Expr:
 
 def _mysql_day(time: Expr, zone: str) -> Expr:
     return _cast(time if zone == "UTC" else function("CONVERT_TZ", time, text("+00:00"), text(zone)), "date")
+
+
+def _mysql_exact(value: Expr) -> Expr:
+    return as_text(value)  # in the connection's collation, which the session makes binary
 
 
 SQLITE_FORMAT = "%Y-%m-%d %H:%M:%f"  # milliseconds: SQLite keeps no more
@@ -198,7 +204,8 @@ def _bigquery_instant(column: Expr, kind: str | None) -> Expr:
 
 
 def _bigquery_add(time: Expr, amount: int, unit: str) -> Expr:
-    return exp.TimestampAdd(this=time, expression=integer(amount), unit=exp.Var(this=unit))
+    kind = exp.TimestampAdd if amount >= 0 else exp.TimestampSub
+    return kind(this=time, expression=integer(abs(amount)), unit=exp.Var(this=unit))
 
 
 def _bigquery_day(time: Expr, zone: str) -> Expr:
@@ -210,14 +217,20 @@ def _snowflake_name(name: str) -> exp.Identifier:
     return _quoted(name.upper() if re.fullmatch(r"[a-z_][a-z0-9_]*", name) else name)
 
 
+def _snowflake_cast(value: Expr) -> Expr:
+    # The documented spelling; sqlglot's own is the synonym TIMESTAMPNTZ.
+    named = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind="TIMESTAMP_NTZ")
+    return exp.Cast(this=value, to=named)
+
+
 def _snowflake_time(time: datetime) -> Expr:
-    return _cast(text(_iso(time)), "timestampntz")
+    return _snowflake_cast(text(_iso(time)))
 
 
 def _snowflake_instant(column: Expr, kind: str | None) -> Expr:
     if kind == "timestamp_tz":
-        return _cast(function("CONVERT_TIMEZONE", text("UTC"), column), "timestampntz")
-    return column if kind in {None, "timestamp"} else _cast(column, "timestampntz")
+        return _snowflake_cast(function("CONVERT_TIMEZONE", text("UTC"), column))
+    return column if kind in {None, "timestamp"} else _snowflake_cast(column)
 
 
 def _snowflake_day(time: Expr, zone: str) -> Expr:
@@ -236,6 +249,10 @@ def _tsql_instant(column: Expr, kind: str | None) -> Expr:
     if kind == "timestamp_tz":
         return _cast(_at_zone(column, "UTC"), "timestamp")
     return column if kind in {None, "timestamp"} else _cast(column, "timestamp")
+
+
+def _tsql_exact(value: Expr) -> Expr:
+    return exp.Collate(this=as_text(value), expression=exp.Var(this="Latin1_General_100_BIN2"))
 
 
 def _tsql_day(time: Expr, zone: str) -> Expr:
@@ -296,6 +313,7 @@ _TABLE = (
         instant=_mysql_instant,
         day=_mysql_day,
         parse=_refuse_text_number,
+        exact=_mysql_exact,
         session=("SET time_zone = '+00:00'", "SET NAMES utf8mb4 COLLATE utf8mb4_bin"),
     ),
     Hooks(
@@ -324,7 +342,7 @@ _TABLE = (
         parse=_snowflake_number,
         session=("ALTER SESSION SET TIMEZONE = 'UTC'",),
     ),
-    Hooks("tsql", add=_tsql_add, instant=_tsql_instant, day=_tsql_day),
+    Hooks("tsql", add=_tsql_add, instant=_tsql_instant, day=_tsql_day, exact=_tsql_exact),
     Hooks(
         "spark",
         instant=_spark_instant,
@@ -353,8 +371,8 @@ def hooks(dialect: str) -> Hooks:
     Raises:
         InputError: Paribus has no hooks for it.
 
-    >>> hooks("sqlite").add(own("zu_t"), 7, "DAY").sql("sqlite")
-    "STRFTIME('%Y-%m-%d %H:%M:%f', zu_t, '+7 days')"
+    >>> hooks("sqlite").add(text("2026-03-01"), 7, "DAY").sql("sqlite")
+    "STRFTIME('%Y-%m-%d %H:%M:%f', '2026-03-01', '+7 days')"
     """
     name = ALIASES.get(dialect.lower(), dialect.lower())
     if name not in HOOKS:

@@ -6,6 +6,11 @@ absent (or a plain flag): `CAST(x AS DATE FORMAT …)` has a part `format` and i
 
 from __future__ import annotations
 
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Node → parts that may hold further nodes. Every part is checked in turn.
 NODES: dict[str, frozenset[str]] = {
     name: frozenset(parts.split())
@@ -72,27 +77,40 @@ UNTYPED = {"sqlite": {"DATETIME"}}
 # With one argument these are the value itself, or on SQLite an aggregate over rows (MAX).
 AT_LEAST_TWO = frozenset({"Greatest", "Least", "Coalesce", "Concat", "ConcatWs"})
 
-NUMBER_TYPES = frozenset(
+NUMBER_TYPES = words(
     "TINYINT SMALLINT MEDIUMINT INT BIGINT INT128 UTINYINT USMALLINT UMEDIUMINT UINT UBIGINT FLOAT DOUBLE "
-    "DECIMAL DECIMAL32 DECIMAL64 DECIMAL128 BIGDECIMAL MONEY SMALLMONEY BIT".split()
+    "DECIMAL DECIMAL32 DECIMAL64 DECIMAL128 BIGDECIMAL MONEY SMALLMONEY BIT"
 )
-TEXT_TYPES = frozenset("CHAR NCHAR VARCHAR NVARCHAR TEXT TINYTEXT MEDIUMTEXT LONGTEXT".split())
-TIME_TYPES = frozenset(
+TEXT_TYPES = words("CHAR NCHAR VARCHAR NVARCHAR TEXT TINYTEXT MEDIUMTEXT LONGTEXT")
+TIME_TYPES = words(
     "DATE DATE32 DATETIME DATETIME2 DATETIME64 SMALLDATETIME TIMESTAMP TIMESTAMPTZ TIMESTAMPLTZ TIMESTAMPNTZ "
-    "TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS".split()
+    "TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS"
 )
 TYPES = NUMBER_TYPES | TEXT_TYPES | TIME_TYPES | {"BOOLEAN"}
 
-WEEKDAYS = frozenset("SUNDAY MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY".split())
-PARTS_OF_TIME = frozenset(
-    "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND DOW ISODOW DAYOFWEEK DOY DAYOFYEAR ISOYEAR ISOWEEK EPOCH DATE "
-    "WEEKDAY YY YYYY MM DD HH MI SS DW DY WK QQ".split()
+WEEKDAYS = words("SUNDAY MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY")
+PARTS_OF_TIME = words(
+    "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND DOW ISODOW DAYOFWEEK DOY DAYOFYEAR ISOYEAR ISOWEEK EPOCH "
+    "DATE WEEKDAY YY YYYY MM DD HH MI SS DW DY WK QQ"
 )
-LENGTHS_OF_TIME = frozenset("WEEK DAY HOUR MINUTE SECOND WEEKS DAYS HOURS MINUTES SECONDS".split())
+LENGTHS_OF_TIME = words("WEEK DAY HOUR MINUTE SECOND WEEKS DAYS HOURS MINUTES SECONDS")
 
 # For suggestions when a function is not in the list.
-FUNCTIONS = (
-    "abs ceil floor sqrt exp ln log round trunc power mod sign greatest least coalesce nullif case lower upper length "
-    "trim ltrim rtrim substring left right concat concat_ws replace starts_with ends_with contains strpos extract "
-    "date_trunc year month day hour cast try_cast"
-).split()
+FUNCTIONS = sorted(
+    words(
+        "abs ceil floor sqrt exp ln log round trunc power mod sign greatest least coalesce nullif case lower upper "
+        "length trim ltrim rtrim substring left right concat concat_ws replace starts_with ends_with contains "
+        "strpos extract date_trunc year month day hour cast try_cast"
+    )
+)
+
+# What to write instead of functions that analysts miss and engines disagree on.
+_DIFFERENCE = "engines count days differently: compare times, as in ts < signup + INTERVAL '7' DAY"
+INSTEAD = {
+    "datediff": _DIFFERENCE,
+    "date_diff": _DIFFERENCE,
+    "timestampdiff": _DIFFERENCE,
+    "timestamp_diff": _DIFFERENCE,
+    "regexp_like": "use LIKE, or match the pattern in a view",
+    "regexp_ilike": "use LOWER and LIKE, or match the pattern in a view",
+}
