@@ -187,7 +187,9 @@ def unit_table(units: int, runs: int, report: Report) -> None:
     notes = [f"moments against SQL by hand: largest relative difference {_apart(ours, hand)}"]
     if "analyze" in found and "tea-tasting" in found:
         notes.append(_effects_apart(found["analyze"].answer["effects"], found["tea-tasting"].answer["effects"]))
-    report.add(title, ratios, found, failed, notes, {"paribus": ours.answer["statements"], "by hand": hand.answer["sql"]})
+    report.add(
+        title, ratios, found, failed, notes, {"paribus": ours.answer["statements"], "by hand": hand.answer["sql"]}
+    )
 
 
 def raw(runs: int, report: Report) -> None:
@@ -215,7 +217,9 @@ def raw(runs: int, report: Report) -> None:
         f"moments against SQL by hand: largest relative difference {_apart(ours, hand)}",
         "the SQL by hand has no probe: Paribus also counts missing, infinite and early values and mixed units",
     ]
-    report.add(title, ratios, found, failed, notes, {"paribus": ours.answer["statements"], "by hand": hand.answer["sql"]})
+    report.add(
+        title, ratios, found, failed, notes, {"paribus": ours.answer["statements"], "by hand": hand.answer["sql"]}
+    )
 
 
 def second_stage(runs: int, report: Report) -> None:
@@ -289,11 +293,20 @@ class Report:
             lines.append(
                 f"| {r.name} | {r.value:.{digits}f} {r.unit} | {r.against:.{digits}f} | {r.ratio:.2f} | {target} | {r.word} |"
             )
-        lines += ["", "| process | total | imports | work | in statements | peak MB |", "|---|---:|---:|---:|---:|---:|"]
+        lines += [
+            "",
+            "| process | total | imports | work | in statements | peak MB |",
+            "|---|---:|---:|---:|---:|---:|",
+        ]
         for name, each in found.items():
             numbers = (each.total, each.imports, each.work, each.in_statements)
             lines.append(f"| {name} | {' | '.join(f'{x:.3f}' for x in numbers)} | {each.memory:.0f} |")
-        lines += ["", *(f"- {note}" for note in notes), *(f"- **did not run**: {n}: {why}" for n, why in failed.items()), ""]
+        lines += [
+            "",
+            *(f"- {note}" for note in notes),
+            *(f"- **did not run**: {n}: {why}" for n, why in failed.items()),
+            "",
+        ]
         self.lines += lines
         print("\n".join(lines), flush=True)
         if statements:

@@ -201,7 +201,8 @@ def _measured(engine: Any, found: Any, started: float, imported: float) -> Answe
             for i, key in enumerate(cells.keys)
         }
     statements = [
-        {"name": each.name, "sql": each.sql, "cpu": cpu} for each, cpu in zip(found.statements, engine.spent, strict=True)
+        {"name": each.name, "sql": each.sql, "cpu": cpu}
+        for each, cpu in zip(found.statements, engine.spent, strict=True)
     ]
     return {
         "imports": imported - started,
@@ -218,9 +219,7 @@ def _unit_metrics() -> list[Any]:
     means = [
         Metric(f"y{i}", MetricType.MEAN, value=f"y{i}", covariates=(Covariate(value=f"x{i}"),)) for i in range(1, 8)
     ]
-    return means + [
-        Metric(f"top{i}", MetricType.RATIO, value=f"top{i}", denominator=f"bottom{i}") for i in range(1, 4)
-    ]
+    return means + [Metric(f"top{i}", MetricType.RATIO, value=f"top{i}", denominator=f"bottom{i}") for i in range(1, 4)]
 
 
 def _raw_metrics(caps: str) -> list[Any]:
@@ -263,9 +262,7 @@ def _raw_moments(rows: list[tuple[Any, ...]]) -> Answer:
         at = iter(sums)
         for name in RAW_METRICS:
             y, x, yy, xx, yx, yh, xh, yyy, *_ = (next(at) for _ in range(12))
-            found.setdefault(name, {})[variant] = _moments(
-                n, (0, 0, 0), (y, x, h), (yy, yx, yh, xx, xh, h), (yyy,)
-            )
+            found.setdefault(name, {})[variant] = _moments(n, (0, 0, 0), (y, x, h), (yy, yx, yh, xx, xh, h), (yyy,))
     return found
 
 
@@ -278,9 +275,7 @@ def _moments(n: int, shift: tuple[float, ...], sums: Any, products: Any, cubes: 
     for i in range(k):
         for j in range(i, k):
             m2[i][j] = m2[j][i] = float(next(at)) - n * d[i] * d[j]
-    m3 = [
-        float(cube) - 3 * d[i] * (m2[i][i] + n * d[i] ** 2) + 2 * n * d[i] ** 3 for i, cube in enumerate(cubes)
-    ]
+    m3 = [float(cube) - 3 * d[i] * (m2[i][i] + n * d[i] ** 2) + 2 * n * d[i] ** 3 for i, cube in enumerate(cubes)]
     return {"n": float(n), "mean": [c + e for c, e in zip(shift, d, strict=True)], "m2": m2, "m3": m3}
 
 
@@ -291,7 +286,18 @@ def _effects(result: Any) -> dict[str, list[float]]:
 TASKS: dict[str, Callable[..., Answer]] = {
     task.__name__: task
     for task in (
-        scan, hand_units, hand_moments, hand_raw, statement, units, raw, analyze, tea_tasting, effects, infer, nothing
+        scan,
+        hand_units,
+        hand_moments,
+        hand_raw,
+        statement,
+        units,
+        raw,
+        analyze,
+        tea_tasting,
+        effects,
+        infer,
+        nothing,
     )
 }
 

@@ -33,7 +33,9 @@ def blocks(page: Path) -> list[tuple[int, str, str, str]]:
 
 
 def run_console(body: str, folder: Path) -> None:
-    environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", COLUMNS="80", NO_COLOR="1")
+    environment = dict(
+        os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", COLUMNS="80", NO_COLOR="1"
+    )
     for line in body.splitlines():
         if not line.startswith("$ "):
             continue
@@ -45,7 +47,9 @@ def run_console(body: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_blocks_of_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(ROOT / "src" / "paribus" / "examples", tmp_path, dirs_exist_ok=True)
+    examples = ROOT / "src" / "paribus" / "examples"
+    shutil.copytree(examples, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(examples / "nsw", tmp_path / "demo-output")  # what `make demo` leaves
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, language, info, body in blocks(page):
@@ -57,7 +61,7 @@ def test_blocks_of_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             (tmp_path / title[1]).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / title[1]).write_text(body)
         elif language == "python":
-            exec(compile(body, where, "exec"), namespace)  # noqa: S102
+            exec(compile(body, where, "exec"), namespace)
         elif language == "console":
             run_console(body, tmp_path)
         else:

@@ -113,7 +113,9 @@ def test_the_arm_that_ships_passes_every_guardrail_itself() -> None:
 
 
 def test_of_two_arms_that_may_ship_the_larger_effect_does() -> None:
-    arms = tuple(ArmEvidence(n, (success("better", effect=e), guardrail("safe"))) for n, e in (("a", 0.02), ("b", 0.05)))
+    arms = tuple(
+        ArmEvidence(n, (success("better", effect=e), guardrail("safe"))) for n, e in (("a", 0.02), ("b", 0.05))
+    )
     verdict = decide(evidence(arms=arms))
     assert verdict.arm == "b"
     assert "a would do too" in verdict.sentence

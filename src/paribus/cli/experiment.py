@@ -245,4 +245,3 @@ def share(text: str | None, where: str) -> float | None:
         return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
     except ValueError as error:
         raise InputError(f"{text!r} is not a number", where=where, fix="write 0.03 or 3%") from error
-

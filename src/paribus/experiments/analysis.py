@@ -22,7 +22,7 @@ from paribus.experiments.clustered import clustered
 from paribus.experiments.comparisons import hidden, of_whole
 from paribus.experiments.covariates import Imbalance, adjustable, imbalances
 from paribus.experiments.decision import ArmEvidence, Evidence, Finding, decide, describe_unregistered
-from paribus.experiments.effects import Panel, Series, by_segment, control_of
+from paribus.experiments.effects import Panel, Series, by_segment
 from paribus.experiments.family import Family, families
 from paribus.experiments.layout import Batch, batches
 from paribus.experiments.notes import data_notes
@@ -32,7 +32,7 @@ from paribus.experiments.plan import Design, Method, Seal
 from paribus.experiments.posterior import decided_by_posterior, with_posteriors
 from paribus.experiments.quantiles import quantile_panel
 from paribus.experiments.reading import Reading, planned_end, reading
-from paribus.experiments.result import Check, Comparison, CurvePoint, Result
+from paribus.experiments.result import Comparison, CurvePoint, Result
 from paribus.experiments.segments import by_segments
 from paribus.metrics.cells import Measurement
 from paribus.metrics.definition import Metric, Role
@@ -255,9 +255,8 @@ def _effects(
         by_level = by_segment(batch, design, read, adjust)
         if by_level is not None:
             segmented.append(by_level)
-        series = curve.daily(batch, design, panel, adjust) if design.plan.method is Method.FIXED else panel.series
-        if series is not None:
-            drawn.append((panel, series))
+        before_end = curve.daily(batch, design, panel, adjust) if design.plan.method is Method.FIXED else None
+        drawn += [(panel, series) for series in (before_end, panel.series) if series is not None]
     for metric in design.metrics:
         levels = _levels(design, family, (metric,))[:, 0]
         if metric.name in measurement.clusters:

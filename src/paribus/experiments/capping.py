@@ -1,4 +1,4 @@
-"""Capped metrics: the share of units that the cap touched by arm, and the effect without it, beside the deciding one."""
+"""Capped metrics: the share of units that the cap touched by arm, and the effect without it, shown beside."""
 
 from __future__ import annotations
 

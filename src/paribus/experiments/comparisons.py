@@ -33,16 +33,20 @@ def quantities(e: Estimates) -> list[Quantity]:
 def arm_values(variants: Sequence[str], panel: Panel, side: int) -> list[ArmValue]:
     """One arm's own numbers in row-major order; side 0 is the control, 1 the treatment."""
     arm = (panel.control, panel.treatment)[side]
-    shape = np.broadcast_shapes(arm.value.shape, panel.absolute.shape)
-    names = np.broadcast_to(np.asarray(variants, dtype=object)[:, None, None], shape)
-    n, value, se = (np.broadcast_to(a, shape).ravel().tolist() for a in (arm.n, arm.value, arm.se))
-    if panel.totals is None:
-        return [ArmValue(v, int(k), x, s) for v, k, x, s in zip(names.ravel().tolist(), n, value, se, strict=True)]
-    sums = (np.broadcast_to(a, shape).ravel().tolist() for a in panel.totals[2 * side : 2 * side + 2])
-    return [
-        ArmValue(v, int(k), x, s, top, bottom)
-        for v, k, x, s, top, bottom in zip(names.ravel().tolist(), n, value, se, *sums, strict=True)
-    ]
+    totals = () if panel.totals is None else panel.totals[2 * side : 2 * side + 2]
+    shape = panel.absolute.shape
+    columns = [np.broadcast_to(a, shape) for a in (arm.n, arm.value, arm.se, *totals)]
+    if side == 0 and all(np.array_equal(a[:1].repeat(len(a), axis=0), a, equal_nan=True) for a in columns):
+        # One control for all treatments: its values are made once.
+        return _arm_values(variants[:1], [a[:1] for a in columns]) * shape[0]
+    return _arm_values(variants, columns)
+
+
+def _arm_values(variants: Sequence[str], columns: list[Floats]) -> list[ArmValue]:
+    n, *numbers = columns
+    names = np.asarray(variants, dtype=object).repeat(int(np.prod(n.shape[1:]))).tolist()
+    units = np.rint(n).astype(np.int64).ravel().tolist()
+    return [ArmValue(*row) for row in zip(names, units, *(a.ravel().tolist() for a in numbers), strict=True)]
 
 
 def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted: Floats) -> list[Comparison]:
@@ -159,11 +163,11 @@ def _method(panel: Panel, m: int, adjusted: bool, family: Family | None) -> str:
     return ", ".join(parts)
 
 
-def hidden(design: Design, measurement: Measurement, grouped: Sequence[Batch], reason: Reason) -> tuple[Comparison, ...]:
+def hidden(
+    design: Design, measurement: Measurement, grouped: Sequence[Batch], reason: Reason
+) -> tuple[Comparison, ...]:
     """Comparisons without any number but units: an effect that may not be read cannot be worked out from the arms."""
-    units = {
-        metric.name: _units(batch, m) for batch in grouped for m, metric in enumerate(batch.metrics)
-    }
+    units = {metric.name: _units(batch, m) for batch in grouped for m, metric in enumerate(batch.metrics)}
     nothing = Undetermined(reason)
     treatments = [variant.name for variant in design.variants if variant.name != design.control]
     nan = float("nan")

@@ -45,13 +45,13 @@ def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date 
                 absolute=absolute[i],
                 relative=relative[i],
                 boundary=(-reach, reach) if np.isfinite(reach) else None,
-                is_look=planned or k + 1 == len(series.looks),
+                is_look=planned or before is None,
             )
     return tuple(points[at] for at in sorted(points))
 
 
 def daily(batch: Batch, design: Design, panel: Panel, adjust: NDArray[np.bool_]) -> Series | None:
-    """The series of a fixed-horizon plan: a sequence on the days before the end, and the end's own interval."""
+    """The days before a fixed-horizon plan's end, with an anytime-valid sequence."""
     days = batch.grid.days
     if not days:
         return None
@@ -60,7 +60,7 @@ def daily(batch: Batch, design: Design, panel: Panel, adjust: NDArray[np.bool_])
         ends = [ends[round(i)] for i in np.linspace(0, len(ends) - 1, MOST_LOOKS)]
     looks = tuple(Look(i + 1, end) for i, end in enumerate(ends[:-1]))
     if not looks:
-        return panel.series
+        return None
     control = control_of(design)
     pairs = [batch.pairs(look.last_cohort(batch.window_days), control=control, whole_only=True) for look in looks]
     both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])

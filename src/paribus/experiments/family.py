@@ -16,8 +16,8 @@ from paribus.metrics.definition import Metric, Role
 from paribus.stats.dunnett import dunnett_p_values
 from paribus.stats.estimate import Floats
 from paribus.stats.graphical import Graph, graph, graphical_test
-from paribus.stats.multiplicity import Adjustment, adjusted_p_values
 from paribus.stats.metric_power import comparison_alpha
+from paribus.stats.multiplicity import Adjustment, adjusted_p_values
 
 _ADJUSTMENTS: dict[Correction, Adjustment] = {
     "holm": "holm",

@@ -134,6 +134,12 @@ class Batch:
         chosen = [_where(thin, a, b) for a, b in zip(plain, mixed, strict=True)]
         return Pairs(chosen[0], chosen[1], thin)
 
+    def by_stratum(self, control: int = 0) -> tuple[Moments, Moments]:
+        """Control and treatments of the whole by (stratum, treatment, metric)."""
+        own = self.pooled(whole_only=True)
+        others = [i for i in range(self.arms) if i != control]
+        return _one_group(_at(own, [control] * len(others))), _one_group(_at(own, others))
+
     def _strata(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
         """Each cell's stratum, with strata that are small in some arm merged into one."""
         grid = self.grid
@@ -218,6 +224,10 @@ def _gather(m: Moments, cells: NDArray[np.intp], place: NDArray[np.intp], shape:
 
 def _at(m: Moments, arms: list[int]) -> Moments:
     return Moments(m.names, m.n[:, arms], m.mean[:, arms], m.m2[:, arms], m.m3[:, arms])
+
+
+def _one_group(m: Moments) -> Moments:
+    return Moments(m.names, m.n[:, :, 0], m.mean[:, :, 0], m.m2[:, :, 0], m.m3[:, :, 0])
 
 
 def _rest(m: Moments) -> Moments:

@@ -22,14 +22,20 @@ from paribus.experiments.effects import (
     unadjusted,
 )
 from paribus.experiments.layout import WHOLE, Batch
+from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
 from paribus.metrics.definition import Metric
 from paribus.stats.anytime import running_intersection, running_minimum
-from paribus.stats.arm import Arm, spread
+from paribus.stats.arm import Arm, difference, outcome, spread
 from paribus.stats.boundary import Boundary
 from paribus.stats.estimate import Estimates, Floats
+from paribus.stats.interactions import cochran
 from paribus.stats.moments import Moments
+
+# Information gained from look to look, as a fraction of the plan: where the variance grew so much that less is known
+# than before, this much is assumed.
+LEAST_STEP = 0.01
 
 
 def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: NDArray[np.bool_]) -> Panel:
@@ -73,7 +79,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         futile=_futile(rules, absolute, batch.metrics),
         series=Series(tuple(looks), units, absolute, relative, reach) if batch.grid.days else None,
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
-        notes=_notes(batch, last.pooled),
+        notes=_notes(batch, control, last.pooled),
     )
 
 
@@ -112,7 +118,7 @@ def _rules(design: Design, looks: Sequence[Look], both: Arms) -> NDArray[np.obje
             if error > 0:
                 information = error**-2
                 per_unit = information / n if np.isnan(per_unit) else per_unit
-                least = fractions[-1] * (1 + 1e-9) if fractions else 0.0
+                least = fractions[-1] + LEAST_STEP if fractions else 0.0
                 fractions.append(max(information / (per_unit * planned), least))
             rules[k, t, m] = rule_of(plan, look, tuple(fractions))
     return rules
@@ -163,17 +169,26 @@ def _futile(rules: NDArray[np.object_], absolute: Estimates, metrics: tuple[Metr
         return np.asarray(good * last.value / last.se < bound)
 
 
-def _notes(batch: Batch, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+def _notes(batch: Batch, control: int, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+    """How strata and epochs were joined, and whether their effects differ."""
     if len(batch.grid.strata) == 1:
         return {}
-    return {
-        metric.name: (
-            "Strata are pooled, because an arm has too few units in one of them."
-            if pooled[..., j].any()
-            else f"Stratified over {len(batch.grid.strata)} strata or epochs.",
-        )
-        for j, metric in enumerate(batch.metrics)
-    }
+    what = "epochs" if any(epoch is not None for epoch, _ in batch.grid.strata) else "strata"
+    own = [outcome(m, batch.outcome) for m in batch.by_stratum(control)]
+    p_values = cochran(difference(own[0], own[1]), axis=0).p_value
+    notes: dict[str, tuple[str, ...]] = {}
+    for j, metric in enumerate(batch.metrics):
+        together = f"Weighted over {len(batch.grid.strata)} {what} by the units of both arms."
+        if pooled[..., j].any():
+            together = f"The {what} are pooled, because an arm has too few units in one of them."
+        known = p_values[:, j][~np.isnan(p_values[:, j])]
+        if len(known):
+            p = min(1.0, float(known.min()) * len(known))
+            differ = "differ" if p <= 0.05 else "do not differ"
+            notes[metric.name] = (together, f"The effects of the {what} {differ} ({p_words(p)}).")
+        else:
+            notes[metric.name] = (together,)
+    return notes
 
 
 def _stacked(each: list[Arm]) -> Arm:

@@ -23,9 +23,7 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         seconds = f"{design.tolerance_seconds:g} s"
         notes.append(f"{count(n)} event rows are less than {seconds} before exposure and are not counted.")
     for name, cells in measurement.cells.items():
-        waiting = sum(
-            int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None
-        )
+        waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
             notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
     return tuple(notes)

@@ -30,3 +30,13 @@ def _written(estimate: Estimate, unit: numbers.Unit) -> str:
     value = numbers.number(estimate.value, se=estimate.se, unit=unit, signed=True)
     interval = numbers.interval(estimate.lower, estimate.upper, se=estimate.se, unit=unit)
     return f"{value}, {numbers.level(estimate.level)} interval {interval}"
+
+
+def p_words(p: float) -> str:
+    """A p-value in words.
+
+    >>> p_words(0.0312), p_words(1e-9)
+    ('p = .031', 'p < .0001')
+    """
+    text = numbers.p_value(p)
+    return f"p {text}" if text[0] in "<>" else f"p = {text}"

@@ -7,14 +7,15 @@ Benjamini-Hochberg p-values over all segments that are shown, the estimate shrun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from paribus.charts import numbers
 from paribus.experiments.comparisons import arm_values, quantities
 from paribus.experiments.effects import Panel, reshaped
+from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design
 from paribus.experiments.result import Comparison, Conclusion, Quantity
 from paribus.metrics.definition import Metric
@@ -55,7 +56,7 @@ def _of_metric(design: Design, panel: Panel, m: int, adjusted: Floats) -> list[C
     values = arm_values(treatments, one, 1)
     shrunk, notes = _together(one)
     conclusions = _conclusions(design, metric, one, adjusted)
-    p_values = [None if p != p else p for p in adjusted.ravel().tolist()]
+    p_values = [None if math.isnan(p) else p for p in adjusted.ravel().tolist()]
     reduction = one.reduction.ravel().tolist()
     used = one.adjusted.ravel().tolist()
     segments = [group for group in groups if group is not None] * arms
@@ -142,14 +143,10 @@ def _together(panel: Panel) -> tuple[list[Quantity | None], list[tuple[str, ...]
         toward = quantities(shrink(own, axis=1))
         for t in range(arms):
             p = float(test.p_value[t, 0])
-            said = "cannot be compared" if np.isnan(p) else f"differ with p {_p(p)}" if p <= 0.05 else f"do not differ, p {_p(p)}"
+            said = "differ" if p <= 0.05 else "do not differ"
+            said = "cannot be compared" if math.isnan(p) else f"{said} ({p_words(p)})"
             note = ("exploratory", f"The effects in the levels of {attribute} {said}.")
             for i, g in enumerate(levels):
                 shrunk[t][g] = toward[t * len(levels) + i]
                 notes[t][g] = note
     return [each for row in shrunk for each in row], [each for row in notes for each in row]
-
-
-def _p(p: float) -> str:
-    text = numbers.p_value(p)
-    return text if text[0] in "<>" else f"= {text}"

@@ -81,7 +81,7 @@ class Estimates:
     level: float
     alternative: Alternative
     method: str
-    reason: NDArray[np.object_]
+    reason: NDArray[Any]
     extra: dict[str, Floats] = field(default_factory=dict)
 
     def at(self, *index: int) -> Estimate | Undetermined:

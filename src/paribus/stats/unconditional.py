@@ -87,7 +87,8 @@ def _guess(x_c: int, n_c: int, x_t: int, n_t: int, tail: float, relative: bool) 
 
     z = float(-ndtri(tail))
     interval = score.ratio_interval if relative else score.difference_interval
-    low, high = interval(*(np.asarray(float(a)) for a in (x_c, n_c, x_t, n_t)), z, z, factor=False)
+    c, at_c, t, at_t = (np.asarray(float(a)) for a in (x_c, n_c, x_t, n_t))
+    low, high = interval(c, at_c, t, at_t, z, z, factor=False)
     if relative:
         return float(low / (1 + low)), 1.0 if np.isinf(high) else float(high / (1 + high))
     return float(low), float(high)
@@ -143,10 +144,11 @@ class _Table:
     def _edge(self, effect: float, upper: bool) -> np.ndarray:
         """For each count of control, how many of treatment's counts lie below the region's edge (it is monotone)."""
         x_c, x_t = self.control.x, self.treatment.x
-        n_c, n_t = np.float64(self.control.n), np.float64(self.treatment.n)
+        n_c, n_t, own_c, own_t, at = (
+            np.asarray(float(a)) for a in (self.control.n, self.treatment.n, self.x_c, self.x_t, effect)
+        )
         z = score.ratio_z if self.relative else score.difference_z
-        at = np.float64(effect)
-        observed = float(z(np.float64(self.x_c), n_c, np.float64(self.x_t), n_t, at, factor=False))
+        observed = float(z(own_c, n_c, own_t, n_t, at, factor=False))
         slack = 1e-9 * max(1.0, abs(observed)) if np.isfinite(observed) else 0.0  # ties differ by rounding
         low, high = np.zeros(len(x_c), dtype=np.intp), np.full(len(x_c), len(x_t), dtype=np.intp)
         for _ in range(len(x_t).bit_length()):

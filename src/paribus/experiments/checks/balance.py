@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.checks.words import p_words
 from paribus.experiments.covariates import UNLIKE
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import listing, p_words
 from paribus.experiments.result import Check
 
 NAME = "pre-period balance"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from paribus.charts.numbers import count, share
 from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.checks.subject import ALPHA, Subject, answer, by_arm
-from paribus.experiments.checks.words import p_words
+from paribus.experiments.phrases import p_words
 from paribus.experiments.result import Check
 
 NAME = "multiple exposure"
@@ -40,4 +40,3 @@ def look_share(subject: Subject) -> Check:
     part = mixed / total if total else 0.0
     sentence = f"{share(part)} of the units met several variants"
     return answer("share with multiple exposure", "warning", part > MANY, sentence, evidence={"share": part})
-

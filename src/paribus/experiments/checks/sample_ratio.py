@@ -22,8 +22,7 @@ import numpy as np
 
 from paribus.charts.numbers import count, share
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.checks.words import p_words
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import listing, p_words
 from paribus.experiments.plan import Method
 from paribus.experiments.result import Check
 from paribus.stats.estimate import Floats

@@ -9,7 +9,7 @@ import numpy as np
 from paribus.charts.numbers import count
 from paribus.experiments.checks.sample_ratio import split
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.checks.words import p_words
+from paribus.experiments.phrases import p_words
 from paribus.experiments.result import Check
 from paribus.stats.multiplicity import adjusted_p_values
 from paribus.stats.srm import sample_ratio_test
@@ -24,7 +24,7 @@ def look_by_day(subject: Subject) -> Check:
     for (_, day, variant), n in subject.counts.by_day.items():
         own = parts.setdefault(day, {})
         own[variant] = own.get(variant, 0) + n
-    return _parts(subject, "sample ratio by day", parts, "there are no exposure times")
+    return _parts(subject, "day", parts, "there are no exposure times")
 
 
 def look_by_segment(subject: Subject) -> Check:
@@ -33,25 +33,23 @@ def look_by_segment(subject: Subject) -> Check:
     for (attribute, level, variant), n in subject.counts.by_segment.items():
         shown = f"{attribute} = {level}" if level is not None else f"{attribute} missing"
         parts.setdefault(shown, {})[variant] = n
-    return _parts(subject, "sample ratio by segment", parts, "no segments are measured")
+    return _parts(subject, "segment", parts, "no segments are measured")
 
 
-def _parts(subject: Subject, name: str, parts: Mapping[str, Mapping[str, int]], none: str) -> Check:
+def _parts(subject: Subject, part: str, parts: Mapping[str, Mapping[str, int]], none: str) -> Check:
+    name = f"sample ratio by {part}"
     if not parts or not subject.design.split_declared:
         return answer(name, "diagnostic", None, none if not parts else "nobody declared how the units were to be split")
     variants, weights = split(subject)
     counts = np.array([[units.get(variant, 0) for variant in variants] for units in parts.values()], dtype=np.float64)
     p = np.nan_to_num(sample_ratio_test(counts, weights).p_value, nan=1.0)
     adjusted = adjusted_p_values(p, "benjamini-hochberg")
-    wrong = [
-        (float(q), part) for part, q in sorted(zip(parts, adjusted, strict=True)) if q <= FALSE_DISCOVERIES
-    ]
+    wrong = [(float(q), part) for part, q in sorted(zip(parts, adjusted, strict=True)) if q <= FALSE_DISCOVERIES]
     smallest = float(adjusted.min())
     if not wrong:
-        sentence = f"none of {count(len(parts))} departs from the planned split"
+        sentence = f"none of {count(len(parts))} {part}s departs from the planned split"
         return answer(name, "diagnostic", False, sentence, smallest)
     q, first = min(wrong)
     more = f" (and {count(len(wrong) - 1)} more)" if len(wrong) > 1 else ""
-    sentence = f"{first}{more} departs from the planned split ({p_words(q)}): look there first"
-    return answer(name, "diagnostic", True, sentence, smallest, {"parts": [part for _, part in sorted(wrong)[:20]]})
-
+    sentence = f"the {part} {first}{more} departs from the planned split ({p_words(q)}): look there first"
+    return answer(name, "diagnostic", True, sentence, smallest, {"parts": [where for _, where in sorted(wrong)[:20]]})
