@@ -8,12 +8,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from tests.experiments.simulated import ADJUSTED, MEAN, SEAL, START, cells, daily, design, key, measurement, two_arms
 
 from paribus.errors import InputError
 from paribus.experiments.analysis import infer
-from paribus.experiments.plan import Method, Plan
+from paribus.experiments.plan import Method, Plan, Prior
 from paribus.experiments.result import Comparison, Result, VerdictValue
 from paribus.metrics.cells import ClusterSums, Counts
 from paribus.metrics.definition import Metric, MetricType, Role
@@ -514,3 +516,58 @@ def test_data_notes_count_and_decide() -> None:
     result = infer(design(MEAN), replace(made, counts=counts))
     assert any(note.startswith("7 rows name no unit") for note in result.data_notes)
     assert any(note.startswith("5 units") for note in result.data_notes)
+
+
+# ── the Bayesian reading ─────────────────────────────────────────────────────────────────────────────────────────────
+
+BAYESIAN = Plan(
+    method=Method.BAYESIAN, start=START, looks=(7, 14), priors={"revenue": Prior(0.0, 0.02)}, loss_threshold=0.0005
+)
+
+
+def test_a_posterior_stands_beside_every_estimate() -> None:
+    c = only(infer(design(MEAN, plan=Plan(priors={"revenue": Prior(0.01, 0.02)})), two_arms("revenue", ["y"], *shifted(2.0))))
+    lift = shown(c.relative)
+    weight = lift.se**-2 / (lift.se**-2 + 0.02**-2)
+    assert c.posterior is not None
+    assert c.posterior["mean"] == pytest.approx(weight * lift.value + (1 - weight) * 0.01)
+    assert c.posterior["sd"] == pytest.approx((lift.se**-2 + 0.02**-2) ** -0.5)
+    assert c.posterior["chance_better"] == pytest.approx(scipy_stats.norm.cdf(c.posterior["mean"] / c.posterior["sd"]))
+    assert c.posterior["loss_control"] - c.posterior["loss_treatment"] == pytest.approx(c.posterior["mean"])
+
+
+@given(mean=st.floats(-0.5, 0.5), sd=st.floats(0.001, 1.0), z=st.floats(-4, 4))
+@settings(max_examples=60, deadline=None)
+def test_what_does_not_decide_cannot_change_the_verdict(mean: float, sd: float, z: float) -> None:
+    """Any prior and region of practical equivalence, shown beside a fixed-horizon plan, leave the verdict as it was."""
+    made = two_arms("revenue", ["y"], *shifted(z))
+    bare = infer(design(MEAN), made, registered=SEAL)
+    beside = Plan(priors={"revenue": Prior(mean, sd)}, rope=(-0.01, 0.01), loss_threshold=0.01)
+    described = infer(design(MEAN, plan=beside), made, registered=SEAL)
+    assert described.verdict == bare.verdict
+    assert only(described).absolute == only(bare).absolute
+
+
+def test_a_bayesian_plan_decides_by_expected_loss() -> None:
+    made = daily(np.random.default_rng(25), 14, 400, effect=0.5)
+    result = infer(design(MEAN, plan=BAYESIAN), made, registered=SEAL, as_of=START + timedelta(days=14))
+    c = only(result)
+    assert c.posterior is not None
+    assert c.posterior["loss_treatment"] <= 0.0005
+    assert (c.conclusion, result.verdict.value) == ("better", VerdictValue.SHIP)
+    assert math.isnan(shown(c.relative).p_value)
+    assert c.adjusted_p is None
+    assert shown(c.relative).lower == pytest.approx(c.posterior["lower"])
+    assert "sequence" in shown(c.unadjusted).method  # no fixed-horizon p-value at a look
+    harmful = daily(np.random.default_rng(26), 14, 400, effect=-0.7)
+    rolled = infer(design(MEAN, plan=BAYESIAN), harmful, registered=SEAL, as_of=START + timedelta(days=14))
+    assert rolled.verdict.value is VerdictValue.ROLL_BACK
+
+
+def test_a_bayesian_guardrail_needs_its_credible_interval_inside_the_margin() -> None:
+    metric = Metric("revenue", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.01)
+    for effect, conclusion in ((0.0, "safe"), (-0.1, "not shown safe"), (-0.4, "harmful")):
+        rows = {key(arm, day): np.asarray(shifted(0.0, 2000)[0]) + (effect if arm == "treatment" else 0.0) for arm in ("control", "treatment") for day in range(7)}
+        made = measurement(cells("revenue", ["y"], rows))
+        result = infer(design(metric, plan=BAYESIAN), made, registered=SEAL, as_of=START + timedelta(days=8))
+        assert only(result).conclusion == conclusion

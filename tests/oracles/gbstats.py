@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,21 +19,21 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if "strata" in inputs:
         return poststratified(inputs)
     if "target_mde" in inputs:
-        return mid_experiment(inputs)
+        return mid_experiment(method, inputs)
     if "qhat_c" in inputs:
-        return quantile_posterior(inputs)
+        return quantile_posterior(method, inputs)
     if "quantile_hat" in inputs.get("control", {}):
         return clustered_quantile(inputs)
     if "mu" in inputs and "sigma" in inputs:
-        return {"risk": losses(stats.NormalPosterior(inputs["mu"], inputs["sigma"]))}
+        return {"risk": risk(stats.NormalPosterior(np.asarray(inputs["mu"]), np.asarray(inputs["sigma"])))}
     if "counts" in inputs:
-        return {"p_value": stats.srm_chi2(inputs["counts"], inputs["ratio"]).p_value}
+        return {"p_value": stats.sample_ratio_test(inputs["counts"], inputs["ratio"]).p_value}
     if "control_post" in inputs:
-        return cuped(inputs)
+        return cuped(method, inputs)
     if "gram" in inputs.get("control", {}):
         return ratio(inputs)
     if "m_post" in inputs.get("control", {}):
-        return cuped_ratio(inputs)
+        return cuped_ratio(method, inputs)
     if "m_post_a" in inputs:
         return declining_baseline(inputs)
     if "x" in inputs and "y" in inputs:
@@ -53,6 +54,12 @@ def arm(inputs: dict[str, Any], which: str) -> stats.Arm:
     return stats.mean(stats.Moments.from_sums(["y"], given["n"], [given["sum"]], [[given["sum_squares"]]]))
 
 
+def tuning(method: str, inputs: dict[str, Any]) -> float | None:
+    """n_opt of a confidence sequence, from the inputs or from the method's name; None for a fixed horizon."""
+    named = re.search(r"(?:n_opt|tuning)[ =]*(\d+)", method)
+    return inputs.get("n_opt", float(named[1]) if named else None)
+
+
 def compare(inputs: dict[str, Any], **conventions: Any) -> Comparison:
     """Absolute difference, or lift over |control| by the delta method with the p-value on that scale."""
     if inputs.get("difference", "relative") == "absolute":
@@ -64,8 +71,9 @@ def answer(control: stats.Arm, treatment: stats.Arm, method: str, inputs: dict[s
     alternative = "less" if "less" in method else "greater" if "one-sided" in method else "two-sided"
     alpha = inputs.get("alpha", 0.05)
     boundary: stats.Boundary = stats.Fixed.at_alpha(alpha, alternative)
-    if "n_opt" in inputs:
-        boundary = stats.AsymptoticSequence.with_error(alpha, inputs["n_opt"], alternative, burn_in=0)
+    n_opt = tuning(method, inputs)
+    if n_opt is not None:
+        boundary = stats.AsymptoticSequence.with_error(alpha, n_opt, alternative, burn_in=0)
     found = compare(inputs)(control, treatment, boundary=boundary)
     return {
         "expected": found.value,
@@ -78,12 +86,12 @@ def answer(control: stats.Arm, treatment: stats.Arm, method: str, inputs: dict[s
     }
 
 
-def cuped(inputs: dict[str, Any]) -> dict[str, Any]:
+def cuped(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     control, treatment = (cuped_moments(inputs, which) for which in ("control", "treatment"))
     adjusted = stats.cuped(control, treatment, theta="total")
     arms = (adjusted.control, adjusted.treatment)
     alpha = inputs.get("alpha", 0.05)
-    sequence = stats.AsymptoticSequence.with_error(alpha, inputs.get("n_opt", 2000), burn_in=0)
+    sequence = stats.AsymptoticSequence.with_error(alpha, tuning(method, inputs) or 5000, burn_in=0)
     comparison = compare(inputs, gradient="unadjusted")
     found = comparison(*arms, boundary=stats.Fixed.at_alpha(alpha))
     sequential = comparison(*arms, boundary=sequence)
@@ -134,10 +142,10 @@ def ratio(inputs: dict[str, Any]) -> dict[str, Any]:
     return answers
 
 
-def cuped_ratio(inputs: dict[str, Any]) -> dict[str, Any]:
+def cuped_ratio(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     control, treatment = (ratio_moments(inputs[which]) for which in ("control", "treatment"))
     adjusted = stats.cuped(control, treatment, POST, [PRE], theta="mean_of_arms")
-    return answer(adjusted.control, adjusted.treatment, "CUPED ratio", inputs)
+    return answer(adjusted.control, adjusted.treatment, method, inputs)
 
 
 def ratio_moments(given: dict[str, Any]) -> stats.Moments:
@@ -193,7 +201,7 @@ def stratum_moments(given: dict[str, Any]) -> stats.Moments:
     return stats.Moments.from_sums(["m", "d"], given["n"], [m["sum"], d["sum"]], products)
 
 
-def mid_experiment(inputs: dict[str, Any]) -> dict[str, Any]:
+def mid_experiment(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     control, treatment = arm(inputs, "control"), arm(inputs, "treatment")
     now = compare(inputs)(control, treatment)
     prior = (inputs["prior_mean"], inputs["prior_variance"]) if "prior_variance" in inputs else None
@@ -203,7 +211,65 @@ def mid_experiment(inputs: dict[str, Any]) -> dict[str, Any]:
         power=inputs.get("power", 0.8),
         alpha=inputs.get("alpha", 0.05),
         n=control.n + treatment.n,
-        n_opt=inputs.get("n_opt"),
+        n_opt=tuning(method, inputs),
         prior=prior,
     )
     return {"scaling_factor": factor}
+
+
+def posterior(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    found = compare(inputs)(arm(inputs, "control"), arm(inputs, "treatment"))
+    return posterior_answer(method, inputs, found)
+
+
+def posterior_answer(method: str, inputs: dict[str, Any], found: stats.Estimates) -> dict[str, Any]:
+    named = re.search(r"prior var ([\d.e+-]+)", method)
+    variance = inputs.get("prior_variance", float(named[1]) if named else np.inf)
+    effect = stats.normal_posterior(
+        found.value, found.se, prior_mean=inputs.get("prior_mean", 0.0), prior_sd=np.sqrt(variance)
+    )
+    return {
+        "expected": effect.mean,
+        "ci": effect.interval(),
+        "chance_to_win": effect.probability_above(0),
+        "risk": risk(effect),
+    }
+
+
+def risk(effect: stats.NormalPosterior) -> list[Any]:
+    """Expected loss of control, then of treatment."""
+    treatment, control = effect.expected_loss()
+    return [control, treatment]
+
+
+def quantile_posterior(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    arms = [
+        stats.quantile_arm(inputs[f"n_{x}"], inputs[f"qhat_{x}"], inputs[f"ql_{x}"], inputs[f"qu_{x}"])
+        for x in ("c", "t")
+    ]
+    return posterior_answer(method, inputs, stats.quantile_difference(*arms, relative="relative" in method))
+
+
+def clustered_quantile(inputs: dict[str, Any]) -> dict[str, Any]:
+    control, treatment = (clustered_quantile_arm(inputs[which]) for which in ("control", "treatment"))
+    found = stats.quantile_difference(control, treatment, relative=inputs.get("difference") == "relative")
+    return {
+        "var_c": control.var,
+        "var_t": treatment.var,
+        "estimate": found.value,
+        "se": found.se,
+        "ci": [found.lower, found.upper],
+        "p_value": found.p_value,
+    }
+
+
+def clustered_quantile_arm(given: dict[str, Any]) -> stats.Arm:
+    rows = stats.quantile_arm(
+        given["n"], given["quantile_hat"], given["quantile_lower"], given["quantile_upper"], n_ranked=given["n_star"]
+    )
+    product = given["main_denominator_sum_product"]
+    products = [[given["main_sum_squares"], product], [product, given["denominator_sum_squares"]]]
+    sums = [given["main_sum"], given["denominator_sum"]]
+    units = stats.Moments.from_sums(["below", "rows"], given["n_clusters"], sums, products)
+    below = stats.ratio(units, "below", "rows")
+    return stats.clustered_quantile_arm(rows, given["nu"], below, degrees_of_freedom="rows")

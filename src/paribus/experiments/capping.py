@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from paribus.experiments.effects import N_OPT
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.result import Comparison, Quantity
 from paribus.metrics.cells import Cells, Measurement
@@ -47,6 +48,6 @@ def _uncapped(design: Design, moments: Moments, arms: list[list[int]]) -> Quanti
     control, treatment = (moments.take(at).total(np.zeros(len(at), dtype=int)).take(0) for at in arms)
     level = design.plan.confidence_level
     # A description: before a sequential plan's end a fixed interval would be peeking, so a sequence stands in.
-    n_opt = float(design.plan.n_opt or design.plan.planned_units or control.n + treatment.n)
-    rule: Boundary = Fixed(level) if design.plan.method is Method.FIXED else AsymptoticSequence(max(n_opt, 1.0), level)
+    n_opt = float(design.plan.n_opt or design.plan.planned_units or N_OPT)
+    rule: Boundary = Fixed(level) if design.plan.method is Method.FIXED else AsymptoticSequence(n_opt, level)
     return difference(mean(control), mean(treatment), boundary=rule).at()

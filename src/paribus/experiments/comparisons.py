@@ -103,7 +103,7 @@ def concluded(
     """
     good = 1.0 if metric.direction == "increase" else -1.0
     if metric.role is Role.GUARDRAIL:
-        return against_margin(metric, relative if not metric.margin_absolute else absolute, good)
+        return against_margin(_margin(metric) or 0.0, absolute if metric.margin_absolute else relative, good)
     if isinstance(absolute, Undetermined):
         return "undetermined"
     alpha = 1 - design.plan.confidence_level
@@ -118,11 +118,11 @@ def concluded(
     return "inconclusive"
 
 
-def against_margin(metric: Metric, effect: Quantity, good: float) -> Conclusion:
+def against_margin(margin: float, effect: Quantity, good: float) -> Conclusion:
+    """Safe or harmful where the interval lies wholly on one side of the margin; `good` is +1 where more is better."""
     if isinstance(effect, Undetermined):
         return "undetermined"
     best, worst = (effect.upper, effect.lower) if good > 0 else (-effect.lower, -effect.upper)
-    margin = _margin(metric) or 0.0
     if worst > -margin:
         return "safe"
     return "harmful" if best < -margin else "not shown safe"

@@ -17,9 +17,11 @@ from paribus.experiments.effects import Panel, Series, arms, compare, control_of
 from paribus.experiments.layout import Batch
 from paribus.experiments.looks import by_look
 from paribus.experiments.plan import Design, Method
+from paribus.experiments.posterior import credible
 from paribus.experiments.reading import MOST_LOOKS, Look
 from paribus.experiments.result import CurvePoint
 from paribus.stats.anytime import AsymptoticSequence
+from paribus.stats.estimate import Estimate
 
 
 def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date | None) -> tuple[CurvePoint, ...]:
@@ -37,13 +39,16 @@ def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date 
             day = last_day if before is None else min(before - timedelta(days=1), last_day)
             reach = float(series.reach[k, t, m])
             name = panel.metrics[m].name
+            effect = relative[i]
+            if design.plan.method is Method.BAYESIAN and isinstance(effect, Estimate):
+                effect = credible(design, name, effect)
             points[order[name], treatments[t], day] = CurvePoint(
                 metric=name,
                 treatment=treatments[t],
                 day=day,
                 units=int(series.units[k, t, m]),
                 absolute=absolute[i],
-                relative=relative[i],
+                relative=effect,
                 boundary=(-reach, reach) if np.isfinite(reach) else None,
                 is_look=planned or before is None,
             )

@@ -143,7 +143,7 @@ def _aware(time: datetime | None) -> datetime | None:
 class Rule:
     """The deciding method's boundary at any level, for one look.
 
-    n_opt        anytime-valid: units at which the sequence is tightest
+    n_opt        anytime-valid (and beside a posterior): units at which the sequence is tightest
     information  group-sequential: information at the looks so far, as fractions of the planned end
     final        group-sequential: no look follows
     """
@@ -156,7 +156,8 @@ class Rule:
     def __call__(self, level: float) -> Boundary:
         """The boundary whose two-sided interval has this level."""
         plan = self.plan
-        if plan.method is Method.ANYTIME:
+        if plan.method in (Method.ANYTIME, Method.BAYESIAN):
+            # Beside a posterior, what is shown of frequentist intervals has to hold at every look too.
             # One mixture for all levels, tuned at the plan's, so that interval and p-value cannot disagree.
             ratio = (tuned_rho(1.0, 1 - level) / tuned_rho(1.0, 1 - plan.confidence_level)) ** 2
             return AsymptoticSequence(self.n_opt * ratio, level)

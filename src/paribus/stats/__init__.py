@@ -148,6 +148,16 @@ _EXPORTS: dict[str, str] = {
     "preferential_bonferroni": "graphical",
     "dunnett_critical_value": "dunnett",
     "dunnett_p_values": "dunnett",
+    # Bayesian reading
+    "BetaBinomial": "bayes",
+    "NormalPosterior": "bayes",
+    "beta_binomial": "bayes",
+    "normal_posterior": "bayes",
+    "PastPrior": "meta",
+    "RandomEffects": "meta",
+    "prior_from_past": "meta",
+    "random_effects": "meta",
+    "shrink": "meta",
     # power and sample size
     "MetricVariance": "metric_power",
     "ProportionTest": "proportion_power",

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NEGATIVE_BASELINE = "the baseline is negative, so a relative effect has no direction"
     NOT_POSITIVE = "a mean is not positive, so a log ratio is not defined"
     UNBOUNDED = "the confidence set is unbounded"
+    TIED = "too many equal values at the quantile"
     NOT_FINITE = "the data hold values that are not finite"
     NO_DATA = "no data"
     PLAN_FORBIDS = "the plan does not allow this to be read yet"
