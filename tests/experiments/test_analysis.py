@@ -17,7 +17,7 @@ from paribus.errors import InputError
 from paribus.experiments.analysis import infer
 from paribus.experiments.plan import Method, Plan, Prior
 from paribus.experiments.result import Comparison, Result, VerdictValue
-from paribus.metrics.cells import ClusterSums, Counts
+from paribus.metrics.cells import CellKey, ClusterSums, Counts, Measurement, Ranks
 from paribus.metrics.definition import Metric, MetricType, Role
 from paribus.stats.estimate import Estimate, Reason, Undetermined
 
@@ -526,7 +526,9 @@ BAYESIAN = Plan(
 
 
 def test_a_posterior_stands_beside_every_estimate() -> None:
-    c = only(infer(design(MEAN, plan=Plan(priors={"revenue": Prior(0.01, 0.02)})), two_arms("revenue", ["y"], *shifted(2.0))))
+    c = only(
+        infer(design(MEAN, plan=Plan(priors={"revenue": Prior(0.01, 0.02)})), two_arms("revenue", ["y"], *shifted(2.0)))
+    )
     lift = shown(c.relative)
     weight = lift.se**-2 / (lift.se**-2 + 0.02**-2)
     assert c.posterior is not None
@@ -567,7 +569,49 @@ def test_a_bayesian_plan_decides_by_expected_loss() -> None:
 def test_a_bayesian_guardrail_needs_its_credible_interval_inside_the_margin() -> None:
     metric = Metric("revenue", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.01)
     for effect, conclusion in ((0.0, "safe"), (-0.1, "not shown safe"), (-0.4, "harmful")):
-        rows = {key(arm, day): np.asarray(shifted(0.0, 2000)[0]) + (effect if arm == "treatment" else 0.0) for arm in ("control", "treatment") for day in range(7)}
+        rows = {
+            key(arm, day): np.asarray(shifted(0.0, 2000)[0]) + (effect if arm == "treatment" else 0.0)
+            for arm in ("control", "treatment")
+            for day in range(7)
+        }
         made = measurement(cells("revenue", ["y"], rows))
         result = infer(design(metric, plan=BAYESIAN), made, registered=SEAL, as_of=START + timedelta(days=8))
         assert only(result).conclusion == conclusion
+
+
+# ── quantiles ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ranked(values: dict[CellKey, np.ndarray], q: float) -> Ranks:
+    points: dict[str, list[float]] = {"q": [], "lower": [], "upper": []}
+    for own in values.values():
+        x = np.sort(own)
+        low, high = scipy_stats.binom.ppf([0.025, 0.975], len(x), q).astype(int)
+        points["q"].append(float(np.quantile(x, q)))
+        points["lower"].append(float(x[low - 1]))
+        points["upper"].append(float(x[high]))
+    return Ranks(
+        "revenue", tuple(values), tuple(len(v) for v in values.values()), {k: tuple(v) for k, v in points.items()}
+    )
+
+
+def test_a_quantile_is_read_from_its_order_statistics() -> None:
+    """The median of a normal has standard error sqrt(pi / 2) s / sqrt(n)."""
+    rng = np.random.default_rng(27)
+    metric = Metric("revenue", MetricType.QUANTILE, quantile=0.5)
+    n = 40_000
+    values = {key(arm): rng.normal(10 + (arm == "treatment") * 0.2, 2, n) for arm in ("control", "treatment")}
+    values |= {key(k.variant, attribute="country", level=None): v for k, v in list(values.items())}
+    made = Measurement(Counts(2 * n, {"control": n, "treatment": n}), {}, ranks={"revenue": ranked(values, 0.5)})
+    result = infer(design(metric), made, registered=SEAL)
+    c = only(result)
+    assert shown(c.absolute).value == pytest.approx(
+        np.median(values[key("treatment")]) - np.median(values[key("control")])
+    )
+    assert shown(c.absolute).se == pytest.approx(math.sqrt(math.pi / 2) * 2 * math.sqrt(2 / n), rel=0.05)
+    assert result.verdict.value is VerdictValue.SHIP
+    assert [s.segment for s in result.segments] == [("country", None)]
+    flat = {k: np.round(v) for k, v in values.items()}
+    tied = only(infer(design(metric), replace(made, ranks={"revenue": ranked(flat, 0.5)})))
+    assert isinstance(tied.absolute, Undetermined)
+    assert tied.absolute.reason is Reason.TIED

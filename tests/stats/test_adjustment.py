@@ -1,10 +1,12 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paribus.errors import InputError
-from paribus.stats import Moments, ancova, cuped, difference, lin, lin_regression
+from paribus.stats import Moments, ancova, cuped, difference, lift, lin, lin_regression
 
 
 def data(seed=0, n=(60, 90), effect=1.0, slope=(0.8, 0.8)):
@@ -167,6 +169,25 @@ def test_many_cells_are_adjusted_each_by_its_own():
         alone = cuped(*map(moments, cell))
         np.testing.assert_allclose(together.theta[i], alone.theta, rtol=1e-9)
         assert float(together.treatment.value[i]) == pytest.approx(float(alone.treatment.value))
+
+
+def test_ten_thousand_cells_take_a_fraction_of_a_second():
+    rng = np.random.default_rng(0)
+    cells = 10_000
+
+    def arm():
+        half = rng.normal(size=(cells, 3, 3))
+        cov = half @ np.swapaxes(half, -1, -2) + np.eye(3)
+        n = rng.integers(100, 5000, cells).astype(float)
+        return Moments.from_covariance(["y", "x", "h"], n, rng.normal(5, 1, (cells, 3)), cov)
+
+    control, treatment = arm(), arm()
+    cuped(control.take([0]), treatment.take([0]))
+    start = time.process_time()
+    found = cuped(control, treatment)
+    difference(found.control, found.treatment)
+    lift(found.control, found.treatment)
+    assert time.process_time() - start < 0.2
 
 
 def test_a_misspelled_convention_is_suggested():

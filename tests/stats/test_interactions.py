@@ -2,7 +2,18 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from paribus.stats import Fixed, Moments, Reason, Undetermined, bounded, difference, heterogeneity, interaction, mean
+from paribus.stats import (
+    Fixed,
+    Moments,
+    Reason,
+    Undetermined,
+    bounded,
+    cochran,
+    difference,
+    heterogeneity,
+    interaction,
+    mean,
+)
 
 
 def effects(values, ses):
@@ -39,3 +50,12 @@ def test_segments_without_an_effect_are_left_out():
     some = effects([0.0, 2.0, 5.0], 1.0).without([False, False, True], Reason.NO_DATA)
     assert heterogeneity(some).q == pytest.approx(2.0)
     assert isinstance(heterogeneity(some.without([False, True, False], Reason.NO_DATA)), Undetermined)
+
+
+def test_many_sets_of_segments_are_tested_at_once():
+    sets = [effects([0.0, 2.0, 1.0], [1.0, 2.0, 0.5]), effects([3.0, 3.5, 9.0], 1.0)]
+    together = effects(np.stack([e.value for e in sets]), np.stack([e.se for e in sets]))
+    found = cochran(together, axis=1)
+    for i, alone in enumerate(sets):
+        assert found.q[i] == pytest.approx(heterogeneity(alone).q)
+        assert found.p_value[i] == pytest.approx(heterogeneity(alone).p_value)

@@ -30,7 +30,7 @@ from paribus.experiments.phrases import effect
 from paribus.experiments.plain import to_plain
 from paribus.experiments.plan import Design, Method, Seal
 from paribus.experiments.posterior import decided_by_posterior, with_posteriors
-from paribus.experiments.quantiles import quantile_panel
+from paribus.experiments.quantiles import quantile_panels
 from paribus.experiments.reading import Reading, planned_end, reading
 from paribus.experiments.result import Comparison, CurvePoint, Result
 from paribus.experiments.segments import by_segments
@@ -262,7 +262,9 @@ def _effects(
         if metric.name in measurement.clusters:
             panels.append(clustered(metric, measurement.clusters[metric.name], design, read, levels))
         elif metric.name in measurement.ranks:
-            panels.append(quantile_panel(metric, measurement.ranks[metric.name], design, read, levels))
+            panel, by_level = quantile_panels(metric, measurement.ranks[metric.name], design, read, levels)
+            panels.append(panel)
+            segmented += [by_level] if by_level is not None else []
     adjusted = _adjusted(design, panels, family)
     comparisons = [
         comparison

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from paribus.charts.numbers import count
 from paribus.experiments.effects import Panel, rule_of
 from paribus.experiments.layout import WHOLE
 from paribus.experiments.plan import Design
 from paribus.experiments.reading import Reading
+from paribus.metrics.cells import NO_CLUSTER
 from paribus.metrics.cells import ClusterSums as Measured
 from paribus.metrics.definition import Metric
-from paribus.stats.arm import Arm
+from paribus.stats.arm import Arm, difference
 from paribus.stats.boundary import Boundary
-from paribus.stats.cluster import ClusterSums, cluster_arm, cluster_difference
+from paribus.stats.cluster import ClusterSums, cluster_arm, cluster_difference, crossed_arms
+from paribus.stats.domain import domain_of
 from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.relative import lift
 
@@ -28,9 +31,15 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
     treatments = [by_variant[variant.name] for variant in design.variants if variant.name != design.control]
     rule = rule_of(design.plan, read.looks[-1])
     boundary = rule(design.plan.confidence_level)
-    found = [_compare(control, treatment, boundary) for treatment in treatments]
+    names = [variant.name for variant in design.variants if variant.name != design.control]
+    aligned = [_in_both(sums, design.control, name) for name in names]
+    pairs = [both or (control, treatment) for both, treatment in zip(aligned, treatments, strict=True)]
+    crossed = [both is not None for both in aligned]
+    found = [_compare(*pair, boundary, crossed=own) for pair, own in zip(pairs, crossed, strict=True)]
     absolute, relative = (joined([pair[i] for pair in found]) for i in range(2))
-    ends = [_ends(control, treatment, rule(float(own))) for treatment, own in zip(treatments, levels, strict=True)]
+    ends = [
+        _ends(*pair, rule(float(level)), crossed=own) for pair, own, level in zip(pairs, crossed, levels, strict=True)
+    ]
     lower, upper = (np.array([[end[i]] for end in ends]) for i in range(2))
     return Panel(
         metrics=(metric,),
@@ -45,7 +54,7 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
         method=(absolute.method,),
         simultaneous=(lower, upper),
         sign=np.sign(absolute.value[:, 0, :]),
-        notes={metric.name: (f"{len(sums.cluster):,} clusters; units within one are not independent.",)},
+        notes={metric.name: _notes(sums)},
     )
 
 
@@ -63,7 +72,50 @@ def _of_variant(sums: Measured, variant: str) -> ClusterSums:
     return ClusterSums(y, np.array([sizes[i] for i in mine], dtype=np.float64))
 
 
-def _compare(control: ClusterSums, treatment: ClusterSums, boundary: Boundary) -> tuple[Estimates, Estimates]:
+def _in_both(sums: Measured, control: str, treatment: str) -> tuple[ClusterSums, ClusterSums] | None:
+    """Both arms over the same list of clusters, when some cluster has units in both; None when none has."""
+    place: dict[str, int] = {}
+    arms: dict[str, list[int]] = {control: [], treatment: []}
+    for i, (variant, cluster) in enumerate(zip(sums.variant, sums.cluster, strict=True)):
+        if variant in arms:
+            arms[variant].append(i)
+            place.setdefault(cluster, len(place))
+    named = [{sums.cluster[i] for i in mine} - {NO_CLUSTER} for mine in arms.values()]
+    if not named[0] & named[1]:
+        return None
+    sizes = sums.sums[1] if len(sums.sums) > 1 else sums.n
+    both = []
+    for mine in arms.values():
+        total, size = np.zeros(len(place)), np.zeros(len(place))
+        at = [place[sums.cluster[i]] for i in mine]
+        total[at], size[at] = [sums.sums[0][i] for i in mine], [sizes[i] for i in mine]
+        both.append(ClusterSums(total, size))
+    return both[0], both[1]
+
+
+def _notes(sums: Measured) -> tuple[str, ...]:
+    clusters = set(sums.cluster)
+    arms: dict[str, set[str]] = {}
+    for variant, cluster in zip(sums.variant, sums.cluster, strict=True):
+        arms.setdefault(cluster, set()).add(variant)
+    notes = [f"{count(len(clusters))} clusters; units within one are not independent."]
+    crossed = sum(len(variants) > 1 for cluster, variants in arms.items() if cluster != NO_CLUSTER)
+    if crossed:
+        notes.append(
+            f"{count(crossed)} clusters have units in several arms, so units were not randomized by whole clusters; the "
+            "standard error follows what the arms share."
+        )
+    without = sum(int(n) for cluster, n in zip(sums.cluster, sums.n, strict=True) if cluster == NO_CLUSTER)
+    if without:
+        notes.append(f"{count(without)} units name no cluster and count together as one.")
+    return tuple(notes)
+
+
+def _compare(
+    control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool
+) -> tuple[Estimates, Estimates]:
+    if crossed:
+        return _compare_crossed(control, treatment, boundary)
     absolute = cluster_difference(control, treatment, boundary=boundary)
     relative = lift(cluster_arm(control), cluster_arm(treatment), boundary=boundary, negative_baseline="magnitude")
     for reason in set(absolute.reason.flat) - {None}:
@@ -73,8 +125,21 @@ def _compare(control: ClusterSums, treatment: ClusterSums, boundary: Boundary) -
     return absolute, replace(relative, p_value=p, method=absolute.method)
 
 
-def _ends(control: ClusterSums, treatment: ClusterSums, boundary: Boundary) -> tuple[float, float]:
-    absolute, relative = _compare(control, treatment, boundary)
+def _compare_crossed(
+    control: ClusterSums, treatment: ClusterSums, boundary: Boundary
+) -> tuple[Estimates, Estimates]:
+    arms = crossed_arms(control, treatment)
+    few = np.asarray(len(control) < domain_of("cluster").min_clusters)
+    absolute = difference(*arms, boundary=boundary).without(few, Reason.TOO_FEW_CLUSTERS)
+    relative = lift(*arms, boundary=boundary, negative_baseline="magnitude").without(few, Reason.TOO_FEW_CLUSTERS)
+    method = f"{absolute.method}, clustered (CR1), clusters in both arms"
+    return replace(absolute, method=method), replace(relative, method=method)
+
+
+def _ends(
+    control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool
+) -> tuple[float, float]:
+    absolute, relative = _compare(control, treatment, boundary, crossed=crossed)
     shown = relative if relative.determined.all() else absolute
     return float(shown.lower), float(shown.upper)
 

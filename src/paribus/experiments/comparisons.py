@@ -30,21 +30,18 @@ def quantities(e: Estimates) -> list[Quantity]:
     ]
 
 
-def arm_values(variants: Sequence[str], panel: Panel, side: int) -> list[ArmValue]:
-    """One arm's own numbers in row-major order; side 0 is the control, 1 the treatment."""
+def arm_values(variants: Sequence[str], panel: Panel, side: int, axis: int = 0) -> list[ArmValue]:
+    """One arm's own numbers in row-major order; side 0 is the control, 1 the treatment.
+
+    `variants` names the arm of each place along `axis`.
+    """
     arm = (panel.control, panel.treatment)[side]
-    totals = () if panel.totals is None else panel.totals[2 * side : 2 * side + 2]
     shape = panel.absolute.shape
-    columns = [np.broadcast_to(a, shape) for a in (arm.n, arm.value, arm.se, *totals)]
-    if side == 0 and all(np.array_equal(a[:1].repeat(len(a), axis=0), a, equal_nan=True) for a in columns):
-        # One control for all treatments: its values are made once.
-        return _arm_values(variants[:1], [a[:1] for a in columns]) * shape[0]
-    return _arm_values(variants, columns)
-
-
-def _arm_values(variants: Sequence[str], columns: list[Floats]) -> list[ArmValue]:
-    n, *numbers = columns
-    names = np.asarray(variants, dtype=object).repeat(int(np.prod(n.shape[1:]))).tolist()
+    totals = () if panel.totals is None else panel.totals[2 * side : 2 * side + 2]
+    n, *numbers = (np.broadcast_to(a, shape) for a in (arm.n, arm.value, arm.se, *totals))
+    along = [1] * len(shape)
+    along[axis] = len(variants)
+    names = np.broadcast_to(np.asarray(variants, dtype=object).reshape(along), shape).ravel().tolist()
     units = np.rint(n).astype(np.int64).ravel().tolist()
     return [ArmValue(*row) for row in zip(names, units, *(a.ravel().tolist() for a in numbers), strict=True)]
 

@@ -84,6 +84,33 @@ class Panel:
     totals: tuple[Floats, Floats, Floats, Floats] | None = None
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def of_groups(self, groups: slice) -> Panel:
+        """The panel of some groups, without what belongs to the whole alone."""
+        return self._part(lambda a: a[:, groups], self.groups[groups])
+
+    def metric_first(self) -> Panel:
+        """The same numbers with axes (metric, treatment, group), for writing them metric by metric."""
+        return self._part(lambda a: np.moveaxis(a, -1, 0), self.groups)
+
+    def _part(self, change: Callable[[NDArray[Any]], NDArray[Any]], groups: tuple[Group, ...]) -> Panel:
+        def arm(a: Arm) -> Arm:
+            return Arm(*(change(getattr(a, name)) for name in ("n", "value", "var", "skewness")))
+
+        absolute = reshaped(self.absolute, change)
+        return Panel(
+            metrics=self.metrics,
+            groups=groups,
+            control=arm(self.control),
+            treatment=arm(self.treatment),
+            absolute=absolute,
+            relative=reshaped(self.relative, change),
+            unadjusted=absolute if self.unadjusted is self.absolute else reshaped(self.unadjusted, change),
+            reduction=change(self.reduction),
+            adjusted=change(self.adjusted),
+            method=self.method,
+            notes=self.notes,
+        )
+
 
 def arms(batch: Batch, pairs: Pairs, adjust: NDArray[np.bool_] | bool) -> Arms:
     """The two arms of every comparison; adjusted for covariates where `adjust` says so."""

@@ -107,7 +107,7 @@ def decided_by_posterior(design: Design, comparisons: Sequence[Comparison]) -> t
 def credible(design: Design, metric: str, effect: Estimate) -> Estimate:
     """The posterior of a relative effect as an estimate with its credible interval; it has no p-value."""
     prior = _prior(design, metric)
-    posterior = normal_posterior(effect.value, effect.se, prior.mean, prior.sd)
+    posterior = normal_posterior(effect.value, effect.se, prior_mean=prior.mean, prior_sd=prior.sd)
     lower, upper = posterior.interval(design.plan.confidence_level)
     return Estimate(
         value=float(posterior.mean),
@@ -152,9 +152,7 @@ def _read(design: Design, comparisons: Sequence[Comparison]) -> _Read | None:
     values, errors = (
         np.array([getattr(e, name) for e in effects if isinstance(e, Estimate)]) for name in ("value", "se")
     )
-    posterior = normal_posterior(
-        values, errors, prior_mean=[p.mean for p in priors], prior_sd=[p.sd for p in priors]
-    )
+    posterior = normal_posterior(values, errors, prior_mean=[p.mean for p in priors], prior_sd=[p.sd for p in priors])
     return _Read(at, posterior, np.array([_good(comparisons[i].direction) for i in at]))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -18,135 +17,116 @@ from paribus.experiments.effects import Panel, reshaped
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design
 from paribus.experiments.result import Comparison, Conclusion, Quantity
-from paribus.metrics.definition import Metric
-from paribus.stats.arm import Arm
-from paribus.stats.estimate import Estimates, Floats
+from paribus.stats.estimate import Floats
 from paribus.stats.interactions import cochran
 from paribus.stats.meta import shrink
 from paribus.stats.multiplicity import adjusted_p_values
+
+_WORDS: tuple[Conclusion, ...] = ("worse", "inconclusive", "better", "undetermined")
 
 
 def by_segments(design: Design, panels: Sequence[Panel]) -> tuple[Comparison, ...]:
     """Every metric in every treatment arm and segment, metric by metric."""
     if not panels:
         return ()
-    p = np.concatenate([panel.absolute.p_value.ravel() for panel in panels])
-    adjusted = adjusted_p_values(p, "benjamini-hochberg")
-    found: list[tuple[int, list[Comparison]]] = []
-    order = {metric.name: i for i, metric in enumerate(design.metrics)}
-    at = 0
-    for panel in panels:
-        shape = panel.absolute.shape
-        size = int(np.prod(shape))
-        own = adjusted[at : at + size].reshape(shape)
-        at += size
-        for m, metric in enumerate(panel.metrics):
-            found.append((order[metric.name], _of_metric(design, panel, m, own[:, :, m])))
-    return tuple(comparison for _, each in sorted(found, key=lambda item: item[0]) for comparison in each)
-
-
-def _of_metric(design: Design, panel: Panel, m: int, adjusted: Floats) -> list[Comparison]:
-    metric = panel.metrics[m]
-    treatments = [variant.name for variant in design.variants if variant.name != design.control]
-    one = _of(panel, m)
-    groups, arms = panel.groups, len(treatments)
-    absolute, relative = quantities(one.absolute), quantities(one.relative)
-    plain = absolute if one.unadjusted is one.absolute else quantities(one.unadjusted)
-    controls = arm_values([design.control] * arms, one, 0)
-    values = arm_values(treatments, one, 1)
-    shrunk, notes = _together(one)
-    conclusions = _conclusions(design, metric, one, adjusted)
-    p_values = [None if math.isnan(p) else p for p in adjusted.ravel().tolist()]
-    reduction = one.reduction.ravel().tolist()
-    used = one.adjusted.ravel().tolist()
-    segments = [group for group in groups if group is not None] * arms
-    method = f"{panel.method[m]}, Benjamini–Hochberg over the segments shown"
-    method = f"{method}, CUPED" if any(used) else method
-    return [
-        Comparison(
-            metric.name,
-            metric.type,
-            metric.role,
-            metric.direction,
-            controls[i],
-            values[i],
-            absolute[i],
-            relative[i],
-            plain[i],
-            method,
-            p_values[i],
-            None,
-            None,
-            False,
-            conclusions[i],
-            reduction[i] if used[i] else None,
-            None,
-            None,
-            None,
-            segment,
-            shrunk[i],
-            None,
-            0,
-            notes[i],
-        )
-        for i, segment in enumerate(segments)
-    ]
-
-
-def _of(panel: Panel, m: int) -> Panel:
-    """The panel of one metric."""
-
-    def one(e: Estimates) -> Estimates:
-        return reshaped(e, lambda a: a[:, :, m : m + 1])
-
-    def arm(a: Arm) -> Arm:
-        return Arm(*(getattr(a, name)[:, :, m : m + 1] for name in ("n", "value", "var", "skewness")))
-
-    absolute = one(panel.absolute)
-    return replace(
-        panel,
-        metrics=panel.metrics[m : m + 1],
-        control=arm(panel.control),
-        treatment=arm(panel.treatment),
-        absolute=absolute,
-        relative=one(panel.relative),
-        unadjusted=absolute if panel.unadjusted is panel.absolute else one(panel.unadjusted),
-        reduction=panel.reduction[:, :, m : m + 1],
-        adjusted=panel.adjusted[:, :, m : m + 1],
-        totals=None,
+    adjusted = adjusted_p_values(
+        np.concatenate([panel.absolute.p_value.ravel() for panel in panels]), "benjamini-hochberg"
     )
+    ends = np.cumsum([panel.absolute.value.size for panel in panels])
+    by_metric: dict[str, list[Comparison]] = {}
+    for panel, own in zip(panels, np.split(adjusted, ends[:-1]), strict=True):
+        by_metric |= _of_panel(design, panel, own.reshape(panel.absolute.shape))
+    return tuple(c for metric in design.metrics for c in by_metric.get(metric.name, ()))
 
 
-def _conclusions(design: Design, metric: Metric, panel: Panel, adjusted: Floats) -> list[Conclusion]:
+def _of_panel(design: Design, panel: Panel, adjusted: Floats) -> dict[str, list[Comparison]]:
+    """The comparisons of each metric; columns are lists with the metric varying slowest, then arm, then segment."""
+    treatments = [variant.name for variant in design.variants if variant.name != design.control]
+    shrunk, notes = _together(panel)
+    ordered = panel.metric_first()
+    absolute = quantities(ordered.absolute)
+    columns = (
+        arm_values([design.control] * len(treatments), ordered, 0, axis=1),
+        arm_values(treatments, ordered, 1, axis=1),
+        absolute,
+        quantities(ordered.relative),
+        absolute if ordered.unadjusted is ordered.absolute else quantities(ordered.unadjusted),
+        [None if math.isnan(p) else p for p in np.moveaxis(adjusted, -1, 0).ravel().tolist()],
+        _conclusions(design, panel, adjusted),
+        [
+            removed if used else None
+            for removed, used in zip(ordered.reduction.ravel().tolist(), ordered.adjusted.ravel().tolist(), strict=True)
+        ],
+        [group for group in panel.groups if group is not None] * (len(treatments) * len(panel.metrics)),
+        shrunk,
+        notes,
+    )
+    rows = list(zip(*columns, strict=True))
+    size = len(treatments) * len(panel.groups)
+    found: dict[str, list[Comparison]] = {}
+    for m, metric in enumerate(panel.metrics):
+        method = panel.method[m] + (", CUPED" if panel.adjusted[:, :, m].any() else "")
+        method = f"{method}, Benjamini–Hochberg over the segments shown"
+        found[metric.name] = [
+            Comparison(
+                metric.name,
+                metric.type,
+                metric.role,
+                metric.direction,
+                control,
+                treatment,
+                effect,
+                relative,
+                plain,
+                method,
+                p,
+                conclusion=conclusion,
+                variance_reduction=removed,
+                segment=segment,
+                shrunk=toward,
+                notes=said,
+            )
+            for control, treatment, effect, relative, plain, p, conclusion, removed, segment, toward, said in rows[
+                m * size : (m + 1) * size
+            ]
+        ]
+    return found
+
+
+def _conclusions(design: Design, panel: Panel, adjusted: Floats) -> list[Conclusion]:
     """Better or worse where the corrected p-value says so; a guardrail's margin is not tested by segment."""
-    good = 1.0 if metric.direction == "increase" else -1.0
+    good = np.array([1.0 if metric.direction == "increase" else -1.0 for metric in panel.metrics])
     with np.errstate(invalid="ignore"):
         shown = adjusted <= 1 - design.plan.confidence_level
-    code = np.where(shown, np.sign(panel.absolute.value[:, :, 0]) * good, 0)
-    code = np.where(panel.absolute.determined[:, :, 0], code, 2)
-    words: dict[float, Conclusion] = {1: "better", -1: "worse", 0: "inconclusive", 2: "undetermined"}
-    return [words[c] for c in code.ravel().tolist()]
+        code = np.where(shown, 1 + np.sign(panel.absolute.value) * good, 1)
+    code = np.where(panel.absolute.determined, code, 3).astype(np.intp)
+    return [_WORDS[c] for c in np.moveaxis(code, -1, 0).ravel().tolist()]
 
 
 def _together(panel: Panel) -> tuple[list[Quantity | None], list[tuple[str, ...]]]:
     """What the levels of each attribute say together: shrunk effects, and a note whether they differ."""
-    arms, size, _ = panel.absolute.shape
-    shrunk: list[list[Quantity | None]] = [[None] * size for _ in range(arms)]
-    notes: list[list[tuple[str, ...]]] = [[()] * size for _ in range(arms)]
+    arms, size, metrics = panel.absolute.shape
+    shrunk = np.empty((metrics, arms, size), dtype=object)
+    notes = np.empty((metrics, arms, size), dtype=object)
     attributes: dict[str, list[int]] = {}
     for g, group in enumerate(panel.groups):
         if group is not None:
             attributes.setdefault(group[0], []).append(g)
     for attribute, levels in attributes.items():
-        own = reshaped(panel.absolute, lambda a, at=levels: a[:, at])
-        test = cochran(own, axis=1)
-        toward = quantities(shrink(own, axis=1))
-        for t in range(arms):
-            p = float(test.p_value[t, 0])
+        own = reshaped(panel.absolute, lambda a, at=levels: np.moveaxis(a[:, at], -1, 0))
+        p_values = cochran(own, axis=-1).p_value
+        shrunk[..., levels] = _objects(quantities(shrink(own))).reshape(own.shape)
+        for m, t in np.ndindex(metrics, arms):
+            p = float(p_values[m, t])
             said = "differ" if p <= 0.05 else "do not differ"
             said = "cannot be compared" if math.isnan(p) else f"{said} ({p_words(p)})"
             note = ("exploratory", f"The effects in the levels of {attribute} {said}.")
-            for i, g in enumerate(levels):
-                shrunk[t][g] = toward[t * len(levels) + i]
-                notes[t][g] = note
-    return [each for row in shrunk for each in row], [each for row in notes for each in row]
+            notes[m, t, levels] = _objects([note] * len(levels))
+    return shrunk.ravel().tolist(), notes.ravel().tolist()
+
+
+def _objects(values: Sequence[object]) -> np.ndarray:
+    """Values as an array of objects, none of which is taken for a sequence."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out

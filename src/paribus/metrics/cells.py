@@ -40,9 +40,12 @@ class Cells:
     immature: tuple[int, ...] | None = None
 
 
+NO_CLUSTER = "(no cluster)"  # the units whose cluster is missing, together
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
-    """One row per cluster: variant, units, and sums of `y` (and `d`) over its units."""
+    """One row per variant and cluster: units, and sums of `y` (and `d`) over them; NO_CLUSTER takes the rest."""
 
     metric: str
     variant: tuple[str, ...]

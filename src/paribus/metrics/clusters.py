@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from paribus.metrics.cells import ClusterSums
+from paribus.metrics.cells import NO_CLUSTER, ClusterSums
 from paribus.metrics.level import Columns, UnitLevel
 from paribus.metrics.sums import bound, capped
 from paribus.warehouse.sql import build as sql
@@ -40,28 +40,30 @@ def statement(
             if variable.name == "y":
                 value = capped(value, low, high)
             plan.aliases[name, variable.name] = columns.add(sql.total(value))
-    conditions = [sql.is_known(cluster)]
-    if "mixed" in level.keys:
-        conditions.append(sql.equal(sql.own(level.keys["mixed"]), sql.integer(0)))
-    select = sql.Select(columns.by_alias, level.relation, where=sql.every(conditions), group=[variant, cluster])
+    single = sql.equal(sql.own(level.keys["mixed"]), sql.integer(0)) if "mixed" in level.keys else None
+    select = sql.Select(columns.by_alias, level.relation, where=single, group=[variant, cluster])
     plan.text = level.statement.sql(select, dialect)
     return plan
 
 
 def read(plan: ClusterPlan, records: Sequence[Mapping[str, Any]]) -> dict[str, ClusterSums]:
     """Cluster sums by metric; a cluster without units of a metric is absent from it."""
-    ordered = sorted(records, key=lambda row: (str(row["z_variant"]), str(row["z_cluster"])))
+    ordered = sorted(records, key=lambda row: (str(row["z_variant"]), _name(row["z_cluster"])))
     read_sums = {}
     for name, variables in plan.variables.items():
         rows = [row for row in ordered if int(row[plan.aliases[name, "n"]])]
         read_sums[name] = ClusterSums(
             name,
             tuple(str(row["z_variant"]) for row in rows),
-            tuple(str(row["z_cluster"]) for row in rows),
+            tuple(_name(row["z_cluster"]) for row in rows),
             tuple(float(row[plan.aliases[name, "n"]]) for row in rows),
             tuple(tuple(_float(row[plan.aliases[name, v]]) for row in rows) for v in variables),
         )
     return read_sums
+
+
+def _name(cluster: Any) -> str:
+    return NO_CLUSTER if cluster is None else str(cluster)
 
 
 def _float(value: Any) -> float:

@@ -130,7 +130,7 @@ class _Run:
             caps,
             compiler.scope.closed,
             self.engine.fingerprint(list(dict.fromkeys(relations)), full=self.full_fingerprint),
-            tuple(self.warnings),
+            (*dict.fromkeys(self.engine.notes), *self.warnings),
         )
 
     # ── caps and shifts ──────────────────────────────────────────────────────────────────────────────────────────────

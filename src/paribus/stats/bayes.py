@@ -70,7 +70,7 @@ class NormalPosterior:
 
 
 def normal_posterior(
-    estimate: ArrayLike, se: ArrayLike, *, prior_mean: ArrayLike = 0.0, prior_sd: ArrayLike = np.inf
+    estimate: ArrayLike, se: ArrayLike, prior_mean: ArrayLike = 0.0, prior_sd: ArrayLike = np.inf
 ) -> NormalPosterior:
     """Posterior of an effect from its estimate and standard error under a normal prior on the same scale.
 

@@ -145,6 +145,47 @@ def cluster_difference(
     )
 
 
+def crossed_arms(control: ClusterSums, treatment: ClusterSums) -> tuple[Arm, Arm]:
+    """Two arms whose difference and lift have cluster-robust variances where clusters have units in both arms.
+
+    Position g of both arguments is the same cluster, with sum and size 0 in an arm that it is not in. The variance of
+    the difference equals OLS on (1, treated) over unit rows with CR1: sum of (e_Tg - e_Cg)^2 for e = (sum - value x
+    size) / N_arm, times G/(G-1) x (N-1)/(N-2) (Liang & Zeger 1986; Stata). What the arms share within a cluster is
+    inside; half of it is booked on each arm, so read the arms through `difference` and `lift` alone. df is G - 2.
+
+    >>> same = ClusterSums(np.array([2.0, 4, 6]), np.array([2.0, 2, 2]))
+    >>> more = ClusterSums(np.array([3.0, 5, 7]), np.array([2.0, 2, 2]))
+    >>> c, t = crossed_arms(same, more)  # each cluster gains exactly .5 per unit: its level cancels
+    >>> float(t.value - c.value), float(c.var + t.var)
+    (0.5, 0.0)
+    """
+    if len(control) != len(treatment):
+        raise InputError("crossed arms list the same clusters", rule="one position for one cluster in both arms")
+    g = len(control)
+    nothing = np.asarray(np.nan)
+    n = np.asarray(g / 2)
+    totals = [float(arm.sizes.sum()) for arm in (control, treatment)]
+    if g < 3 or not all(totals) or sum(totals) <= 2:
+        return Arm(n, np.asarray(control.value), nothing, nothing), Arm(
+            n, np.asarray(treatment.value), nothing, nothing
+        )
+    units = sum(totals)
+    factor = g / (g - 1) * (units - 1) / (units - 2)
+    c, t = ((arm.sums - arm.value * arm.sizes) / total for arm, total in zip((control, treatment), totals, strict=True))
+    gap = np.asarray(factor * float((t - c) @ (t - c)) * g / 4)
+    base, shared = factor * float(c @ c), factor * float(c @ t)
+    first = Arm(
+        n,
+        np.asarray(control.value),
+        gap,
+        nothing,
+        baseline=np.asarray(control.value),
+        baseline_var=np.asarray(base * g / 2),
+        baseline_cov=np.asarray((base - shared) * g / 2),
+    )
+    return first, Arm(n, np.asarray(treatment.value), gap, nothing)
+
+
 def _variance(arm: ClusterSums, reduced: bool) -> float:
     total = float(arm.sizes.sum())
     if not total:

@@ -59,17 +59,11 @@ def heterogeneity(effects: Estimates) -> Heterogeneity | Undetermined:
     >>> found.q, found.df, round(found.p_value, 4), found.i_squared
     (2.0, 1, 0.1573, 0.5)
     """
-    from scipy.special import chdtrc
-
-    known = effects.determined & (effects.se > 0)
-    value, se = effects.value[known], effects.se[known]
-    if len(value) < 2:
+    found = cochran(effects, axis=0)
+    q, df = float(found.q), float(found.df)
+    if np.isnan(q):
         return Undetermined(Reason.TOO_FEW_UNITS, "fewer than two segments with an effect")
-    weight = 1 / se**2
-    center = (weight @ value) / weight.sum()
-    q = float(weight @ (value - center) ** 2)
-    df = len(value) - 1
-    return Heterogeneity(q, df, float(chdtrc(df, q)), max(0.0, 1 - df / q) if q > 0 else 0.0)
+    return Heterogeneity(q, int(df), float(found.p_value), max(0.0, 1 - df / q) if q > 0 else 0.0)
 
 
 class Cochran(NamedTuple):

@@ -12,7 +12,7 @@ NAME = "few clusters"
 
 def look(subject: Subject) -> Check:
     """Warns below 30 clusters in all (Cameron, Gelbach, Miller 2008)."""
-    sizes = [len(sums.cluster) for sums in subject.measurement.clusters.values()]
+    sizes = [len(set(sums.cluster)) for sums in subject.measurement.clusters.values()]
     if not sizes:
         return answer(NAME, "warning", None, "units are not clustered")
     fewest = min(sizes)

@@ -1,0 +1,228 @@
+"""Synthetic control and synthetic difference in differences, with inference by placebo units.
+
+A weighted average of control units is fitted to the treated units before treatment and stands for them afterwards
+(Abadie, Diamond, Hainmueller 2010); synthetic difference in differences also weights periods and lets levels differ
+(Arkhangelsky, Athey, Hirshberg, Imbens, Wager 2021). The fit is only as good as `pre_rmse` says, and the standard
+error comes from pretending that control units were treated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paribus.errors import InputError, did_you_mean
+from paribus.stats.estimate import Floats, Reason, Undetermined
+
+Estimator = Literal["sdid", "synthetic_control", "did"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SyntheticControl:
+    """An effect on the treated units after treatment.
+
+    effect        average effect over treated units and periods after treatment
+    curve         effect by period after treatment
+    unit_weights  weights of the control units, summing to 1
+    time_weights  weights of the periods before treatment (all zero for synthetic control)
+    pre_rmse      root mean squared gap before treatment, in units of the outcome, after any level shift
+    estimator     which of the three
+    """
+
+    effect: float
+    curve: Floats
+    unit_weights: Floats
+    time_weights: Floats
+    pre_rmse: float
+    estimator: Estimator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaceboTest:
+    """The effect beside those of placebo treatments of control units.
+
+    se       standard deviation of the placebo effects (Arkhangelsky et al. 2021, algorithm 4)
+    p_value  share of effects, the true one included, that are as large in absolute value
+    effects  the placebo effects
+    """
+
+    se: float
+    p_value: float
+    effects: Floats
+
+
+def synthetic_did(outcomes: ArrayLike, n_control: int, n_before: int) -> SyntheticControl:
+    """Synthetic difference in differences (Arkhangelsky et al. 2021, algorithm 1).
+
+    Args:
+        outcomes: units by periods; the first `n_control` rows are the control units, the first `n_before` columns
+            the periods before treatment.
+        n_control: number of control units.
+        n_before: number of periods before treatment.
+
+    >>> base = np.add.outer([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 4.0, 2.0])  # unit plus period effects
+    >>> base[3, 3] += 5  # the last unit, treated in the last period
+    >>> round(synthetic_did(base, 3, 3).effect, 6)
+    5.0
+    """
+    y = _checked(outcomes, n_control, n_before)
+    noise = _noise(y[:n_control, :n_before])
+    treated = y.shape[0] - n_control, y.shape[1] - n_before
+    zeta = (treated[0] * treated[1]) ** 0.25 * noise
+    target = y[n_control:, :n_before].mean(axis=0)
+    omega = _simplex_fit(y[:n_control, :n_before].T, target, zeta, intercept=True)
+    after = y[:n_control, n_before:].mean(axis=1)
+    # A whiff of ridge only makes the period weights unique.
+    lam = _simplex_fit(y[:n_control, :n_before], after, 1e-6 * noise, intercept=True)
+    return _assemble(y, n_control, n_before, omega, lam, "sdid")
+
+
+def synthetic_control(
+    outcomes: ArrayLike, n_control: int, n_before: int, *, ridge: float = 1e-6
+) -> SyntheticControl:
+    """Synthetic control on the outcome's own past, without covariates (Abadie, Diamond, Hainmueller 2010).
+
+    Args:
+        outcomes: units by periods, control units and periods before treatment first.
+        n_control: number of control units.
+        n_before: number of periods before treatment.
+        ridge: penalty on the weights, in standard deviations of the outcome's first differences; the default only
+            makes the weights unique.
+    """
+    y = _checked(outcomes, n_control, n_before)
+    target = y[n_control:, :n_before].mean(axis=0)
+    zeta = ridge * _noise(y[:n_control, :n_before])
+    omega = _simplex_fit(y[:n_control, :n_before].T, target, zeta, intercept=False)
+    return _assemble(y, n_control, n_before, omega, np.zeros(n_before), "synthetic_control")
+
+
+def panel_did(outcomes: ArrayLike, n_control: int, n_before: int) -> SyntheticControl:
+    """Difference in differences as the synthetic estimator with equal weights, so that the three stand side by side."""
+    y = _checked(outcomes, n_control, n_before)
+    equal = np.full(n_control, 1 / n_control), np.full(n_before, 1 / n_before)
+    return _assemble(y, n_control, n_before, *equal, "did")
+
+
+def placebo_test(
+    outcomes: ArrayLike,
+    n_control: int,
+    n_before: int,
+    *,
+    estimator: Estimator = "sdid",
+    replicates: int = 200,
+    seed: int = 0,
+) -> PlaceboTest | Undetermined:
+    """Standard error and p-value from placebo treatments of control units.
+
+    With one treated unit every control unit is its placebo once; with several, `replicates` random groups of as many
+    control units. Assumes that control units are as noisy as the treated ones.
+
+    Args:
+        outcomes: units by periods, control units and periods before treatment first.
+        n_control: number of control units.
+        n_before: number of periods before treatment.
+        estimator: "sdid", "synthetic_control" or "did".
+        replicates: random groups, when more than one unit is treated.
+        seed: of their choice, so that a result can be repeated.
+
+    Returns:
+        The test, or Undetermined with fewer control units than treated units plus two.
+    """
+    y = _checked(outcomes, n_control, n_before)
+    treated = y.shape[0] - n_control
+    if n_control < treated + 2:
+        return Undetermined(Reason.TOO_FEW_UNITS, f"{n_control} control units for placebos of {treated}")
+    fit = {"sdid": synthetic_did, "synthetic_control": synthetic_control, "did": panel_did}.get(estimator)
+    if fit is None:
+        methods = ("sdid", "synthetic_control", "did")
+        raise InputError(f"no estimator {estimator!r}", fix=did_you_mean(estimator, methods))
+    controls = y[:n_control]
+    if treated == 1:
+        orders = [np.append(np.delete(np.arange(n_control), i), i) for i in range(n_control)]
+    else:
+        rng = np.random.default_rng(seed)
+        orders = [rng.permutation(n_control) for _ in range(replicates)]
+    effects = np.array([fit(controls[order], n_control - treated, n_before).effect for order in orders])
+    observed = abs(fit(y, n_control, n_before).effect)
+    as_large = 1 + int((np.abs(effects) >= observed).sum())
+    return PlaceboTest(float(np.std(effects)), as_large / (effects.size + 1), effects)
+
+
+def _assemble(
+    y: Floats, n_control: int, n_before: int, omega: Floats, lam: Floats, estimator: Estimator
+) -> SyntheticControl:
+    gap = y[n_control:].mean(axis=0) - omega @ y[:n_control]
+    curve = gap[n_before:] - lam @ gap[:n_before]
+    before = gap[:n_before]
+    if estimator != "synthetic_control":
+        before = before - before.mean()
+    rmse = float(np.sqrt((before**2).mean()))
+    return SyntheticControl(float(curve.mean()), curve, omega, lam, rmse, estimator)
+
+
+def _noise(before: Floats) -> float:
+    """Standard deviation of the control units' first differences before treatment, the scale of the penalty."""
+    steps = np.diff(before, axis=1)
+    return float(np.std(steps, ddof=1)) if steps.size > 1 else 0.0
+
+
+def _simplex_fit(A: Floats, b: Floats, zeta: float, *, intercept: bool) -> Floats:
+    """Weights w on the simplex that minimize ||A w - b||^2 + rows zeta^2 ||w||^2, with a free level if `intercept`.
+
+    An active-set method on the normal equations (Lawson, Hanson 1974, ch. 23): exact up to rounding, where the
+    Frank-Wolfe steps of other implementations stop early.
+    """
+    if intercept:
+        A, b = A - A.mean(axis=0), b - b.mean()
+    rows, columns = A.shape
+    scale = max(float(np.abs(A).max()), 1e-300)
+    A, b, zeta = A / scale, b / scale, zeta / scale
+    H = A.T @ A + np.eye(columns) * max(rows * zeta**2, 1e-14 * max(float(np.trace(A.T @ A)) / columns, 1e-300))
+    g = A.T @ b
+    w, active = np.full(columns, 1 / columns), np.ones(columns, dtype=bool)
+    for _ in range(20 * columns + 100):
+        target, level = _equality_solution(H, g, active)
+        if np.all(target[active] > -1e-12):
+            w = np.maximum(target, 0)
+            gradient = H @ w - g - level  # at an optimum no weight outside wants to grow
+            outside = np.where(active, np.inf, gradient)
+            entering = int(np.argmin(outside))
+            if outside[entering] >= -1e-10 * max(1.0, float(np.abs(g).max())):
+                break
+            active[entering] = True
+            continue
+        falling = active & (target < 0)
+        room = np.where(falling, w / np.where(falling, w - target, 1.0), np.inf)
+        step = float(room.min())
+        w = w + step * (target - w)
+        active &= ~(falling & (room <= step + 1e-15))
+        w = np.where(active, w, 0.0)
+    return np.asarray(w / w.sum())
+
+
+def _equality_solution(H: Floats, g: Floats, active: Floats) -> tuple[Floats, float]:
+    """The minimizer over the active weights that sum to 1, and the multiplier of that sum."""
+    inside = np.flatnonzero(active)
+    k = inside.size
+    system = np.zeros((k + 1, k + 1))
+    system[:k, :k] = H[np.ix_(inside, inside)]
+    system[:k, k] = system[k, :k] = 1.0
+    solved = np.linalg.lstsq(system, np.append(g[inside], 1.0), rcond=None)[0]
+    target = np.zeros(g.size)
+    target[inside] = solved[:k]
+    return target, float(-solved[k])
+
+
+def _checked(outcomes: ArrayLike, n_control: int, n_before: int) -> Floats:
+    y = np.asarray(outcomes, dtype=np.float64)
+    if y.ndim != 2 or not np.all(np.isfinite(y)):
+        raise InputError("outcomes are not a complete table", rule="units by periods, every value finite")
+    if not (2 <= n_control < y.shape[0] and 2 <= n_before < y.shape[1]):
+        raise InputError(
+            f"{n_control} control units of {y.shape[0]} and {n_before} earlier periods of {y.shape[1]}",
+            rule="at least 2 control units and 2 periods before treatment, and something treated after",
+        )
+    return y
