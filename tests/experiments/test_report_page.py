@@ -155,7 +155,7 @@ def test_undetermined_shows_a_reason_in_place_of_numbers() -> None:
 def test_intervals_state_level_side_and_method() -> None:
     seen = Document(page(RESULTS["ship"])).seen
     assert "95% two-sided intervals, intervals and p adjusted together (Holm); fixed horizon" in seen
-    assert "97.5% one-sided intervals, tested against the margin" in seen
+    assert "97.5% one-sided intervals, judged by the interval against the margin" in seen
 
 
 def test_looks_and_boundaries_are_drawn() -> None:

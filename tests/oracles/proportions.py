@@ -1,83 +1,95 @@
-"""Proportions: R's prop.test, binom.test and fisher.test, gsDesign, Newcombe's tables, tea-tasting."""
+"""Proportions: R's prop.test, binom.test and fisher.test, Newcombe's tables, gsDesign, tea-tasting's tests."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import numpy as np
 from tests.oracles import Unsupported
 
 from paribus import stats
 
-TABLE_TESTS = {
-    "barnard": {"method": "barnard"},
-    "boschloo": {"method": "boschloo"},
-    "fisher": {"method": "fisher"},
-    "g-test": {"method": "g"},
-    "g-test with Yates": {"method": "g", "correction": True},
-    "pearson": {"method": "chi2"},
-    "pearson Yates": {"method": "chi2", "correction": True},
-    "z pooled cc": {"method": "z", "correction": True},
-    "z pooled no cc": {"method": "z"},
-    "z unpooled cc": {"method": "z_unpooled", "correction": True},
-    "z unpooled no cc": {"method": "z_unpooled"},
+ONE_SAMPLE = {
+    "wilson": "wilson",
+    "wilson_cc": "wilson_cc",
+    "clopper_pearson": "clopper_pearson",
+    "agresti_coull": "agresti_coull",
+    "jeffreys_raw": "jeffreys",
 }
-PUBLISHED_UP_TO = 200  # units in both arms: the examples of Newcombe 1998b, table II, are this small
-FISHER_UP_TO = 50_000  # units in both arms: beyond, the cases hold no exact p-value
+TESTS = {
+    "barnard": ("barnard", False),
+    "boschloo": ("boschloo", False),
+    "fisher": ("fisher", False),
+    "g-test": ("g", False),
+    "g-test with Yates": ("g", True),
+    "pearson": ("chi2", False),
+    "pearson Yates": ("chi2", True),
+    "pearson with Yates": ("chi2", True),
+    "z pooled cc": ("z", True),
+    "z pooled no cc": ("z", False),
+    "z unpooled cc": ("z_unpooled", True),
+    "z unpooled no cc": ("z_unpooled", False),
+}
+# Newcombe's 1998 tables hold examples of up to 150 units, and R computed Fisher's test up to 50,000.
+LARGEST_PUBLISHED = 150
+LARGEST_EXACT = 50_000
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    if "delta0" in inputs:
+        found = stats.farrington_manning(
+            inputs["x2"], inputs["n2"], inputs["x1"], inputs["n1"], null=inputs["delta0"], alternative="greater"
+        )
+        return {"z": found.statistic, "p_value": found.p_value}
     if "x" in inputs:
         return one_sample(inputs)
-    if "delta0" in inputs:
-        found = stats.farrington_manning(*table(inputs), null=inputs["delta0"])
-        return {"z": found.statistic, "p_value": found.p_value}
     if "x1" in inputs:
         return two_samples(inputs)
-    if method in TABLE_TESTS:
-        alternative = inputs.get("alternative", "two-sided")
-        return {"p_value": stats.proportion_test(*table(inputs), **TABLE_TESTS[method], alternative=alternative).p_value}
-    if method.startswith("pooled z CI"):
-        _, low, high = stats.risk_ratio_interval(*table(inputs), method="pooled_log")
+    table = [inputs[name] for name in ("x_c", "n_c", "x_t", "n_t")]
+    if "CI" in method:
+        level = inputs.get("confidence_level", 0.95)
+        _, lower, upper = lift_by_pooled_log(table, level)
         return {
-            "ci": stats.proportion_difference_interval(*table(inputs), method="pooled"),
-            "rel_ci": [low - 1, high - 1],
+            "ci": stats.proportion_difference_interval(*table, level=level, method="pooled"),
+            "rel_ci": [lower, upper],
         }
-    raise Unsupported(f"no method {method!r}")
+    if method not in TESTS:
+        raise Unsupported(f"no method {method!r}")
+    name, correction = TESTS[method]
+    alternative = inputs.get("alternative", "two-sided")
+    found = stats.proportion_test(*table, method=name, correction=correction, alternative=alternative)
+    return {"p_value": found.p_value}
 
 
-def table(inputs: dict[str, Any]) -> tuple[int, int, int, int]:
-    """Successes and units of control and of treatment; where the arms are numbered, 2 is control: p1 - p2."""
-    names = ("x2", "n2", "x1", "n1") if "x1" in inputs else ("x_c", "n_c", "x_t", "n_t")
-    return tuple(inputs[name] for name in names)
+def lift_by_pooled_log(table: list[int], level: float) -> tuple[Any, Any, Any]:
+    return stats.risk_ratio_interval(*table, level=level, method="pooled_log", as_lift=True)
 
 
 def one_sample(inputs: dict[str, Any]) -> dict[str, Any]:
-    methods = ("wilson", "wilson_cc", "clopper_pearson", "agresti_coull", "jeffreys")
-    level = inputs["confidence_level"]
-    found = {name: stats.proportion_interval(inputs["x"], inputs["n"], level=level, method=name) for name in methods}
-    return found | {"jeffreys_raw": found["jeffreys"]}
+    level = inputs.get("confidence_level", 0.95)
+    return {
+        key: stats.proportion_interval(inputs["x"], inputs["n"], level=level, method=method)
+        for key, method in ONE_SAMPLE.items()
+    }
 
 
 def two_samples(inputs: dict[str, Any]) -> dict[str, Any]:
-    counts, level = table(inputs), inputs["confidence_level"]
-    newcombe, score_mn, score_mee, wald = (
-        [float(end) for end in stats.proportion_difference_interval(*counts, level=level, method=name)]
-        for name in ("newcombe", "miettinen_nurminen", "mee", "wald")
-    )
-    chi2 = stats.proportion_test(*counts, method="chi2")
-    ratio = [float(a) for a in stats.risk_ratio_interval(*counts, level=level, method="katz")]
-    units = inputs["n1"] + inputs["n2"]
+    level = inputs.get("confidence_level", 0.95)
+    table = [inputs[name] for name in ("x2", "n2", "x1", "n1")]  # the difference is p1 - p2
+    units = max(inputs["n1"], inputs["n2"])
+    newcombe = stats.proportion_difference_interval(*table, level=level, method="newcombe")
+    ratio = stats.risk_ratio_interval(*table, level=level, method="katz")
+    pearson = stats.proportion_test(*table, method="chi2")
     return {
-        "diff": stats.proportion_difference(*counts, exact_below=0).value,
+        "diff": stats.proportion_difference(*table, level=level).value,
         "newcombe": newcombe,
-        "published_newcombe_4dp": [round(end, 4) for end in newcombe] if units <= PUBLISHED_UP_TO else None,
-        "score_mn": score_mn,
-        "score_mee": score_mee,
-        "wald": wald,
-        "chi2": chi2.statistic,
-        "p_pooled_z": stats.proportion_test(*counts, method="z").p_value,
-        "p_yates": stats.proportion_test(*counts, method="chi2", correction=True).p_value,
-        "fisher_p": stats.proportion_test(*counts, method="fisher").p_value if units <= FISHER_UP_TO else None,
-        "rr_katz": [None] if math.isnan(ratio[0]) else ratio,
+        "published_newcombe_4dp": [np.round(end, 4) for end in newcombe] if units <= LARGEST_PUBLISHED else None,
+        "score_mn": stats.proportion_difference_interval(*table, level=level, method="miettinen_nurminen"),
+        "score_mee": stats.proportion_difference_interval(*table, level=level, method="mee"),
+        "wald": stats.proportion_difference_interval(*table, level=level, method="wald"),
+        "chi2": pearson.statistic,
+        "p_pooled_z": stats.proportion_test(*table, method="z").p_value,
+        "p_yates": stats.proportion_test(*table, method="chi2", correction=True).p_value,
+        "fisher_p": stats.proportion_test(*table, method="fisher").p_value if units <= LARGEST_EXACT else None,
+        "rr_katz": ratio if np.isfinite(ratio[0]) else [None],
     }

@@ -1,4 +1,4 @@
-"""The winner's curse: closed forms of Lu, Qiu, Deng 2019; conditional likelihood by numeric optimization in R."""
+"""Type S and type M errors in closed form, and conditional maximum likelihood by optimization in R."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from paribus import stats
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    if method.startswith("conditional MLE"):
-        found = stats.conditional_mle(inputs["est"], inputs["se"], alpha=inputs["alpha"])
-        return {"cond_mle": found.value}
-    if method.startswith("type S"):
-        design = stats.retrodesign(inputs["true_effect"], inputs["se"], inputs["alpha"])
-        return {"power": design.power, "type_s": design.type_s, "exaggeration": design.exaggeration}
+    if "true_effect" in inputs:
+        found = stats.retrodesign(inputs["true_effect"], inputs["se"], inputs.get("alpha", 0.05))
+        return {"power": found.power, "type_s": found.type_s, "exaggeration": found.exaggeration}
+    if "conditional MLE" in method:
+        alpha = inputs.get("alpha", 0.05)
+        selection = "greater" if "one-sided" in method else "two-sided"
+        return {"cond_mle": stats.conditional_mle(inputs["est"], inputs["se"], alpha=alpha, selection=selection).value}
     raise Unsupported(f"no method {method!r}")

@@ -125,9 +125,7 @@ def _compare(
     return absolute, replace(relative, p_value=p, method=absolute.method)
 
 
-def _compare_crossed(
-    control: ClusterSums, treatment: ClusterSums, boundary: Boundary
-) -> tuple[Estimates, Estimates]:
+def _compare_crossed(control: ClusterSums, treatment: ClusterSums, boundary: Boundary) -> tuple[Estimates, Estimates]:
     arms = crossed_arms(control, treatment)
     few = np.asarray(len(control) < domain_of("cluster").min_clusters)
     absolute = difference(*arms, boundary=boundary).without(few, Reason.TOO_FEW_CLUSTERS)
@@ -136,9 +134,7 @@ def _compare_crossed(
     return replace(absolute, method=method), replace(relative, method=method)
 
 
-def _ends(
-    control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool
-) -> tuple[float, float]:
+def _ends(control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool) -> tuple[float, float]:
     absolute, relative = _compare(control, treatment, boundary, crossed=crossed)
     shown = relative if relative.determined.all() else absolute
     return float(shown.lower), float(shown.upper)

@@ -153,11 +153,13 @@ def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: 
     numeric = [_column(name, facts, relation) for name in metrics]
     numeric = list(dict.fromkeys(name for name in numeric if kinds[name] in ("number", "integer")))
     counted = "".join(
-        f", SUM(CASE WHEN {q} IN (0, 1) OR {q} IS NULL THEN 0 ELSE 1 END) AS c{i}, COUNT({q}) AS k{i}"
+        f", SUM(CASE WHEN {q} IN (0, 1) OR {q} IS NULL OR ABS({q}) > 1e308 THEN 0 ELSE 1 END) AS c{i}"
+        f", SUM(CASE WHEN {q} IN (0, 1) THEN 1 ELSE 0 END) AS k{i}"
         for i, q in enumerate(quoted(name, engine.dialect) for name in numeric)
     )
     row = engine.query(f"SELECT COUNT(*) AS n{counted} FROM {source} AS t").rows[0]
     others, present = row[1::2], row[2::2]
+    # NaN and infinities lie beyond every number; they count as missing and make no proportion a mean.
     binary = {name for name, other, n in zip(numeric, others, present, strict=True) if n and not other}
     booleans = {name for name, kind in kinds.items() if kind == "boolean"}
     return Facts(kinds, levels, frozenset(binary | booleans), int(row[0]))

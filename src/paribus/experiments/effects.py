@@ -197,7 +197,7 @@ def _outside(batch: Batch, both: Arms) -> NDArray[np.object_]:
     return strict if one_sided.all() else np.where(one_sided, strict, outside(method, both.control, both.treatment))
 
 
-def _without(found: Estimates, reasons: NDArray[np.object_]) -> Estimates:
+def _without(found: Estimates, reasons: NDArray[Any]) -> Estimates:
     for reason in set(reasons.flat) - {None}:
         found = found.without(reasons == reason, reason)
     return found

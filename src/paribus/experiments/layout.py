@@ -163,7 +163,7 @@ class Pairs:
 
     def without_whole(self) -> Pairs:
         """The segments alone."""
-        return Pairs(*(_rest(m) for m in (self.control, self.treatment)), self.pooled[:, 1:])
+        return Pairs(_rest(self.control), _rest(self.treatment), self.pooled[:, 1:])
 
 
 def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:

@@ -15,6 +15,7 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         *_rows(counts),
         *_by_name(counts.not_finite, "{n} values of {name} are NaN or infinite and count as missing."),
         *_by_name(counts.null_values, "{n} units have no value of {name} and are left out of it."),
+        *_by_name(counts.negative_units, "{n} units have a negative value of {name} (refunds, losses); they are kept."),
         *_by_name(counts.repeated_event_rows, "{n} rows of {name} repeat an event and count once."),
         *_by_name(counts.unmatched_event_rows, "{n} rows of {name} are of units that were never exposed."),
     ]

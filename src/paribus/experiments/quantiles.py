@@ -26,11 +26,8 @@ def quantile_panels(
     metric: Metric, ranks: Ranks, design: Design, read: Reading, levels: Floats
 ) -> tuple[Panel, Panel | None]:
     """The effect of one metric in the whole, and in the segments; `levels` of the correction by treatment arm."""
-    groups: list[Group] = [WHOLE]
-    groups += sorted(
-        {(key.attribute, key.level) for key in ranks.keys if key.attribute is not None},
-        key=lambda group: (group[0], group[1] or ""),
-    )
+    segments = {(key.attribute, key.level) for key in ranks.keys if key.attribute is not None}
+    groups: list[Group] = [WHOLE, *sorted(segments, key=lambda segment: (segment[0], segment[1] or ""))]
     control, treatment, tied = _pairs(metric, ranks, design, groups)
     rule = rule_of(design.plan, read.looks[-1])
     boundary = rule(design.plan.confidence_level)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -185,7 +186,7 @@ class EachCell:
     tests  False where only intervals are asked for: every p-value is 1 then, and costs nothing
     """
 
-    rules: NDArray[np.object_]
+    rules: NDArray[Any]
     level: float
     tests: bool = True
     alternative: Alternative = "two-sided"
@@ -206,7 +207,7 @@ class EachCell:
     def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], shape: tuple[int, ...]) -> Floats:
         out = np.empty(shape)
         for index in np.ndindex(shape):
-            out[index] = ask(self.rules[index], index)
+            out[index] = ask(cast(Boundary, self.rules[index]), index)
         return out
 
 

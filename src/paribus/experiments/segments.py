@@ -7,10 +7,15 @@ Benjamini-Hochberg p-values over all segments that are shown, the estimate shrun
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paribus.experiments.comparisons import arm_values, quantities
 from paribus.experiments.effects import Panel, reshaped
@@ -34,8 +39,9 @@ def by_segments(design: Design, panels: Sequence[Panel]) -> tuple[Comparison, ..
     )
     ends = np.cumsum([panel.absolute.value.size for panel in panels])
     by_metric: dict[str, list[Comparison]] = {}
-    for panel, own in zip(panels, np.split(adjusted, ends[:-1]), strict=True):
-        by_metric |= _of_panel(design, panel, own.reshape(panel.absolute.shape))
+    with _uncollected():
+        for panel, own in zip(panels, np.split(adjusted, ends[:-1]), strict=True):
+            by_metric |= _of_panel(design, panel, own.reshape(panel.absolute.shape))
     return tuple(c for metric in design.metrics for c in by_metric.get(metric.name, ()))
 
 
@@ -113,9 +119,10 @@ def _together(panel: Panel) -> tuple[list[Quantity | None], list[tuple[str, ...]
         if group is not None:
             attributes.setdefault(group[0], []).append(g)
     for attribute, levels in attributes.items():
-        own = reshaped(panel.absolute, lambda a, at=levels: np.moveaxis(a[:, at], -1, 0))
+        # On the relative scale, which is the one that is shown.
+        own = reshaped(panel.relative, partial(_levels, levels))
         p_values = cochran(own, axis=-1).p_value
-        shrunk[..., levels] = _objects(quantities(shrink(own))).reshape(own.shape)
+        shrunk[..., levels] = _objects(quantities(shrink(own, axis=-1))).reshape(own.shape)
         for m, t in np.ndindex(metrics, arms):
             p = float(p_values[m, t])
             said = "differ" if p <= 0.05 else "do not differ"
@@ -125,8 +132,25 @@ def _together(panel: Panel) -> tuple[list[Quantity | None], list[tuple[str, ...]
     return shrunk.ravel().tolist(), notes.ravel().tolist()
 
 
-def _objects(values: Sequence[object]) -> np.ndarray:
+def _levels(levels: list[int], a: NDArray[Any]) -> NDArray[Any]:
+    """The segments of one attribute, with the metric first."""
+    return np.moveaxis(a[:, levels], -1, 0)
+
+
+def _objects(values: Sequence[object]) -> NDArray[np.object_]:
     """Values as an array of objects, none of which is taken for a sequence."""
     out = np.empty(len(values), dtype=object)
     out[:] = values
     return out
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: thousands of comparisons are made and all are kept, so walking them frees nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -93,6 +93,7 @@ class Counts:
     outside_window: dict[str, int] = field(default_factory=dict)  # exposures before start or after the end
     not_finite: dict[str, int] = field(default_factory=dict)  # by metric
     null_values: dict[str, int] = field(default_factory=dict)  # by metric
+    negative_units: dict[str, int] = field(default_factory=dict)  # by metric: units with a value below zero, kept
     repeated_event_rows: dict[str, int] = field(default_factory=dict)  # by events source: rows with an id seen before
     inside_tolerance: dict[str, int] = field(default_factory=dict)  # event rows less than the tolerance before t0
     unmatched_event_rows: dict[str, int] = field(default_factory=dict)  # by events source: units never exposed

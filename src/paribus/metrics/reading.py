@@ -31,6 +31,7 @@ class Reading:
     totals: dict[str, float]
     is_complete: bool
     not_finite: tuple[str, ...]  # metrics whose sums are not finite
+    negative: tuple[str, ...]  # metrics with a negative value of some unit
 
 
 def read(
@@ -61,21 +62,24 @@ def read(
             early[place[1]] = by_variant
     whole_alias = plan.aliases.get(("complete",))
     complete = whole_alias is None or all(int(row[whole_alias]) == int(row[count]) for row in rows)
-    cells, maxima, totals, odd = {}, {}, {}, []
+    cells, maxima, totals, odd, negative = {}, {}, {}, [], []
     for name, described in plan.metrics.items():
         cells[name], is_finite = _cells(plan, name, described, keys, rows, units, shifts)
         if not is_finite:
             odd.append(name)
         if (name, "largest") in plan.aliases:
-            ends = [_float(row[plan.aliases[name, "largest"]]) for key, row in keyed if key.attribute is None]
-            maxima[name] = max((end for end in ends if not math.isnan(end)), default=0.0)
+            whole = [row for key, row in keyed if key.attribute is None]
+            ends = [_float(row[plan.aliases[name, side]]) for row in whole for side in ("largest", "smallest")]
+            maxima[name] = max((abs(end) for end in ends if not math.isnan(end)), default=0.0)
+            if any(end < 0 for end in ends):
+                negative.append(name)
         else:
             maxima[name] = 1.0
         whole_cells = [i for i, key in enumerate(keys) if key.attribute is None]
         moments_of_y = cells[name].uncapped or cells[name].moments
         sums = moments_of_y.n[whole_cells] * moments_of_y.mean[whole_cells, 0]
         totals[name] = float(np.nansum(np.abs(sums)))
-    return Reading(cells, keys, units, mixed, total, early, maxima, totals, complete, tuple(odd))
+    return Reading(cells, keys, units, mixed, total, early, maxima, totals, complete, tuple(odd), tuple(negative))
 
 
 def _cells(
@@ -113,7 +117,9 @@ def _cells(
     if (name, "beyond") in plan.aliases:
         beyond = tuple(int(row[plan.aliases[name, "beyond"]]) for row in rows)
         uncapped = _uncapped(plan, name, described, column, n, s1, s2, s3, shift, covered)
-    immature = tuple(u - int(m) for u, m in zip(units, n, strict=True)) if described.has_own_units else None
+    # Only a window leaves units out for later; a table of units leaves out those without a value, counted elsewhere.
+    windowed = described.has_own_units and bool(described.metric.source or described.metric.steps)
+    immature = tuple(u - int(m) for u, m in zip(units, n, strict=True)) if windowed else None
     cells = Cells(name, keys, built, uncapped, beyond, immature)
     finite = bool(np.isfinite(s1).all() and np.isfinite(np.einsum("...ii->...i", s2)).all())
     if uncapped is not None:

@@ -236,9 +236,13 @@ _EXPORTS: dict[str, str] = {
     "top_two_probabilities": "bandit",
     # without randomization
     "DifferenceInDifferences": "panel",
+    "PanelTable": "panel",
     "difference_in_differences": "panel",
+    "panel_table": "panel",
     "two_way_fixed_effects": "panel",
     "SyntheticControl": "synthetic",
+    "PlaceboTest": "synthetic",
+    "panel_did": "synthetic",
     "placebo_test": "synthetic",
     "synthetic_control": "synthetic",
     "synthetic_did": "synthetic",

@@ -32,13 +32,13 @@ class NormalPosterior:
         """Probability that the effect exceeds `effect`: with 0 the chance to win."""
         from scipy.special import ndtr
 
-        return np.asarray(ndtr((np.asarray(self.mean) - effect) / self.sd))
+        return np.asarray(ndtr((self.mean - np.asarray(effect, dtype=np.float64)) / self.sd))
 
     def probability_below(self, effect: ArrayLike = 0.0) -> Floats:
         """Probability that the effect is under `effect`, precise where it is tiny (1 - chance to win is not)."""
         from scipy.special import ndtr
 
-        return np.asarray(ndtr((effect - np.asarray(self.mean)) / self.sd))
+        return np.asarray(ndtr((np.asarray(effect, dtype=np.float64) - self.mean) / self.sd))
 
     def probability_between(self, lower: ArrayLike, upper: ArrayLike) -> Floats:
         """Probability that the effect lies between, such as in the region of practical equivalence (Kruschke 2018)."""
@@ -92,7 +92,8 @@ def normal_posterior(
     # Written as a shrinkage of the estimate: with a nearly flat prior nothing is lost to rounding.
     weight = prior / (prior + data)
     return NormalPosterior(
-        np.asarray(estimate + weight * (np.where(weight > 0, mean, 0.0) - estimate)), np.asarray(se * np.sqrt(1 - weight))
+        np.asarray(estimate + weight * (np.where(weight > 0, mean, 0.0) - estimate)),
+        np.asarray(se * np.sqrt(1 - weight)),
     )
 
 
@@ -140,7 +141,7 @@ def beta_binomial(
     >>> round(float(both.chance_to_win), 6), round(float(both.loss_treatment), 6)  # 5/6, 1/30
     (0.833333, 0.033333)
     """
-    from scipy.special import betainc, betaincc, betaincinv, betaln, log_expit
+    from scipy.special import betaincinv, betaln, log_expit
 
     if min(prior) <= 0:
         raise InputError(f"the prior is Beta{prior}", rule="both parameters > 0")
@@ -150,26 +151,23 @@ def beta_binomial(
     y, weights = _log_odds_rule(a_c, b_c, a_t, b_t)
     ac, bc, at, bt = (a[..., None] for a in (a_c, b_c, a_t, b_t))
     log_p, log_q = log_expit(y), log_expit(-y)
-    p = np.exp(log_p)
     density = weights * np.exp(ac * log_p + bc * log_q - betaln(ac, bc))  # control's, per unit of log odds
-    treatment_below, treatment_above = betainc(at, bt, p), betaincc(at, bt, p)
+    control_below, control_above = _share_below(ac, bc, log_p, log_q), _share_below(bc, ac, log_q, log_p)
+    treatment_below, treatment_above = _share_below(at, bt, log_p, log_q), _share_below(bt, at, log_q, log_p)
     win, lose = (density * treatment_above).sum(axis=-1), (density * treatment_below).sum(axis=-1)
     step = weights * np.exp(log_p + log_q)
-    loss_treatment = (step * treatment_below * betaincc(ac, bc, p)).sum(axis=-1)
-    loss_control = (step * treatment_above * betainc(ac, bc, p)).sum(axis=-1)
+    loss_treatment = (step * treatment_below * control_above).sum(axis=-1)
+    loss_control = (step * treatment_above * control_below).sum(axis=-1)
     tails = ((1 - check_level(level)) / 2, (1 + level) / 2)
-    intervals = [
-        (np.asarray(betaincinv(a, b, tails[0])), np.asarray(betaincinv(a, b, tails[1])))
-        for a, b in ((a_c, b_c), (a_t, b_t))
-    ]
     return BetaBinomial(
-        win / (win + lose),
-        lose / (win + lose),
-        loss_treatment,
-        loss_control,
-        a_c / (a_c + b_c),
-        a_t / (a_t + b_t),
-        *intervals,
+        chance_to_win=win / (win + lose),
+        chance_to_lose=lose / (win + lose),
+        loss_treatment=loss_treatment,
+        loss_control=loss_control,
+        mean_control=a_c / (a_c + b_c),
+        mean_treatment=a_t / (a_t + b_t),
+        interval_control=(np.asarray(betaincinv(a_c, b_c, tails[0])), np.asarray(betaincinv(a_c, b_c, tails[1]))),
+        interval_treatment=(np.asarray(betaincinv(a_t, b_t, tails[0])), np.asarray(betaincinv(a_t, b_t, tails[1]))),
         level=level,
     )
 
@@ -195,6 +193,16 @@ def _log_odds_rule(a_c: Floats, b_c: Floats, a_t: Floats, b_t: Floats, nodes: in
     y = edge[..., :-1, None] + half + half * x
     shape = (*a_c.shape, -1)
     return y.reshape(shape), (half * w).reshape(shape)
+
+
+def _share_below(a: Floats, b: Floats, log_p: Floats, log_q: Floats) -> Floats:
+    """P(X < p) for X ~ Beta(a, b), where p and q = 1 - p come as logs: p itself rounds to 1 long before q is nothing."""
+    from scipy.special import betainc, betaincc, betaln
+
+    p, q = np.exp(log_p), np.exp(log_q)
+    below = np.where(q < p, betaincc(b, a, q), betainc(a, b, p))
+    # Where p itself would underflow, the first term of the series is exact.
+    return np.asarray(np.where(log_p < -100, np.exp(a * log_p - np.log(a) - betaln(a, b)), below))
 
 
 def _mean_excess(z: Floats) -> Floats:

@@ -70,7 +70,9 @@ def random_effects(
 
     y, v = np.asarray(estimates, dtype=np.float64), np.asarray(variances, dtype=np.float64)
     if y.shape != v.shape or y.ndim != 1:
-        raise InputError(f"estimates of shape {y.shape} and variances of shape {v.shape}", rule="one of each, shape (k,)")
+        raise InputError(
+            f"estimates of shape {y.shape} and variances of shape {v.shape}", rule="one of each, shape (k,)"
+        )
     if not np.all(np.isfinite(y) & np.isfinite(v)) or np.any(v <= 0):
         raise InputError("an estimate or variance that is not finite and positive", fix="leave undetermined ones out")
     if y.size < 2:
@@ -143,6 +145,32 @@ def shrink(effects: Estimates, axis: int) -> Estimates:
         method="random effects",
         extra={},
     )
+
+
+def prior_from_past(
+    effects: ArrayLike, ses: ArrayLike, *, method: TauMethod = "REML"
+) -> tuple[float, float] | Undetermined:
+    """Mean and standard deviation of a normal prior for the next experiment, from past ones (Deng 2015).
+
+    The variance is tau2 plus the squared error of the mean.
+
+    Args:
+        effects: estimated effects of past experiments, all on one scale, shape (experiments,).
+        ses: their standard errors, positive.
+        method: how tau2 is estimated; see `random_effects`.
+
+    Returns:
+        (prior mean, prior sd) as `normal_posterior` takes them, or Undetermined with fewer than two experiments.
+
+    >>> center, spread = prior_from_past([0.0, 4.0], [1.0, 1.0], method="DL")  # tau2 = 7, squared error of the mean 4
+    >>> center, round(spread**2, 9)
+    (2.0, 11.0)
+    """
+    errors = np.asarray(ses, dtype=np.float64)
+    if np.any(errors <= 0):
+        raise InputError("a standard error that is not positive", rule="se > 0")
+    pooled = random_effects(effects, errors**2, method=method)
+    return pooled if isinstance(pooled, Undetermined) else pooled.prior
 
 
 def _heterogeneity(y: Floats, w: Floats) -> float:

@@ -76,7 +76,7 @@ class Moments:
             units: see the class.
         """
         n, shift, s1, s2 = (np.asarray(a, dtype=np.float64) for a in (n, shift, s1, s2))
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             d = s1 / n[..., None]
             m2 = s2 - n[..., None, None] * d[..., :, None] * d[..., None, :]
             diagonal = np.einsum("...ii->...i", m2)
@@ -214,7 +214,7 @@ class Moments:
         weighted = np.where(self.n[..., None] > 0, self.mean, 0.0) * self.n[..., None]
         sums = np.zeros((size, *self.mean.shape[1:]))
         np.add.at(sums, g, weighted)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             mean = sums / n[..., None]
             d = np.where(self.n[..., None] > 0, self.mean - mean[g], 0.0)
             has = (self.n > 0)[..., None]

@@ -28,6 +28,48 @@ class DifferenceInDifferences:
     treated_after: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelTable:
+    """A balanced panel as the synthetic estimators take it: control units first, earlier periods first.
+
+    outcomes   units by periods
+    units      names of the rows
+    periods    names of the columns
+    n_control  number of rows that are never treated
+    n_before   number of columns before treatment
+    """
+
+    outcomes: Floats
+    units: NDArray[np.generic]
+    periods: NDArray[np.generic]
+    n_control: int
+    n_before: int
+
+
+def panel_table(unit: ArrayLike, time: ArrayLike, y: ArrayLike, treated: ArrayLike) -> PanelTable:
+    """Rows of a balanced panel as a table, for `synthetic_control`, `synthetic_did` and `placebo_test`.
+
+    Args:
+        unit: unit of each row, shape (rows,).
+        time: period of each row, sortable.
+        y: outcome.
+        treated: 1 in the rows where the unit is under treatment, else 0; all treated units start together.
+
+    >>> table = panel_table(["a", "b", "a", "b"], [1, 1, 2, 2], [1.0, 2.0, 3.0, 4.0], [0, 0, 1, 0])
+    >>> table.units.tolist(), table.outcomes.tolist()
+    (['b', 'a'], [[2.0, 4.0], [1.0, 3.0]])
+    """
+    panel = _Panel.of(unit, time, y, treated)
+    order = np.argsort(panel.ever, kind="stable")
+    return PanelTable(
+        outcomes=panel.table[order],
+        units=np.unique(np.asarray(unit))[order],
+        periods=np.unique(np.asarray(time)),
+        n_control=int((~panel.ever).sum()),
+        n_before=int((~panel.after).sum()),
+    )
+
+
 def difference_in_differences(
     unit: ArrayLike, time: ArrayLike, y: ArrayLike, treated: ArrayLike, *, level: float = 0.95
 ) -> DifferenceInDifferences:
@@ -152,12 +194,12 @@ class _Panel:
             )
         table, on = np.empty((len(units), len(periods))), np.empty((len(units), len(periods)))
         table[rows, columns], on[rows, columns] = outcome, status
-        ever = on.any(axis=1)
+        ever = np.asarray(on.any(axis=1))
         if not ever.any() or ever.all():
             raise InputError("no unit, or every unit, is treated", rule="some units are treated, others never")
         if np.any(np.diff(on, axis=1) < 0):
             raise InputError("treatment is switched off again for some units")
-        after = on[ever].any(axis=0)
+        after = np.asarray(on[ever].any(axis=0))
         starts = on[ever].argmax(axis=1)
         if np.unique(starts).size > 1:
             raise InputError(

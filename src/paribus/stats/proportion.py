@@ -228,15 +228,16 @@ def _exact_test(
         if min(m, n) == 0:
             continue
         # Treatment in the first column, so that "greater" speaks about treatment in all three.
-        table = [[b, a], [n - b, m - a]]
+        table = np.array([[b, a], [n - b, m - a]])
         if method == "fisher":
-            test = stats.fisher_exact(table, alternative=alternative)
+            fisher = stats.fisher_exact(table, alternative=alternative)
+            statistic[index], p_value[index] = fisher.statistic, fisher.pvalue
         elif a + b in (0, m + n):
-            p_value[index] = 1.0
-            continue
+            p_value[index] = 1.0  # one column is empty: every table is as extreme
         elif method == "barnard":
-            test = stats.barnard_exact(table, alternative=alternative)
+            barnard = stats.barnard_exact(table, alternative=alternative)
+            statistic[index], p_value[index] = barnard.statistic, barnard.pvalue
         else:
-            test = stats.boschloo_exact(table, alternative=alternative)
-        statistic[index], p_value[index] = test.statistic, test.pvalue
+            boschloo = stats.boschloo_exact(table, alternative=alternative)
+            statistic[index], p_value[index] = boschloo.statistic, boschloo.pvalue
     return TestResult(statistic, p_value)

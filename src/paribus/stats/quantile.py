@@ -108,8 +108,8 @@ def quantile_ranks(n: ArrayLike, p: float, *, level: float = 0.95) -> QuantileRa
     _check_share(p)
     n = np.asarray(n, dtype=np.int64)
     tail = (1 - check_level(level)) / 2
-    lower = binom.ppf(tail, n, p).astype(np.int64)
-    upper = binom.ppf(1 - tail, n, p).astype(np.int64) + 1
+    lower = np.asarray(binom.ppf(tail, n, p)).astype(np.int64)
+    upper = np.asarray(binom.ppf(1 - tail, n, p)).astype(np.int64) + 1
     center = np.clip(np.ceil(n * p - 1e-9), 1, np.maximum(n, 1)).astype(np.int64)
     coverage = binom.cdf(upper - 1, n, p) - binom.cdf(lower - 1, n, p)
     return QuantileRanks(lower, upper, center, np.asarray(coverage), np.asarray((lower >= 1) & (upper <= n)))
@@ -207,7 +207,9 @@ def quantile_difference(
     reason = found.reason.copy()  # these two are the causes of the reasons that stand there
     reason[beyond] = Reason.TOO_FEW_UNITS
     reason[atom & ~beyond] = Reason.TIED
-    return replace(found.without(beyond | atom, Reason.TIED), reason=reason, method=f"quantile by ranks, {found.method}")
+    return replace(
+        found.without(beyond | atom, Reason.TIED), reason=reason, method=f"quantile by ranks, {found.method}"
+    )
 
 
 def tied_limits(value: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> NDArray[np.bool_]:

@@ -50,7 +50,9 @@ def quantile_effect(y: ArrayLike, treated: ArrayLike, p: float) -> QuantileEffec
     if not 0 < p < 1:
         raise InputError(f"the quantile is {p}", rule="0 < p < 1")
     if y.shape != d.shape or y.ndim != 1 or not np.all((d == 0) | (d == 1)):
-        raise InputError("outcomes and treatment indicators do not fit", rule="one outcome and one 0 or 1 for each unit")
+        raise InputError(
+            "outcomes and treatment indicators do not fit", rule="one outcome and one 0 or 1 for each unit"
+        )
     arms = (np.sort(y[d == 0]), np.sort(y[d == 1]))
     if min(arm.size for arm in arms) < 5:
         return Undetermined(Reason.TOO_FEW_UNITS, "at least 5 in each arm")
@@ -81,10 +83,8 @@ def _order_statistic(ordered: Floats, p: float, *, upper: bool) -> float:
     """A minimizer of the quantile loss in one arm."""
     position = ordered.size * p
     whole = round(position)
-    if abs(position - whole) < 1e-9 * max(1.0, position):
-        rank = whole + (1 if upper else 0)
-    else:
-        rank = int(np.ceil(position))
+    is_whole = abs(position - whole) < 1e-9 * max(1.0, position)
+    rank = whole + int(upper) if is_whole else int(np.ceil(position))
     return float(ordered[min(max(rank, 1), ordered.size) - 1])
 
 
@@ -132,7 +132,7 @@ def _kernel_density(residuals: Floats, d: Floats, p: float, h: float) -> Floats:
 
     while p - h < 0 or p + h > 1:
         h = h / 2
-    spread = min(np.std(residuals, ddof=1), float(np.diff(np.quantile(residuals, [0.25, 0.75]))[0]) / 1.34)
+    spread = min(float(np.std(residuals, ddof=1)), float(np.diff(np.quantile(residuals, [0.25, 0.75]))[0]) / 1.34)
     width = float(ndtri(p + h) - ndtri(p - h)) * spread
     if width <= 0:
         return np.array([np.nan, np.nan])

@@ -80,7 +80,7 @@ def lift(
     n = control.n + treatment.n
     se_gap, df = spread(control, treatment, pooled=pooled, normal=normal)
     sign = np.sign(base) if negative_baseline == "magnitude" else np.ones_like(base)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         value = gap / base
         slope = value if gradient == "adjusted" else (treatment.unadjusted.value - control.unadjusted.value) / base
         # What each arm adds to the variance of the lift; the baseline enters with the gradient -gap / base^2.

@@ -58,7 +58,7 @@ def restricted_by_difference(x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats,
             bend = _over(x_t, s**2) + _over(n_t - x_t, (1 - s) ** 2) + _over(x_c, p**2) + _over(n_c - x_c, (1 - p) ** 2)
             moved = p + slope / bend
             p = np.where(np.isfinite(moved) & (moved > lowest) & (moved < highest), moved, p)
-    return p
+    return np.asarray(p)
 
 
 def restricted_by_ratio(x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, ratio: Floats) -> Floats:
@@ -75,7 +75,7 @@ def restricted_by_ratio(x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, rati
 def difference_interval(
     x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, z_low: float, z_high: float, *, factor: bool
 ) -> tuple[Floats, Floats]:
-    """The differences whose score statistic lies between -z_high and z_low; an infinite z leaves that end at -1 or 1."""
+    """The differences with a score statistic between -z_high and z_low; an infinite z leaves that end at -1 or 1."""
     x_c, n_c, x_t, n_t = np.broadcast_arrays(x_c, n_c, x_t, n_t)
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = x_t / n_t - x_c / n_c

@@ -115,8 +115,8 @@ def conditional_mle(
     lower = solve(lambda mu: tail - _upper_tail(x, mu, z, two_sided), x - reach, x + 10)
     upper = solve(lambda mu: 1 - tail - _upper_tail(x, mu, z, two_sided), x - reach, x + 10)
     lower, upper = np.where(sign > 0, lower, -upper), np.where(sign > 0, upper, -lower)
-    scaled = (np.where(chosen, end * se, np.nan) for end in (value * sign, lower, upper))
-    return ConditionalEstimate(*scaled, level=level)
+    value, lower, upper = (np.where(chosen, end * se, np.nan) for end in (value * sign, lower, upper))
+    return ConditionalEstimate(value, lower, upper, level)
 
 
 def _hazard(mu: Floats, z: float, two_sided: bool) -> Floats:

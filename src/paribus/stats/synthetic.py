@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from paribus.errors import InputError, did_you_mean
 from paribus.stats.estimate import Floats, Reason, Undetermined
 
 Estimator = Literal["sdid", "synthetic_control", "did"]
+Solver = Literal["exact", "frank_wolfe"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +55,7 @@ class PlaceboTest:
     effects: Floats
 
 
-def synthetic_did(outcomes: ArrayLike, n_control: int, n_before: int) -> SyntheticControl:
+def synthetic_did(outcomes: ArrayLike, n_control: int, n_before: int, *, solver: Solver = "exact") -> SyntheticControl:
     """Synthetic difference in differences (Arkhangelsky et al. 2021, algorithm 1).
 
     Args:
@@ -62,6 +63,7 @@ def synthetic_did(outcomes: ArrayLike, n_control: int, n_before: int) -> Synthet
             the periods before treatment.
         n_control: number of control units.
         n_before: number of periods before treatment.
+        solver: "exact" finds the weights that fit best; "frank_wolfe" stops where the authors' program does.
 
     >>> base = np.add.outer([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 4.0, 2.0])  # unit plus period effects
     >>> base[3, 3] += 5  # the last unit, treated in the last period
@@ -73,15 +75,15 @@ def synthetic_did(outcomes: ArrayLike, n_control: int, n_before: int) -> Synthet
     treated = y.shape[0] - n_control, y.shape[1] - n_before
     zeta = (treated[0] * treated[1]) ** 0.25 * noise
     target = y[n_control:, :n_before].mean(axis=0)
-    omega = _simplex_fit(y[:n_control, :n_before].T, target, zeta, intercept=True)
+    omega = _simplex_fit(y[:n_control, :n_before].T, target, zeta, intercept=True, solver=solver, noise=noise)
     after = y[:n_control, n_before:].mean(axis=1)
     # A whiff of ridge only makes the period weights unique.
-    lam = _simplex_fit(y[:n_control, :n_before], after, 1e-6 * noise, intercept=True)
+    lam = _simplex_fit(y[:n_control, :n_before], after, 1e-6 * noise, intercept=True, solver=solver, noise=noise)
     return _assemble(y, n_control, n_before, omega, lam, "sdid")
 
 
 def synthetic_control(
-    outcomes: ArrayLike, n_control: int, n_before: int, *, ridge: float = 1e-6
+    outcomes: ArrayLike, n_control: int, n_before: int, *, ridge: float = 1e-6, solver: Solver = "exact"
 ) -> SyntheticControl:
     """Synthetic control on the outcome's own past, without covariates (Abadie, Diamond, Hainmueller 2010).
 
@@ -91,11 +93,13 @@ def synthetic_control(
         n_before: number of periods before treatment.
         ridge: penalty on the weights, in standard deviations of the outcome's first differences; the default only
             makes the weights unique.
+        solver: "exact" finds the weights that fit best; "frank_wolfe" stops where the program of Arkhangelsky et al.
+            does (on Proposition 99 that moves the effect from -19.51 to the published -19.62).
     """
     y = _checked(outcomes, n_control, n_before)
     target = y[n_control:, :n_before].mean(axis=0)
-    zeta = ridge * _noise(y[:n_control, :n_before])
-    omega = _simplex_fit(y[:n_control, :n_before].T, target, zeta, intercept=False)
+    noise = _noise(y[:n_control, :n_before])
+    omega = _simplex_fit(y[:n_control, :n_before].T, target, ridge * noise, intercept=False, solver=solver, noise=noise)
     return _assemble(y, n_control, n_before, omega, np.zeros(n_before), "synthetic_control")
 
 
@@ -169,20 +173,51 @@ def _noise(before: Floats) -> float:
     return float(np.std(steps, ddof=1)) if steps.size > 1 else 0.0
 
 
-def _simplex_fit(A: Floats, b: Floats, zeta: float, *, intercept: bool) -> Floats:
-    """Weights w on the simplex that minimize ||A w - b||^2 + rows zeta^2 ||w||^2, with a free level if `intercept`.
-
-    An active-set method on the normal equations (Lawson, Hanson 1974, ch. 23): exact up to rounding, where the
-    Frank-Wolfe steps of other implementations stop early.
-    """
+def _simplex_fit(A: Floats, b: Floats, zeta: float, *, intercept: bool, solver: Solver, noise: float) -> Floats:
+    """Weights w on the simplex that minimize ||A w - b||^2 + rows zeta^2 ||w||^2, with a free level if `intercept`."""
     if intercept:
         A, b = A - A.mean(axis=0), b - b.mean()
+    return _frank_wolfe(A, b, zeta, 1e-5 * noise) if solver == "frank_wolfe" else _active_set(A, b, zeta)
+
+
+def _frank_wolfe(A: Floats, b: Floats, zeta: float, tolerance: float) -> Floats:
+    """Steps towards one vertex at a time; after 100 of them small weights are dropped (Arkhangelsky et al. 2021)."""
+    columns = A.shape[1]
+    w = _vertex_steps(A, b, zeta, np.full(columns, 1 / columns), 100, tolerance)
+    w = np.where(w <= w.max() / 4, 0.0, w)
+    return _vertex_steps(A, b, zeta, w / w.sum(), 10_000, tolerance)
+
+
+def _vertex_steps(A: Floats, b: Floats, zeta: float, w: Floats, steps: int, tolerance: float) -> Floats:
+    rows = A.shape[0]
+    penalty, last = rows * zeta**2, np.inf
+    fit = A @ w
+    for step in range(steps):
+        slope = (fit - b) @ A + penalty * w
+        best = int(np.argmin(slope))
+        towards = -w
+        towards[best] += 1
+        gain = A[:, best] - fit
+        curvature = (gain**2).sum() + penalty * (towards**2).sum()
+        if curvature > 0:
+            length = min(1.0, max(0.0, -float(slope @ towards) / float(curvature)))
+            w = w + length * towards
+            fit = A @ w
+        loss = zeta**2 * float((w**2).sum()) + float(((fit - b) ** 2).sum()) / rows
+        if step > 0 and last - loss <= tolerance**2:
+            break
+        last = loss
+    return w
+
+
+def _active_set(A: Floats, b: Floats, zeta: float) -> Floats:
+    """Exact up to rounding, by an active set on the normal equations (Lawson, Hanson 1974, ch. 23)."""
     rows, columns = A.shape
     scale = max(float(np.abs(A).max()), 1e-300)
     A, b, zeta = A / scale, b / scale, zeta / scale
     H = A.T @ A + np.eye(columns) * max(rows * zeta**2, 1e-14 * max(float(np.trace(A.T @ A)) / columns, 1e-300))
     g = A.T @ b
-    w, active = np.full(columns, 1 / columns), np.ones(columns, dtype=bool)
+    w, active = np.full(columns, 1 / columns), np.ones(columns, dtype=np.bool_)
     for _ in range(20 * columns + 100):
         target, level = _equality_solution(H, g, active)
         if np.all(target[active] > -1e-12):
@@ -203,7 +238,7 @@ def _simplex_fit(A: Floats, b: Floats, zeta: float, *, intercept: bool) -> Float
     return np.asarray(w / w.sum())
 
 
-def _equality_solution(H: Floats, g: Floats, active: Floats) -> tuple[Floats, float]:
+def _equality_solution(H: Floats, g: Floats, active: NDArray[np.bool_]) -> tuple[Floats, float]:
     """The minimizer over the active weights that sum to 1, and the multiplier of that sum."""
     inside = np.flatnonzero(active)
     k = inside.size

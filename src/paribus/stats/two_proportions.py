@@ -132,6 +132,7 @@ def risk_ratio_interval(
     *,
     level: float = 0.95,
     method: RatioMethod = "miettinen_nurminen",
+    as_lift: bool = False,
 ) -> tuple[Floats, Floats, Floats]:
     """The ratio p_t / p_c and its two-sided interval (value, lower, upper) by a named method.
 
@@ -140,6 +141,7 @@ def risk_ratio_interval(
         level: confidence level.
         method: "katz" (log, Katz et al. 1978; NaN with a zero count), "pooled_log" (the same with the variance pooled
             under the null), "koopman" (score, 1984), "miettinen_nurminen" (score with N / (N - 1)).
+        as_lift: the three as relative lift, ratio - 1.
 
     >>> value, lower, upper = risk_ratio_interval(2, 7, 6, 7, method="katz")
     >>> round(float(value), 6), round(float(lower), 4), round(float(upper), 4)
@@ -153,9 +155,8 @@ def risk_ratio_interval(
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = (x_t / n_t) / (x_c / n_c)
         if method in ("miettinen_nurminen", "koopman"):
-            ends = score.ratio_interval(x_c, n_c, x_t, n_t, z, z, factor=method == "miettinen_nurminen")
-            return ratio, *ends
-        if method in ("katz", "pooled_log"):
+            lower, upper = score.ratio_interval(x_c, n_c, x_t, n_t, z, z, factor=method == "miettinen_nurminen")
+        elif method in ("katz", "pooled_log"):
             if method == "katz":
                 variance = (1 / x_t - 1 / n_t) + (1 / x_c - 1 / n_c)
             else:
@@ -164,9 +165,12 @@ def risk_ratio_interval(
             known = (x_c > 0) & (x_t > 0)
             ratio = np.where(known, ratio, np.nan)
             factor = np.exp(z * np.sqrt(np.where(known, variance, np.nan)))
-            return ratio, ratio / factor, ratio * factor
-    methods = ("katz", "miettinen_nurminen", "koopman", "pooled_log")
-    raise InputError(f"no interval {method!r} for a ratio of proportions", fix=did_you_mean(method, methods))
+            lower, upper = ratio / factor, ratio * factor
+        else:
+            methods = ("katz", "miettinen_nurminen", "koopman", "pooled_log")
+            raise InputError(f"no interval {method!r} for a ratio of proportions", fix=did_you_mean(method, methods))
+    shift = 1.0 if as_lift else 0.0
+    return ratio - shift, lower - shift, upper - shift
 
 
 def _compare(

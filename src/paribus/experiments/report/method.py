@@ -225,7 +225,7 @@ def _basis(result: Result, comparison: Comparison, shown: Reading) -> str:
     correction = CORRECTIONS.get(str(planned(result, "correction")))
     said = f"{level_words(shown)} intervals"
     if comparison.margin is not None:
-        said += ", tested against the margin"
+        said += ", judged by the interval against the margin, p is for no difference"
     if correction is None:
         return said
     if shown.is_simultaneous and shown.is_adjusted:
