@@ -101,7 +101,7 @@ def analyze(table: str) -> Answer:
     import numpy  # noqa: F401
 
     import paribus as pb
-    import paribus.experiments.analysis  # noqa: F401
+    import paribus.experiments.analysis
 
     _compile_once()
     imported = process_time()
@@ -172,8 +172,9 @@ def _engine() -> Any:
 
 def _compile_once() -> None:
     """Loads what the compiler loads when it is first used."""
-    from paribus.warehouse.sql import build, fragments  # noqa: F401
     import sqlglot  # noqa: F401
+
+    from paribus.warehouse.sql import build, fragments  # noqa: F401
 
 
 def _by_hand(sql: str) -> Answer:

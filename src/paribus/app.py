@@ -158,9 +158,7 @@ def init(
     return write(drafted, target, force=force), drafted.unsure
 
 
-def seal(
-    path: str | Path, *, author: str | None = None, amend: str | None = None, clock: Clock = system_clock
-) -> Seal:
+def seal(path: str | Path, *, author: str | None = None, amend: str | None = None, clock: Clock = system_clock) -> Seal:
     """Registers the plan of an experiment file beside it, with its hash, author, time and what data were readable.
 
     Raises:
@@ -206,9 +204,7 @@ def design(
     if source is not None:
         document = load(source)
         with engine_of(document) as engine:
-            return sizing.from_history(
-                document, engine, mde=mde, daily_units=daily_units, seed=seed, progress=progress
-            )
+            return sizing.from_history(document, engine, mde=mde, daily_units=daily_units, seed=seed, progress=progress)
     return sizing.from_numbers(
         baseline=baseline,
         sd=sd,
@@ -227,8 +223,8 @@ def certify(
 ) -> Certificate:
     """What the user's own history says about an experiment's design, by replaying it through the real statements.
 
-    Units are re-randomized `replications` times (A/A) and effects injected: type I error, power, detectable effect, best
-    covariate window, and the number of units from which the skew no longer matters.
+    Units are re-randomized `replications` times (A/A) and effects injected: type I error, power, detectable effect,
+    best covariate window, and the number of units from which the skew no longer matters.
     """
     from paribus.experiments.certify import certify as certify_document
 
@@ -263,9 +259,7 @@ def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
         )
 
 
-def verify(
-    result: str | Path | Mapping[str, Any], *, data: bool = True, connection: str | None = None
-) -> Verification:
+def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connection: str | None = None) -> Verification:
     """Recomputes a result from its proof: the verdict from the moments, then, where it can, the moments from the data.
 
     Args:
@@ -365,4 +359,3 @@ def as_level(value: float | None) -> float:
             f"{value:g} is not a confidence level", where="confidence level", rule="between 0.5 and 1", fix=hint
         )
     return value
-

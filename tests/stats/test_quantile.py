@@ -78,6 +78,13 @@ def test_lift_and_difference_are_one_test():
     assert relative.value == pytest.approx(absolute.value / float(control.value))
 
 
+@pytest.mark.parametrize("gap", [1.38, 1.42, 1.5])  # around 1.96 standard errors of 0.72
+def test_the_lift_excludes_zero_where_the_test_rejects(gap):
+    arms = quantile_arm(1000, 3.0, 2.0, 4.0), quantile_arm(1000, 3.0 + gap, 2.0 + gap, 4.0 + gap)
+    found = quantile_difference(*arms, relative=True).at()
+    assert (found.lower > 0) == (found.p_value < 0.05)
+
+
 def test_a_one_sided_boundary_leaves_one_end_open():
     rng = np.random.default_rng(4)
     arms = arm(rng.normal(size=100)), arm(rng.normal(size=100))

@@ -156,7 +156,8 @@ def design(
     from paribus.experiments.plan import Method, Plan
 
     if method not in list(Method):
-        raise InputError(f"{method!r} is no method", where="--method", fix=did_you_mean(method, [each.value for each in Method]))
+        known = [each.value for each in Method]
+        raise InputError(f"{method!r} is no method", where="--method", fix=did_you_mean(method, known))
     plan = Plan(method=Method(method), confidence_level=app.as_level(confidence), power=power)
     with progress("simulating") as tick:
         sizing = app.design(

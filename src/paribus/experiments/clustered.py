@@ -102,7 +102,7 @@ def _notes(sums: Measured) -> tuple[str, ...]:
     crossed = sum(len(variants) > 1 for cluster, variants in arms.items() if cluster != NO_CLUSTER)
     if crossed:
         notes.append(
-            f"{count(crossed)} clusters have units in several arms, so units were not randomized by whole clusters; the "
+            f"{count(crossed)} clusters have units in several arms, so whole clusters were not randomized; the "
             "standard error follows what the arms share."
         )
     without = sum(int(n) for cluster, n in zip(sums.cluster, sums.n, strict=True) if cluster == NO_CLUSTER)

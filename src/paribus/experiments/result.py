@@ -1,4 +1,4 @@
-"""The answer of an analysis, as data. Drawing it is `experiments.report`'s work; recomputing it, `experiments.proof`'s."""
+"""The answer of an analysis, as data; `experiments.report` draws it, `experiments.verify` recomputes it."""
 
 from __future__ import annotations
 

@@ -129,8 +129,8 @@ def beta_binomial(
 ) -> BetaBinomial:
     """Chance to win and expected losses of two proportions with independent Beta priors (Stucchio 2015).
 
-    By Gauss-Legendre quadrature on the log-odds scale, to about 1e-10, at any number of units; losses are integrals of
-    P(p_t < s < p_c) over s, so nothing cancels.
+    By Gauss-Legendre quadrature on the log-odds scale, to about 1e-10 at any number of units (1e-7 where a parameter is
+    0.01); losses are integrals of P(p_t < s < p_c) over s, so nothing cancels.
 
     Args:
         x_c, n_c, x_t, n_t: successes and units of control and treatment, any broadcastable shapes.
@@ -196,13 +196,13 @@ def _log_odds_rule(a_c: Floats, b_c: Floats, a_t: Floats, b_t: Floats, nodes: in
 
 
 def _share_below(a: Floats, b: Floats, log_p: Floats, log_q: Floats) -> Floats:
-    """P(X < p) for X ~ Beta(a, b), where p and q = 1 - p come as logs: p itself rounds to 1 long before q is nothing."""
+    """P(X < p) for X ~ Beta(a, b), with log p and log (1 - p) given: p rounds to 1 long before 1 - p is 0."""
     from scipy.special import betainc, betaincc, betaln
 
     p, q = np.exp(log_p), np.exp(log_q)
     below = np.where(q < p, betaincc(b, a, q), betainc(a, b, p))
     # Where p itself would underflow, the first term of the series is exact.
-    return np.asarray(np.where(log_p < -100, np.exp(a * log_p - np.log(a) - betaln(a, b)), below))
+    return np.asarray(np.where(log_p < -100, np.exp(np.minimum(a * log_p - np.log(a) - betaln(a, b), 0)), below))
 
 
 def _mean_excess(z: Floats) -> Floats:

@@ -18,7 +18,7 @@ OneSample = Literal["wilson", "wilson_cc", "clopper_pearson", "agresti_coull", "
 TableTest = Literal["z", "z_unpooled", "chi2", "g", "fisher", "barnard", "boschloo"]
 
 
-class TestResult(NamedTuple):
+class TwoSampleTest(NamedTuple):
     """A test statistic (NaN where the test has none) and its p-value, in the cells' shape."""
 
     statistic: Floats
@@ -83,7 +83,7 @@ def proportion_test(
     method: TableTest = "z",
     correction: bool = False,
     alternative: Alternative = "two-sided",
-) -> TestResult:
+) -> TwoSampleTest:
     """Test of equal proportions in control and treatment.
 
     A table with an empty margin (no successes, or no failures) has no "z", "chi2" or "g" statistic: NaN.
@@ -121,7 +121,7 @@ def farrington_manning(
     *,
     null: ArrayLike,
     alternative: Alternative = "greater",
-) -> TestResult:
+) -> TwoSampleTest:
     """Score test of p_t - p_c against a null difference, for non-inferiority with null = -margin and "greater".
 
     The variance is that of the restricted maximum likelihood estimate under the null (Farrington, Manning 1990).
@@ -135,7 +135,7 @@ def farrington_manning(
     x_c, n_c = counts(x_c, n_c)
     x_t, n_t = counts(x_t, n_t)
     z = difference_z(x_c, n_c, x_t, n_t, np.asarray(null, dtype=np.float64), factor=False)
-    return TestResult(z, normal_p_value(z, alternative))
+    return TwoSampleTest(z, normal_p_value(z, alternative))
 
 
 def normal_p_value(z: Floats, alternative: Alternative) -> Floats:
@@ -177,7 +177,7 @@ def _wilson(p: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
 
 def _z_test(
     x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, *, pooled: bool, correction: bool, alternative: Alternative
-) -> TestResult:
+) -> TwoSampleTest:
     with np.errstate(invalid="ignore", divide="ignore"):
         p_c, p_t = x_c / n_c, x_t / n_t
         if pooled:
@@ -191,12 +191,12 @@ def _z_test(
             toward = {"two-sided": d != 0, "greater": d > 0, "less": d < 0}[alternative]
             d = np.where(toward, shrunk, d)
         z = np.where(se > 0, d / se, np.nan)
-    return TestResult(z, normal_p_value(z, alternative))
+    return TwoSampleTest(z, normal_p_value(z, alternative))
 
 
 def _chi2_test(
     x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, *, log_likelihood: bool, correction: bool
-) -> TestResult:
+) -> TwoSampleTest:
     from scipy.special import chdtrc, xlogy
 
     observed = np.stack(np.broadcast_arrays(x_c, n_c - x_c, x_t, n_t - x_t), axis=-1)
@@ -213,12 +213,12 @@ def _chi2_test(
         else:
             terms = (observed - expected) ** 2 / expected
     statistic = np.where(np.all(expected > 0, axis=-1), terms.sum(axis=-1), np.nan)
-    return TestResult(statistic, np.asarray(chdtrc(1, np.maximum(statistic, 0))))
+    return TwoSampleTest(statistic, np.asarray(chdtrc(1, np.maximum(statistic, 0))))
 
 
 def _exact_test(
     x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, *, method: str, alternative: Alternative
-) -> TestResult:
+) -> TwoSampleTest:
     from scipy import stats
 
     columns = np.broadcast_arrays(x_c, n_c, x_t, n_t)
@@ -240,4 +240,4 @@ def _exact_test(
         else:
             boschloo = stats.boschloo_exact(table, alternative=alternative)
             statistic[index], p_value[index] = boschloo.statistic, boschloo.pvalue
-    return TestResult(statistic, p_value)
+    return TwoSampleTest(statistic, p_value)

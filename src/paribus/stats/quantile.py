@@ -188,7 +188,7 @@ def quantile_difference(
     relative: bool = False,
     boundary: Boundary | None = None,
 ) -> Estimates:
-    """Effect of treatment on a quantile, treatment minus control (or the lift, by the delta method).
+    """Effect of treatment on a quantile, treatment minus control (or the lift, by Fieller: one test for both scales).
 
     Undetermined: TIED where `tied`, TOO_FEW_UNITS where a limit's rank lies outside the sample (its value is NaN).
 
@@ -199,7 +199,7 @@ def quantile_difference(
         boundary: interval and p-value rule (default: fixed horizon, 95%, two-sided).
     """
     if relative:
-        found = lift(control, treatment, boundary=boundary, method="delta")
+        found = lift(control, treatment, boundary=boundary, negative_baseline="magnitude")
     else:
         found = difference(control, treatment, boundary=boundary)
     beyond = (control.n > 0) & (treatment.n > 0) & (np.isnan(control.var) | np.isnan(treatment.var))

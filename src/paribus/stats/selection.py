@@ -50,9 +50,9 @@ def retrodesign(true_effect: ArrayLike, se: ArrayLike, alpha: float = 0.05) -> R
         se: standard error of its estimate.
         alpha: two-sided level of the test.
 
-    >>> r = retrodesign(2.0, 8.1)  # Gelman, Carlin 2014: power .06, type S .24, exaggeration 9.7
-    >>> round(float(r.power), 2), round(float(r.type_s), 2), round(float(r.exaggeration), 1)
-    (0.06, 0.24, 9.6)
+    >>> r = retrodesign(0.1, 3.28)  # Gelman, Carlin 2014: power .05, type S .46, exaggeration 77
+    >>> round(float(r.power), 2), round(float(r.type_s), 2), round(float(r.exaggeration))
+    (0.05, 0.46, 77)
     """
     from scipy.special import ndtr, ndtri
 

@@ -72,9 +72,9 @@ def proportion_lift(
     With null = 0 the p-value is that of the difference, and the interval excludes 0 exactly when the difference's
     does. Undetermined where control has no successes. `se` is the delta-method standard error.
 
-    >>> lift = proportion_lift(100, 1000, 125, 1000).at()
+    >>> lift = proportion_lift(100, 1000, 125, 1000).at()  # z = .025 / sqrt(.1125 * .8875 / 500 * 2000 / 1999)
     >>> round(lift.value, 12), round(lift.p_value, 4)
-    (0.25, 0.0772)
+    (0.25, 0.0769)
     """
     return _compare(x_c, n_c, x_t, n_t, level, alternative, 1 + null, exact_below, relative=True)
 
