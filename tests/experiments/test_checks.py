@@ -236,7 +236,6 @@ def test_the_unit_of_analysis_is_not_finer_than_randomization() -> None:
         ({"null_values": {"revenue": 4}}, "missing values", "4 units have no value of revenue"),
         ({"served_differs": {"treatment": 60}}, "served against assigned", "treatment 60"),
         ({"outside_window": {"control": 40}}, "exposure window", "40 exposures"),
-        ({"maxima": {"revenue": 1e9}, "totals": {"revenue": 1.0001e9}}, "outlier dominance", "largest unit of revenue"),
     ],
 )
 def test_dirt_is_counted_and_warned_about(counts: dict[str, object], name: str, words: str) -> None:
@@ -256,7 +255,29 @@ def test_balance_warns_when_a_covariate_differs() -> None:
     assert "without adjustment" in answers(unlike)["pre-period balance"].sentence
 
 
-def test_the_outlier_limit_falls_with_the_units() -> None:
-    assert largest_allowed(50) == 0.9
-    assert largest_allowed(1_000_000) == 0.25
-    assert largest_allowed(1000) == pytest.approx(10 / 1000**0.5)
+def outlier(rng: np.random.Generator, n: int, absurd: float | None) -> Check:
+    y = rng.lognormal(0, 1.5, (2, n)) * (rng.random((2, n)) < 0.3)
+    if absurd is not None:
+        y[1, 0] = absurd
+    made = measurement(
+        cells("revenue", ["y"], {key("control"): y[0], key("treatment"): y[1]}),
+        maxima={"revenue": float(y.max())},
+        totals={"revenue": float(y.sum())},
+    )
+    return answers(Subject(design(MEAN), made))["outlier dominance"]
+
+
+def test_a_single_absurd_unit_is_named() -> None:
+    check = outlier(np.random.default_rng(10), 1000, 1e9)
+    assert (check.status, check.severity) == ("failed", "warning")
+    assert "> 99.99% of its total" in check.sentence
+    assert outlier(np.random.default_rng(10), 1000, 5_000.0).status == "failed"
+
+
+def test_a_heavy_tail_by_itself_is_no_outlier() -> None:
+    rng = np.random.default_rng(11)
+    assert sum(outlier(rng, 250, None).status == "failed" for _ in range(300)) <= 6
+
+
+def test_the_outlier_limit_falls_with_the_units_behind_the_metric() -> None:
+    assert (largest_allowed(5), largest_allowed(36), largest_allowed(1e6)) == (0.9, 0.5, 0.25)

@@ -54,7 +54,11 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
     for level in np.unique(levels):
-        a, r = (_running(e) for e in compare(batch, both, _boundary(rules, float(level), intervals=True), counted)[:2])
+        if level == plan.confidence_level:
+            a, r = _running(absolute), _running(relative)
+        else:
+            own = _boundary(rules, float(level), intervals=True)
+            a, r = (_running(e) for e in compare(batch, both, own, counted)[:2])
         at = levels == level
         lower[at] = np.where(r.determined, r.lower, a.lower)[at]
         upper[at] = np.where(r.determined, r.upper, a.upper)[at]

@@ -32,6 +32,7 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
 
 def _rows(counts: Counts) -> list[str]:
     found = [
+        (counts.filtered_rows, "rows do not pass the filter and are left out."),
         (counts.null_unit_rows, "rows name no unit and are left out."),
         (counts.blank_unit_rows, "rows have a blank unit and are left out."),
         (counts.null_variant_rows, "rows name no variant and are left out."),

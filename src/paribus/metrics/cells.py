@@ -102,6 +102,7 @@ class Counts:
     first_time: datetime | None = None
     last_time: datetime | None = None
     events_first_time: datetime | None = None
+    filtered_rows: int = 0  # rows that the filter of the units or exposures leaves out; they are not among `rows`
     maxima: dict[str, float] = field(default_factory=dict)  # by metric: the largest |y| of one unit
     totals: dict[str, float] = field(default_factory=dict)  # by metric: the sum of |y|
 

@@ -52,6 +52,7 @@ def of_table(compiler: Compiler, ask: Ask) -> Census:
         blank_unit_rows=blank,
         null_variant_rows=null_variant,
         unknown_variant_rows=unknown,
+        filtered_rows=_filtered(compiler, ask, units.filter),
         first_time=probe.as_time(row.get("z_first")),
         last_time=probe.as_time(row.get("z_last")),
     )
@@ -122,6 +123,7 @@ def of_exposures(compiler: Compiler, ask: Ask) -> Census:
         by_reason=totals["reason"],
         served_differs=some(totals["served"]),
         outside_window=some(totals["outside"]),
+        filtered_rows=_filtered(compiler, ask, compiler.exposures.filter),
         first_time=min(times, default=None),
         last_time=max(times, default=None),
     )
@@ -161,6 +163,14 @@ def _events(compiler: Compiler, ask: Ask, counts: Counts) -> Census:
         unmatched_event_rows={name: n - repeated.get(name, 0) for name, n in rows.items()},
     )
     return Census(counted, care, last_time=last)
+
+
+def _filtered(compiler: Compiler, ask: Ask, fragment: str | None) -> int:
+    condition = compiler.main.condition(fragment, "filter")
+    if condition is None:
+        return 0
+    row = ask("probe:filtered", probe.filtered_rows(compiler.main, condition))[0]
+    return int(row["z_all"]) - int(row["z_passed"])
 
 
 def add(counts: dict[str, int], key: str, n: int) -> None:

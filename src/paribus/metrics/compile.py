@@ -237,9 +237,13 @@ def statements(
         show("probe", probe.table_probe(compiler.main, compiler.units))
         if variants is not None:
             show("probe:variants", probe.table_variants(compiler.main, compiler.units))
+        filtered = compiler.main.condition(compiler.units.filter, "filter")
+        show("probe:filtered", "" if filtered is None else probe.filtered_rows(compiler.main, filtered))
         show("probe:shifts", probe.shift_sample(compiler.level(care), named.name)[0])
     else:
         show("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
+        filtered = compiler.main.condition(compiler.exposures.filter, "filter")
+        show("probe:filtered", "" if filtered is None else probe.filtered_rows(compiler.main, filtered))
         for name, found in compiler.event_probes().items():
             show(f"probe:{name}", found.text)
         care = Care(repeated_events=frozenset(n for n in compiler.used_events() if model.events[n].event_id))

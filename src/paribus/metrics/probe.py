@@ -40,6 +40,12 @@ def table_probe(source: Source, units: UnitTable) -> str:
     return sql.Statement().sql(select, source.hooks.name)
 
 
+def filtered_rows(source: Source, condition: sql.Expr) -> str:
+    """Rows that a filter leaves out, those for which it is NULL included."""
+    passed = sql.known(sql.case((condition, sql.integer(1))))
+    return sql.Statement().sql(sql.Select({"z_all": sql.rows(), "z_passed": passed}, source.text), source.hooks.name)
+
+
 def negative_units(level: UnitLevel, metrics: Sequence[str], dialect: str) -> str:
     """Units with a negative value (refunds, losses), metric by metric; asked only where the moments saw one."""
     below = [sql.less(sql.own(level.metrics[name].y.alias), sql.integer(0)) for name in metrics]

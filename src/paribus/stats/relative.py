@@ -110,6 +110,7 @@ def lift(
         else:
             lower, upper = _fieller(value, from_c, from_t, base, base_var / control.n, base_cov / control.n, z)
             unbounded = reach >= 1
+        signed = value * sign
         flipped = sign < 0
         lower, upper = np.where(flipped, -upper, lower), np.where(flipped, -lower, upper)
     # Dividing by a negative baseline turns "greater" into "less", so a one-sided claim would point the wrong way.
@@ -117,7 +118,7 @@ def lift(
     refuses_negative = negative_baseline == "refuse" or turns
     not_positive = (base <= 0) | ~(1 + value > 0) if method == "log" else np.zeros_like(base)
     return estimates(
-        value * sign,
+        signed,
         se,
         -np.inf if boundary.alternative == "less" else lower,
         np.inf if boundary.alternative == "greater" else upper,

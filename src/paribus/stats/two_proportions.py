@@ -72,7 +72,7 @@ def proportion_lift(
     With null = 0 the p-value is that of the difference, and the interval excludes 0 exactly when the difference's
     does. Undetermined where control has no successes. `se` is the delta-method standard error.
 
-    >>> lift = proportion_lift(100, 1000, 125, 1000).at()  # z = .025 / sqrt(.1125 * .8875 / 500 * 2000 / 1999)
+    >>> lift = proportion_lift(100, 1000, 125, 1000).at()  # z = .025 / sqrt(.1125 * .8875 * .002 * 2000 / 1999)
     >>> round(lift.value, 12), round(lift.p_value, 4)
     (0.25, 0.0769)
     """
