@@ -35,12 +35,12 @@ def analyze(
     *,
     unit: str | None = None,
     variant: str | None = None,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     control: str | None = None,
-    lower: Sequence[str] = (),
-    segments: Sequence[str] = (),
+    lower: str | Sequence[str] = (),
+    segments: str | Sequence[str] = (),
     split: Mapping[str, float] | None = None,
-    covariates: Mapping[str, Sequence[str]] | None = None,
+    covariates: Mapping[str, str | Sequence[str]] | None = None,
     cluster: str | None = None,
     exposed_at: str | None = None,
     confidence_level: float | None = None,
@@ -53,7 +53,8 @@ def analyze(
     Args:
         source: an experiment file (.yaml); or a table with one row per unit: a file or glob (CSV, Parquet, JSON
             lines), a table's name when `connection` is given, or a pandas, Polars, Arrow or DuckDB table in memory.
-        unit, variant, metrics: columns of the table; not for an experiment file, which names its own.
+        unit, variant, metrics: columns of the table ("revenue/orders" is a ratio of sums); not for an experiment file,
+            which names its own.
         control: the baseline variant; without it the only level named control, ctrl, baseline, a, 0, off or false.
         lower: the metrics of which less is better.
         segments: columns by which effects are also shown.
@@ -76,6 +77,7 @@ def analyze(
     from paribus.experiments.seal import deviations, find, sealed_design
 
     time = as_time(as_of)
+    metrics, lower, segments = names(metrics), names(lower), names(segments)
     if is_document(source):
         named = {"unit": unit, "variant": variant, "metrics": metrics, "control": control, "split": split}
         given = [name for name, value in {**named, "cluster": cluster, "covariates": covariates}.items() if value]
@@ -123,7 +125,7 @@ def analyze(
             lower=lower,
             segments=segments,
             weights=split,
-            covariates=covariates,
+            covariates={metric: names(columns) for metric, columns in (covariates or {}).items()},
             cluster=cluster,
             exposed_at=exposed_at,
             plan=Plan(confidence_level=as_level(confidence_level)),
@@ -333,6 +335,11 @@ def table_engine(source: object, connection: str | None) -> Iterator[tuple[Engin
 def is_document(source: object) -> bool:
     """Whether the source is an experiment file, by its ending."""
     return isinstance(source, str | Path) and str(source).lower().endswith((".yaml", ".yml"))
+
+
+def names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One name, or several."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def as_time(value: datetime | str | None) -> datetime | None:

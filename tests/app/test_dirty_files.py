@@ -1,4 +1,4 @@
-"""Dirty files through both doors: each fault gets a count, a decision and a sentence, or an error that says what to do."""
+"""Dirty files through both doors: each fault gets a count, a decision and a sentence, or an error with its fix."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_duplicated_rows_count_once(path: Path, clean: Result) -> None:
 
 def test_conflicting_rows_are_refused(path: Path) -> None:
     more = [(user, group, converted, revenue + 1) for user, group, converted, revenue in rows()[:3]]
-    with pytest.raises(InputError, match="3 values of 'user' have several rows with different metric values") as refused:
+    with pytest.raises(InputError, match="3 values of 'user' have several rows with different") as refused:
         analyzed(path, text(rows() + more))
     assert refused.value.fix
     code, out, err = on_the_command_line(path)
@@ -254,12 +254,8 @@ def test_mixed_time_zones_are_read_as_instants(path: Path) -> None:
 
 def test_times_with_and_without_a_zone_are_not_mixed_silently(path: Path) -> None:
     body = [(*row, "2026-03-01T23:30:00-05:00" if i % 2 else "2026-03-01 12:00:00") for i, row in enumerate(rows())]
-    try:
-        result = analyzed(path, text(body, header=(*HEADER, "seen")), exposed_at="seen")
-    except InputError as error:
-        assert "seen" in str(error)
-    else:
-        assert "UTC" in said(result)
+    result = analyzed(path, text(body, header=(*HEADER, "seen")), exposed_at="seen")
+    assert "column 'seen': 200 of 400 times have no zone and are read as UTC" in said(result)
 
 
 ERRORS = {

@@ -223,7 +223,7 @@ def test_verify_names_one_edited_moment(saved: Path) -> None:
 
 def test_verify_names_one_edited_plan_field(saved: Path) -> None:
     def change(plain: dict[str, Any]) -> None:
-        plain["proof"]["plan"]["plan"]["confidence_level"] = 0.8
+        plain["proof"]["design"]["plan"]["confidence_level"] = 0.8
 
     edited(saved, change)
     answer = as_json("verify", "result.json", code=1)
@@ -242,7 +242,9 @@ def test_verify_names_an_edited_verdict(saved: Path) -> None:
 def test_verify_names_one_changed_row(saved: Path) -> None:
     table = saved.with_name("nsw.csv")
     lines = table.read_text().splitlines(keepends=True)
-    lines[-1] = lines[-1].replace("control", "training") if "control" in lines[-1] else lines[-1].replace("training", "control")  # noqa: E501
+    swapped = {"control": "training", "training": "control"}
+    arm = next(name for name in swapped if f",{name}," in lines[-1])
+    lines[-1] = lines[-1].replace(arm, swapped[arm])
     table.write_text("".join(lines))
     done = run("verify", "result.json")
     assert done.exit_code == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +22,6 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Analyze a real experiment: did subsidized work raise later earnings? (LaLonde 1986)"""
-    import shutil
-
     from paribus import app
 
     with as_file(files("paribus") / "examples" / "nsw") as example:
@@ -29,7 +29,8 @@ def demo(
     result = app.analyze(out / "experiment.yaml")
     deliver(result, html=out / "report.html", csv=None, save=out / "result.json", as_json=as_json)
     if not as_json:
+        command = "paribus" if shutil.which("paribus") else sys.argv[0]
         typer.echo(f"\nEverything it read and wrote is in {out}/. Try next:")
-        typer.echo(f"  paribus verify {out}/result.json")
-        typer.echo(f"  paribus analyze {out}/nsw.csv --unit participant --variant group --metric earnings_1978")
-        typer.echo(f"  paribus sql {out}/experiment.yaml --dialect bigquery")
+        typer.echo(f"  {command} verify {out}/result.json")
+        typer.echo(f"  {command} analyze {out}/nsw.csv --unit participant --variant group --metric earnings_1978")
+        typer.echo(f"  {command} sql {out}/experiment.yaml --dialect bigquery")

@@ -22,7 +22,9 @@ def analyze(
     source: Annotated[str, typer.Argument(help="experiment.yaml, or a file with one row per unit.")],
     unit: Annotated[str | None, typer.Option(help="Column of the unit's id.")] = None,
     variant: Annotated[str | None, typer.Option(help="Column of the variant.")] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Metric column; repeat for several.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric column, or NUMERATOR/DENOMINATOR for a ratio; repeat.")
+    ] = None,
     control: Annotated[str | None, typer.Option(help="The control's name.")] = None,
     lower: Annotated[list[str] | None, typer.Option(help="Metric of which less is better; repeat.")] = None,
     segment: Annotated[list[str] | None, typer.Option(help="Column to break effects down by; repeat.")] = None,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from paribus.experiments.effects import N_OPT
+from paribus.experiments.layout import whole_by_arm
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.result import Comparison, Quantity
 from paribus.metrics.cells import Cells, Measurement
@@ -23,12 +24,10 @@ def with_caps(design: Design, measurement: Measurement, comparisons: Sequence[Co
 
 
 def _with_cells(design: Design, c: Comparison, cells: Cells | None) -> Comparison:
-    if cells is None:
+    if cells is None or (cells.immature is None and cells.uncapped is None):
         return c
-    arms = [
-        [i for i, key in enumerate(cells.keys) if key.attribute is None and key.variant == arm.variant]
-        for arm in (c.control, c.treatment)
-    ]
+    place = whole_by_arm(cells)
+    arms = [place.get(arm.variant, np.array([], dtype=np.intp)).tolist() for arm in (c.control, c.treatment)]
     waiting = sum(int(cells.immature[i]) for at in arms for i in at) if cells.immature else 0
     if cells.uncapped is None or cells.capped is None:
         return replace(c, immature_units=waiting)

@@ -17,6 +17,7 @@ CONTROL_NAMES = ("control", "ctrl", "baseline", "a", "0", "off", "false")
 NUMBERS = frozenset({"number", "integer", "boolean"})
 NOT_ANSWERED = "not answered"
 MOST_LEVELS = 50
+FIRST_ROWS = 20_000
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Words that SQL keeps for itself: a column of that name is quoted.
@@ -76,7 +77,7 @@ def from_columns(
         facts: what `look` found in it.
         unit: the column with the unit's id.
         variant: the column with the variant.
-        metrics: column names; each is one success metric.
+        metrics: column names, or "a/b" for a ratio of sums; each is one success metric.
         control: the level that is the baseline.
         lower: the metrics of which less is better.
         segments: columns to break results down by.
@@ -90,7 +91,9 @@ def from_columns(
     Raises:
         InputError: a column is not there or not numeric, a name is used twice, the control is not clear.
     """
-    used = [unit, variant, *metrics, *segments, *(c for c in (cluster, exposed_at) if c)]
+    parts = {name: parts_of(name, facts) for name in metrics}
+    measured = [column for columns in parts.values() for column in columns]
+    used = [unit, variant, *measured, *segments, *(c for c in (cluster, exposed_at) if c)]
     used += [column for columns in (covariates or {}).values() for column in columns]
     real = {column: _column(column, facts, relation) for column in used}
     if not metrics:
@@ -102,7 +105,7 @@ def from_columns(
     twice = {name for name in metrics if list(metrics).count(name) > 1}
     if twice:
         raise InputError(f"the metric {min(twice)!r} is named twice", where=relation)
-    for column in (*metrics, *segments):
+    for column in (*measured, *segments):
         if real[column] in (real[unit], real[variant]):
             role = "unit" if real[column] == real[unit] else "variant"
             raise InputError(f"{column!r} is the {role} column", where=relation, rule="each column has one part")
@@ -118,7 +121,14 @@ def from_columns(
         variants=_variants(levels, chosen, weights, relation),
         control=chosen,
         metrics=tuple(
-            _metric(name, real[name], facts, lower, [real[c] for c in (covariates or {}).get(name, ())], relation)
+            _metric(
+                name,
+                [real[column] for column in parts[name]],
+                facts,
+                lower,
+                [real[c] for c in (covariates or {}).get(name, ())],
+                relation,
+            )
             for name in metrics
         ),
         plan=plan or Plan(),
@@ -136,7 +146,7 @@ def from_columns(
 
 
 def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: Sequence[str] = ()) -> Facts:
-    """Asks the engine for the columns, the variant's levels and which metrics hold only 0 and 1: two statements.
+    """Asks the engine for the columns, the variant's levels and which metrics hold only 0 and 1.
 
     Raises:
         InputError: the relation or a column is not there.
@@ -150,19 +160,30 @@ def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: 
         table = engine.query(f"SELECT {column} AS level, COUNT(*) AS n FROM {source} AS t GROUP BY {column}")
         found = {_text(level): int(n) for level, n in table.rows if level is not None and _text(level).strip()}
         levels = dict(sorted(found.items()))
-    numeric = [_column(name, facts, relation) for name in metrics]
-    numeric = list(dict.fromkeys(name for name in numeric if kinds[name] in ("number", "integer")))
+    # A ratio has no type to be found out.
+    alone = [name for name in metrics if len(parts_of(name, facts)) == 1]
+    numeric = list(dict.fromkeys(_column(name, facts, relation) for name in alone))
+    numeric = [name for name in numeric if kinds[name] in ("number", "integer")]
+    # Most columns show in the first rows that they are no proportion; only the others are read whole.
+    few = f"(SELECT * FROM {source} AS s LIMIT {FIRST_ROWS})"
+    _, first = _zero_one(engine, few, numeric)
+    rows, whole = _zero_one(engine, source, [name for name, (_, other) in first.items() if not other])
+    binary = {name for name, (zero_one, other) in whole.items() if zero_one and not other}
+    booleans = {name for name, kind in kinds.items() if kind == "boolean"}
+    return Facts(kinds, levels, frozenset(booleans.union(binary)), rows)
+
+
+def _zero_one(engine: Engine, source: str, columns: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """Rows, and by column how many values are 0 or 1 and how many another number (NaN and infinities are none)."""
     counted = "".join(
         f", SUM(CASE WHEN {q} IN (0, 1) OR {q} IS NULL OR ABS({q}) > 1e308 THEN 0 ELSE 1 END) AS c{i}"
         f", SUM(CASE WHEN {q} IN (0, 1) THEN 1 ELSE 0 END) AS k{i}"
-        for i, q in enumerate(quoted(name, engine.dialect) for name in numeric)
+        for i, q in enumerate(quoted(name, engine.dialect) for name in columns)
     )
     row = engine.query(f"SELECT COUNT(*) AS n{counted} FROM {source} AS t").rows[0]
-    others, present = row[1::2], row[2::2]
-    # NaN and infinities lie beyond every number; they count as missing and make no proportion a mean.
-    binary = {name for name, other, n in zip(numeric, others, present, strict=True) if n and not other}
-    booleans = {name for name, kind in kinds.items() if kind == "boolean"}
-    return Facts(kinds, levels, frozenset(binary | booleans), int(row[0]))
+    return int(row[0]), {
+        name: (int(n or 0), int(other or 0)) for name, other, n in zip(columns, row[1::2], row[2::2], strict=True)
+    }
 
 
 def control_among(levels: Sequence[str]) -> str | None:
@@ -276,23 +297,38 @@ def _variants(
     return tuple(Variant(level, weights[level] / total) for level in ordered)
 
 
+def parts_of(metric: str, facts: Facts) -> tuple[str, ...]:
+    """The columns of a metric as named: its own, or for "a/b" numerator and denominator of a ratio of sums.
+
+    >>> parts_of("revenue/orders", Facts({"revenue": "number", "orders": "integer"}))
+    ('revenue', 'orders')
+    """
+    if "/" not in metric or metric in facts.kinds:
+        return (metric,)
+    numerator, _, denominator = metric.partition("/")
+    return (numerator.strip(), denominator.strip())
+
+
 def _metric(
-    name: str, column: str, facts: Facts, lower: Collection[str], covariates: Sequence[str], relation: str
+    name: str, columns: Sequence[str], facts: Facts, lower: Collection[str], covariates: Sequence[str], relation: str
 ) -> Metric:
-    kind = facts.kinds[column]
-    if kind not in NUMBERS:
-        raise InputError(
-            f"the metric {name!r} is a column of kind {kind}",
-            where=relation,
-            rule="a metric's column holds numbers or true and false",
-            fix="convert it, or write experiment.yaml with value: and an expression",
-        )
+    for column in columns:
+        if facts.kinds[column] not in NUMBERS:
+            raise InputError(
+                f"the metric {name!r} is a column of kind {facts.kinds[column]}",
+                where=relation,
+                rule="a metric's column holds numbers or true and false",
+                fix="convert it, or write experiment.yaml with value: and an expression",
+            )
+    column, *denominator = columns
+    kind = MetricType.PROPORTION if column in facts.zero_one else MetricType.MEAN
     direction: Direction = "decrease" if name in lower else "increase"
     return Metric(
         name=name,
-        type=MetricType.PROPORTION if column in facts.zero_one else MetricType.MEAN,
+        type=MetricType.RATIO if denominator else kind,
         direction=direction,
         value=fragment_of_column(column),
+        denominator=fragment_of_column(denominator[0]) if denominator else None,
         covariates=tuple(Covariate(value=fragment_of_column(c)) for c in covariates),
     )
 

@@ -186,6 +186,15 @@ def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
     ]
 
 
+def whole_by_arm(cells: Cells) -> dict[str, NDArray[np.intp]]:
+    """Positions of the cells of the whole, by variant."""
+    positions: dict[str, list[int]] = {}
+    for i, key in enumerate(cells.keys):
+        if key.attribute is None:
+            positions.setdefault(key.variant, []).append(i)
+    return {variant: np.array(at, dtype=np.intp) for variant, at in positions.items()}
+
+
 def is_share(metric: Metric) -> bool:
     """Whether each unit's value is 0 or 1, so that the arm is a number of successes among its units."""
     return metric.type in (MetricType.PROPORTION, MetricType.RETENTION) or (

@@ -27,7 +27,28 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
             notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
-    return tuple(notes)
+    return tuple(_singular(note) for note in notes)
+
+
+def _singular(note: str) -> str:
+    """The note in the grammar of one: "1 row names", not "1 rows name"."""
+    for many, one in (
+        ("rows name", "row names"),
+        ("rows have", "row has"),
+        ("rows do", "row does"),
+        ("rows repeat", "row repeats"),
+        ("rows of", "row of"),
+        ("rows are", "row is"),
+        ("units have", "unit has"),
+        ("units (", "unit ("),
+        ("values of", "value of"),
+        ("exposures lie", "exposure lies"),
+        ("event rows are", "event row is"),
+    ):
+        if note.startswith(f"1 {many}"):
+            changed = note.replace(many, one, 1)
+            return changed.replace("and are left", "and is left").replace("they are kept", "it is kept")
+    return note
 
 
 def _rows(counts: Counts) -> list[str]:

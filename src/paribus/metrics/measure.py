@@ -130,8 +130,16 @@ class _Run:
             caps,
             compiler.scope.closed,
             self.engine.fingerprint(list(dict.fromkeys(relations)), full=self.full_fingerprint),
-            (*dict.fromkeys(self.engine.notes), *self.warnings),
+            (*dict.fromkeys([*self.engine.notes, *self._join_notes()]), *self.warnings),
         )
+
+    def _join_notes(self) -> list[str]:
+        """What an engine that is slow without indexes says about the joins of events to exposures."""
+        note = getattr(self.engine, "join_note", None)
+        if note is None or self.compiler.is_table:
+            return []
+        events = [self.compiler.model.events[name] for name in self.compiler.used_events()]
+        return [said for said in (note(event.relation, event.unit) for event in events) if said]
 
     # ── caps and shifts ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from paribus.charts.numbers import count
 from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.checks.subject import ALPHA, Subject, answer, by_arm
+from paribus.experiments.layout import whole_by_arm
 from paribus.experiments.result import Check
 
 NAME = "loss by arm"
@@ -14,16 +18,16 @@ def look(subject: Subject) -> Check:
     """Blocks when the share of units without a value, or not yet matured, differs between arms for some metric."""
     units = {name: subject.counts.units.get(name, 0) for name in subject.variants}
     tests: dict[tuple[tuple[str, int], ...], tuple[str, float]] = {}
+    places: dict[int, dict[str, NDArray[np.intp]]] = {}  # metrics of one source share their keys
     for metric, cells in subject.measurement.cells.items():
-        counted = dict.fromkeys(units, 0.0)
-        waiting = dict.fromkeys(units, 0)
-        immature = cells.immature or (0,) * len(cells.keys)
-        for key, n, later in zip(cells.keys, cells.moments.n.tolist(), immature, strict=True):
-            if key.attribute is None and key.variant in counted:
-                counted[key.variant] += n
-                waiting[key.variant] += int(later)
+        if id(cells.keys) not in places:
+            places[id(cells.keys)] = whole_by_arm(cells)
+        place = places[id(cells.keys)]
+        immature = np.asarray(cells.immature) if cells.immature else np.zeros(len(cells.keys))
+        counted = {name: round(float(cells.moments.n[place[name]].sum())) if name in place else 0 for name in units}
+        waiting = {name: int(immature[place[name]].sum()) if name in place else 0 for name in units}
         for what, lost in (
-            (f"no value of {metric} for", {v: units[v] - round(counted[v]) - waiting[v] for v in units}),
+            (f"no value of {metric} for", {v: units[v] - counted[v] - waiting[v] for v in units}),
             (f"no closed window of {metric} for", waiting),
         ):
             if any(n > 0 for n in lost.values()) and all(n >= 0 for n in lost.values()):

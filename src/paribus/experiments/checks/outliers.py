@@ -64,6 +64,8 @@ def _dominance(name: str, largest: float, total: float, cells: Cells) -> Dominan
     moments = cells.uncapped or cells.moments
     whole = [i for i, key in enumerate(cells.keys) if key.attribute is None and moments.n[i] > 0]
     n, mean, m2 = moments.n[whole], moments.mean[whole, 0], moments.m2[whole, 0, 0]
-    rest = float(np.sum(m2 + n * mean**2)) - largest**2
-    others = (total - largest) ** 2 / rest if rest > 0 else 0.0
+    if not np.isfinite(m2).all():  # squares of the largest overflow: beside it the others are all alike
+        return Dominance(name, largest / total, float(n.sum()) - 1)
+    rest = float(np.sum(m2 / largest / largest + n * (mean / largest) ** 2)) - 1
+    others = (total / largest - 1) ** 2 / rest if rest > 0 else 0.0
     return Dominance(name, largest / total, others if math.isfinite(others) else 0.0)
