@@ -10,7 +10,7 @@ from benchmarks.calibrate_engine import batch_of, design_of
 from benchmarks.calibrate_fixed import ALPHA, power_gate
 from benchmarks.calibrate_gate import Gate, share_gate
 from benchmarks.calibrate_outcome import NONZERO, RARE, SIGMA, Floats, from_power_sums, of_successes, sums_of_spending
-from paribus.experiments.effects import Arms, compare, rule_of
+from paribus.experiments.effects import Arms, compare, reshaped, rule_of
 from paribus.experiments.plan import Method, Plan
 from paribus.experiments.reading import Look
 from paribus.metrics.definition import MetricType
@@ -19,7 +19,6 @@ from paribus.stats.arm import difference, outcome
 from paribus.stats.boundary import Boundary
 from paribus.stats.estimate import Estimates
 from paribus.stats.group_sequential import GroupSequentialDesign, group_sequential_design
-from paribus.stats.gsd_inference import GroupSequentialLook
 from paribus.stats.moments import Moments
 from paribus.stats.sequential_power import power_over_looks
 from paribus.stats.spending import Spending
@@ -109,8 +108,6 @@ def default(control: Moments, treatment: Moments, type: MetricType, plan: Plan, 
     batch = batch_of(_at(control, -1), _at(treatment, -1), type)
     arms = [outcome(m.reshape_cells((looks, 1, size)), "y") for m in (control, treatment)]
     found, _, _ = compare(batch, Arms(arms[0], arms[1], np.zeros((looks, 1, size))), boundary)
-    from paribus.experiments.effects import reshaped
-
     return reshaped(found, lambda a: a[:, 0])
 
 
@@ -147,13 +144,6 @@ def group_sequential(rng: np.random.Generator, replications: int) -> list[Gate]:
     return gates
 
 
-def engine_group_sequential(rng: np.random.Generator, replications: int) -> list[Gate]:
-    """The engine's group-sequential plan: looks by cohort day, boundaries from the information observed."""
-    from benchmarks.calibrate_looks import engine_error
-
-    return engine_error(rng, min(replications, 2_000))
-
-
 def _crossed(control: Moments, treatment: Moments, design: GroupSequentialDesign) -> tuple[np.ndarray, np.ndarray]:
     """Whether any look excluded zero, and whether the first that did lay above."""
     z = difference(outcome(control, "y"), outcome(treatment, "y")).extra["statistic"]
@@ -181,6 +171,3 @@ def anytime_power(rng: np.random.Generator, replications: int) -> list[Gate]:
         found = float(np.concatenate(hits).mean())
         gates.append(power_gate(f"anytime, effect {effect:g}, 20 looks", found, predicted, replications, "anytime"))
     return gates
-
-
-__all__ = ["GroupSequentialLook", "anytime_power", "group_sequential", "over_all_looks"]

@@ -256,14 +256,6 @@ class _Run:
             level = self.compiler.level(self.care, [])
             text = probe.mixed_units(level.statement, "zu", self.compiler.main)
             mixed = {str(row["z_v"]): int(row["z_n"]) for row in self.ask("probe:mixed", text)}
-        negative: dict[str, int] = {}
-        if reading.negative:
-            wanted = [metric for metric in self.compiler.metrics if metric.name in reading.negative]
-            text = probe.negative_units(
-                self.compiler.level(self.care, wanted), [metric.name for metric in wanted], self.compiler.dialect
-            )
-            row = self.ask("probe:negative", text)[0]
-            negative = some({metric.name: int(row[f"z_m{i + 1}"]) for i, metric in enumerate(wanted)})
         early: dict[str, int] = {}
         for by_variant in reading.early.values():
             for variant, n in by_variant.items():
@@ -279,7 +271,7 @@ class _Run:
             not_finite=counts.not_finite or dict(missing["odd"]),
             unmatched_event_rows={name: n - matched.get(name, n) for name, n in counts.unmatched_event_rows.items()},
             inside_tolerance=some(early),
-            negative_units=negative,
+            negative_units=some(reading.negative),
             maxima=reading.maxima,
             totals=reading.totals,
         )

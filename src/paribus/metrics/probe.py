@@ -46,15 +46,6 @@ def filtered_rows(source: Source, condition: sql.Expr) -> str:
     return sql.Statement().sql(sql.Select({"z_all": sql.rows(), "z_passed": passed}, source.text), source.hooks.name)
 
 
-def negative_units(level: UnitLevel, metrics: Sequence[str], dialect: str) -> str:
-    """Units with a negative value (refunds, losses), metric by metric; asked only where the moments saw one."""
-    below = [sql.less(sql.own(level.metrics[name].y.alias), sql.integer(0)) for name in metrics]
-    columns = {f"z_m{i + 1}": sql.known(sql.case((each, sql.integer(1)))) for i, each in enumerate(below)}
-    mixed = level.keys.get("mixed")
-    where = None if mixed is None else sql.equal(sql.own(mixed), sql.integer(0))
-    return level.statement.sql(sql.Select(columns, level.relation, where=where), dialect)
-
-
 def table_gaps(source: Source, units: UnitTable) -> str:
     """Where the probe found missing units or variants: each row in one count, and the repeats among the rest."""
     unit, variant = source.unit(units.unit, "unit"), source.column(units.variant, "variant")

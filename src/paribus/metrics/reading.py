@@ -31,7 +31,7 @@ class Reading:
     totals: dict[str, float]
     is_complete: bool
     not_finite: tuple[str, ...]  # metrics whose sums are not finite
-    negative: tuple[str, ...]  # metrics with a negative value of some unit
+    negative: dict[str, int]  # by metric: units with a value below zero
 
 
 def read(
@@ -62,24 +62,23 @@ def read(
             early[place[1]] = by_variant
     whole_alias = plan.aliases.get(("complete",))
     complete = whole_alias is None or all(int(row[whole_alias]) == int(row[count]) for row in rows)
-    cells, maxima, totals, odd, negative = {}, {}, {}, [], []
+    cells, maxima, totals, odd, negative = {}, {}, {}, [], {}
     for name, described in plan.metrics.items():
         cells[name], is_finite = _cells(plan, name, described, keys, rows, units, shifts)
         if not is_finite:
             odd.append(name)
         if (name, "largest") in plan.aliases:
             whole = [row for key, row in keyed if key.attribute is None]
-            ends = [_float(row[plan.aliases[name, side]]) for row in whole for side in ("largest", "smallest")]
-            maxima[name] = max((abs(end) for end in ends if not math.isnan(end)), default=0.0)
-            if any(end < 0 for end in ends):
-                negative.append(name)
+            ends = [_float(row[plan.aliases[name, "largest"]]) for row in whole]
+            maxima[name] = max((end for end in ends if not math.isnan(end)), default=0.0)
+            negative[name] = sum(int(row[plan.aliases[name, "negative"]]) for row in whole)
         else:
             maxima[name] = 1.0
         whole_cells = [i for i, key in enumerate(keys) if key.attribute is None]
         moments_of_y = cells[name].uncapped or cells[name].moments
         sums = moments_of_y.n[whole_cells] * moments_of_y.mean[whole_cells, 0]
         totals[name] = float(np.nansum(np.abs(sums)))
-    return Reading(cells, keys, units, mixed, total, early, maxima, totals, complete, tuple(odd), tuple(negative))
+    return Reading(cells, keys, units, mixed, total, early, maxima, totals, complete, tuple(odd), negative)
 
 
 def _cells(

@@ -90,8 +90,8 @@ def moments(
         if not described.y.zero_one:  # third powers of y alone: each costs as much as two other sums
             d = deviation["y"]
             put((name, "y", "cube"), sql.total(sql.times(d, d, d)))
-            put((name, "largest"), sql.largest(y))
-            put((name, "smallest"), sql.smallest(y))
+            put((name, "largest"), sql.largest(sql.absolute(y)))
+            put((name, "negative"), sql.known(sql.case((sql.less(y, sql.integer(0)), sql.integer(1)))))
         if low is None and high is None:
             continue
         outside = [None if high is None else sql.greater(y, high), None if low is None else sql.less(y, low)]

@@ -1,0 +1,71 @@
+"""Sequential plans through the engine's own looks: cohort days, information observed, intervals intersected."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from benchmarks.calibrate_engine import VARIANTS, design_of, replicated
+from benchmarks.calibrate_fixed import ALPHA
+from benchmarks.calibrate_gate import Gate, share_gate
+from paribus.experiments import looks
+from paribus.experiments.layout import Batch, Grid
+from paribus.experiments.plan import Method, Plan
+from paribus.experiments.reading import reading
+from paribus.metrics.cells import CellKey, Counts, Measurement
+from paribus.metrics.definition import MetricType
+from paribus.stats.moments import Moments
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+WEEKS = 4
+PER_WEEK = 250  # units in each arm
+REPLICATIONS = 1_000  # every cell solves boundaries for its own information: the standard error is .007
+MEAN, SD, EFFECT = 10.0, 5.0, 0.05
+
+
+def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
+    """Error, and coverage of the last interval, of plans with weekly looks."""
+    days = tuple(7 * (week + 1) for week in range(WEEKS))
+    total = 2 * PER_WEEK * WEEKS
+    plans = (
+        ("group sequential, O'Brien–Fleming", Method.GROUP_SEQUENTIAL, min(replications, REPLICATIONS), "both"),
+        ("anytime-valid, daily", Method.ANYTIME, replications, "upper"),
+    )
+    found = []
+    for name, method, size, side in plans:
+        plan = Plan(method=method, start=START, looks=days if side == "both" else (), planned_units=total)
+        for lift in (0.0, EFFECT):
+            panel = _read(rng, plan, size, lift)
+            e = panel.absolute
+            known = e.determined[0, 0]
+            p, lower, upper = (a[0, 0] for a in (e.p_value, e.lower, e.upper))
+            truth = lift * MEAN
+            group = "Sequential plans through the engine's looks"
+            if not lift:
+                found.append(share_gate(group, name, "error", p <= ALPHA, ALPHA, side, known=known, method=e.method))  # type: ignore[arg-type]
+            else:
+                covers = (lower <= truth) & (truth <= upper)
+                measure = "coverage of the running interval"
+                found.append(share_gate(group, name, measure, covers, 0.95, "lower", known=known, method=e.method))
+    return found
+
+
+def _read(rng: np.random.Generator, plan: Plan, size: int, lift: float) -> looks.Panel:
+    """The panel at the plan's end of so many replications, units exposed in equal numbers on every day."""
+    cohort = [(variant, day) for day in range(7 * WEEKS) for variant in VARIANTS]
+    n = np.full(len(cohort), PER_WEEK / 7)
+    n = np.round(n)[:, None] * np.ones(size)
+    shift = np.array([lift * MEAN * (variant == VARIANTS[1]) for variant, _ in cohort])[:, None]
+    mean = MEAN + shift + SD * rng.standard_normal(n.shape) / np.sqrt(n)
+    m2 = SD**2 * rng.chisquare(n - 1)
+    moments = Moments(("y",), n, mean[..., None], m2[..., None, None], np.zeros((*n.shape, 1)))
+    first = date(START.year, START.month, START.day)
+    keys = [CellKey(variant, day=first + timedelta(days=day)) for variant, day in cohort]
+    metrics = replicated(MetricType.MEAN, size)
+    batch = Batch(metrics, Grid.of(keys, VARIANTS), moments, VARIANTS)
+    design = design_of(metrics, plan)
+    as_of = START + timedelta(days=7 * WEEKS)
+    read = reading(design, Measurement(Counts(0, {}), {}), as_of, batch.grid.days)
+    levels = np.full((1, size), plan.confidence_level)
+    return looks.whole(batch, design, read, levels, np.zeros((1, size), dtype=np.bool_))
