@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.calibrate_engine import VARIANTS, design_of
-from benchmarks.calibrate_fixed import ALPHA, SPLITS, UNITS, cell_name
-from benchmarks.calibrate_gate import Gate, share_gate, uniform_gate
+from benchmarks.calibrate_fixed import ALPHA, REQUIRED, SPLITS, UNITS, cell_name
+from benchmarks.calibrate_gate import Gate, inside_gate, share_gate, uniform_gate
 from paribus.experiments.clustered import clustered
 from paribus.experiments.reading import reading
 from paribus.metrics.cells import ClusterSums, Counts, Measurement
@@ -60,6 +60,8 @@ def _cell(rng: np.random.Generator, n: int, share: float, replications: int) -> 
     method = null[0].method
     group = "Type I error of the default, correlated units"
     out = [share_gate(group, name, "type I", p <= ALPHA, ALPHA, "both", known=known, method=method)]
+    if n == REQUIRED:
+        out.append(inside_gate(group, name, known))
     if known.mean() > 0.5:
         out.append(uniform_gate(group, name, p[known]))
     for measure, truth in (("absolute", MEAN * EFFECT), ("relative", EFFECT)):

@@ -94,6 +94,12 @@ def share_gate(
     return Gate(group, name, measure, value, target, se, side, known.size, determined, method=method)
 
 
+def inside_gate(group: str, name: str, known: Any) -> Gate:
+    """That the engine gives a result in (nearly) every replication of a cell that its domain has to contain."""
+    share = float(np.mean(known))
+    return Gate(group, name, "share with a result", share, REFUSED, 0.0, "lower", len(known), share)
+
+
 def uniform_gate(group: str, name: str, p_values: Any) -> Gate:
     """Kolmogorov and Smirnov's distance of p-values from uniform; fails where its own p-value is at most .001."""
     p = np.sort(np.asarray(p_values))

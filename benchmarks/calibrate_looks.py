@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.calibrate_engine import VARIANTS, design_of, replicated
 from benchmarks.calibrate_fixed import ALPHA
-from benchmarks.calibrate_gate import Gate, share_gate
+from benchmarks.calibrate_gate import Gate, Side, share_gate
 from paribus.experiments import looks
 from paribus.experiments.layout import Batch, Grid
 from paribus.experiments.plan import Method, Plan
@@ -19,22 +19,23 @@ from paribus.stats.moments import Moments
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 WEEKS = 4
-PER_WEEK = 250  # units in each arm
-REPLICATIONS = 1_000  # every cell solves boundaries for its own information: the standard error is .007
+PER_DAY = 35  # units in each arm
+REPLICATIONS = 2_000  # every cell solves boundaries for its own information: the standard error is .005
 MEAN, SD, EFFECT = 10.0, 5.0, 0.05
 
 
 def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
     """Error, and coverage of the last interval, of plans with weekly looks."""
     days = tuple(7 * (week + 1) for week in range(WEEKS))
-    total = 2 * PER_WEEK * WEEKS
+    total = 2 * PER_DAY * 7 * WEEKS
     plans = (
-        ("group sequential, O'Brien–Fleming", Method.GROUP_SEQUENTIAL, min(replications, REPLICATIONS), "both"),
-        ("anytime-valid, daily", Method.ANYTIME, replications, "upper"),
+        ("group sequential, O'Brien–Fleming", Method.GROUP_SEQUENTIAL, min(replications, REPLICATIONS), days),
+        ("anytime-valid, daily", Method.ANYTIME, replications, ()),
     )
     found = []
-    for name, method, size, side in plans:
-        plan = Plan(method=method, start=START, looks=days if side == "both" else (), planned_units=total)
+    for name, method, size, looks_at in plans:
+        plan = Plan(method=method, start=START, looks=looks_at, planned_units=total)
+        side: Side = "both" if method is Method.GROUP_SEQUENTIAL else "upper"
         for lift in (0.0, EFFECT):
             panel = _read(rng, plan, size, lift)
             e = panel.absolute
@@ -43,7 +44,7 @@ def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
             truth = lift * MEAN
             group = "Sequential plans through the engine's looks"
             if not lift:
-                found.append(share_gate(group, name, "error", p <= ALPHA, ALPHA, side, known=known, method=e.method))  # type: ignore[arg-type]
+                found.append(share_gate(group, name, "error", p <= ALPHA, ALPHA, side, known=known, method=e.method))
             else:
                 covers = (lower <= truth) & (truth <= upper)
                 measure = "coverage of the running interval"
@@ -54,8 +55,7 @@ def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
 def _read(rng: np.random.Generator, plan: Plan, size: int, lift: float) -> looks.Panel:
     """The panel at the plan's end of so many replications, units exposed in equal numbers on every day."""
     cohort = [(variant, day) for day in range(7 * WEEKS) for variant in VARIANTS]
-    n = np.full(len(cohort), PER_WEEK / 7)
-    n = np.round(n)[:, None] * np.ones(size)
+    n = np.full((len(cohort), size), float(PER_DAY))
     shift = np.array([lift * MEAN * (variant == VARIANTS[1]) for variant, _ in cohort])[:, None]
     mean = MEAN + shift + SD * rng.standard_normal(n.shape) / np.sqrt(n)
     m2 = SD**2 * rng.chisquare(n - 1)

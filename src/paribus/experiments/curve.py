@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from paribus.experiments.comparisons import quantities
 from paribus.experiments.effects import Panel, Series, arms, compare, control_of
 from paribus.experiments.layout import Batch
-from paribus.experiments.looks import by_look
+from paribus.experiments.looks import by_cohort, by_look
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.posterior import credible
 from paribus.experiments.reading import MOST_LOOKS, Look
@@ -35,6 +35,8 @@ def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date 
     for panel, series in drawn:
         absolute, relative = quantities(series.absolute), quantities(series.relative)
         for i, (k, t, m) in enumerate(np.ndindex(*series.absolute.shape)):
+            if not series.units[k, t, m]:
+                continue
             before = series.looks[k].before
             day = last_day if before is None else min(before - timedelta(days=1), last_day)
             reach = float(series.reach[k, t, m])
@@ -75,6 +77,4 @@ def daily(batch: Batch, design: Design, panel: Panel, adjust: NDArray[np.bool_])
     absolute, relative, _ = compare(batch, both, sequence)
     with np.errstate(invalid="ignore", divide="ignore"):
         reach = sequence.radius(absolute.se, units, absolute.df)
-    # Days are labelled by cohort, not by when the window closed.
-    shown = tuple(Look(look.number, look.last_cohort(batch.window_days - 1)) for look in looks)
-    return Series(shown, units, absolute, relative, np.asarray(reach))
+    return Series(by_cohort(looks, batch.window_days), units, absolute, relative, np.asarray(reach))

@@ -67,6 +67,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         reach = boundary.radius(absolute.se, units, absolute.df)
     last = pairs[-1]
     ratio = "d" in batch.moments.names
+    dated = by_cohort(looks, batch.window_days)
     return Panel(
         metrics=batch.metrics,
         groups=(WHOLE,),
@@ -81,10 +82,15 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         simultaneous=(lower, upper),
         sign=_deciding_sign(absolute),
         futile=_futile(rules, absolute, batch.metrics),
-        series=Series(tuple(looks), units, absolute, relative, reach) if batch.grid.days else None,
+        series=Series(dated, units, absolute, relative, reach) if batch.grid.days else None,
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
         notes=_notes(batch, control, last.pooled),
     )
+
+
+def by_cohort(looks: Sequence[Look], window_days: int) -> tuple[Look, ...]:
+    """Looks dated by the last cohort that had matured, as the curve shows them, not by when the window closed."""
+    return tuple(replace(look, before=look.last_cohort(window_days - 1)) for look in looks)
 
 
 def by_look(each: Sequence[Arms]) -> Arms:

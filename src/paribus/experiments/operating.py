@@ -23,8 +23,8 @@ from paribus.stats.moments import Moments
 Progress = Callable[[float, str], None]
 
 # Some seconds on one core: a sequential plan is inferred again at each of its looks.
-REPLICATIONS = 1000
-REPLICATIONS_WITH_LOOKS = 250
+REPLICATIONS = 400
+REPLICATIONS_WITH_LOOKS = 120
 START = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday; only differences of days matter
 DECIDED = (VerdictValue.SHIP, VerdictValue.ROLL_BACK, VerdictValue.INVALID)
 

@@ -84,7 +84,8 @@ def reading(design: Design, measurement: Measurement, as_of: datetime | None, da
         forbidden = () if ended else (f"a fixed-horizon plan is read once, at its end, {until}",)
         return Reading(plan, (Look(1, None, True),), forbidden, ended, until, notes)
     if plan.method is Method.ANYTIME:
-        looks = _anytime_looks(plan, start, now, zone, days)
+        longest = max((metric.window_days or 0 for metric in design.metrics), default=0)
+        looks = _anytime_looks(plan, start, now, zone, days, longest)
         return Reading(plan, looks, (), ended and end is not None, until, notes)
     return replace(_planned_looks(plan, start, now, zone, days, until), notes=notes)
 
@@ -121,14 +122,21 @@ def _planned_looks(
 
 
 def _anytime_looks(
-    plan: Plan, start: datetime | None, now: datetime | None, zone: ZoneInfo, days: tuple[date, ...]
+    plan: Plan,
+    start: datetime | None,
+    now: datetime | None,
+    zone: ZoneInfo,
+    days: tuple[date, ...],
+    window_days: int,
 ) -> tuple[Look, ...]:
     if not days:
         return (Look(1, None),)
     if plan.looks and start is not None:
         ends = [(start + timedelta(days=d)).astimezone(zone).date() for d in sorted(plan.looks)]
     else:
+        # A day after each cohort, and on until the last cohort's window has closed.
         ends = [day + timedelta(days=1) for day in days]
+        ends += [days[-1] + timedelta(days=1 + d) for d in range(1, window_days + 1)]
     today = None if now is None else now.astimezone(zone).date()
     ends = [end for end in ends if today is None or end <= today]
     if len(ends) >= MOST_LOOKS:

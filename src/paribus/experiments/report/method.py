@@ -246,7 +246,8 @@ def _whose(of: Sequence[Comparison], among: Sequence[Comparison]) -> str:
             complete = set(names) == {c.metric for c in among if c.role is role}
             who.append(f"{role.value} metrics" if complete else ", ".join(names))
     words = "; ".join(who)
-    return words[:1].upper() + words[1:] if words.endswith("metrics") and len(who) == 1 else words
+    # A role's name begins a sentence; a metric's name is written as it is.
+    return words[:1].upper() + words[1:] if who and who[0].endswith(" metrics") else words
 
 
 def _methods(of: Sequence[Comparison]) -> str:
