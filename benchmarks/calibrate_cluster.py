@@ -22,12 +22,7 @@ METRIC = Metric("y", MetricType.MEAN, Role.SECONDARY)
 
 def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
     """Type I error, uniformity and coverage at every number of units and split; n counts units."""
-    return [
-        gate
-        for n in UNITS
-        for share in SPLITS
-        for gate in _cell(rng, n, share, min(replications, REPLICATIONS))
-    ]
+    return [gate for n in UNITS for share in SPLITS for gate in _cell(rng, n, share, min(replications, REPLICATIONS))]
 
 
 def _cell(rng: np.random.Generator, n: int, share: float, replications: int) -> list[Gate]:

@@ -43,9 +43,7 @@ def replicated(type: MetricType, size: int, covariate: bool = False) -> tuple[Me
 
 def batch_of(control: Moments, treatment: Moments, type: MetricType) -> Batch:
     """Replications (axis 0 of both) as the metrics of one batch."""
-    n, mean, m2, m3 = (
-        np.stack([getattr(control, f), getattr(treatment, f)]) for f in ("n", "mean", "m2", "m3")
-    )
+    n, mean, m2, m3 = (np.stack([getattr(control, f), getattr(treatment, f)]) for f in ("n", "mean", "m2", "m3"))
     covariate = any(name.startswith("x") for name in control.names)
     metrics = replicated(type, control.n.shape[0], covariate)
     grid = Grid.of([CellKey(name) for name in VARIANTS], VARIANTS)

@@ -33,7 +33,9 @@ def heavy_users(rng: np.random.Generator, replications: int) -> list[Gate]:
     for _ in range(-(-min(replications, HEAVY_TESTS) // COLUMNS)):
         heavy = rng.random(UNITS) < 0.2
         first = np.where(heavy, rng.integers(0, 2, UNITS), rng.integers(0, DAYS, UNITS))
-        unit, day = np.nonzero((np.arange(DAYS) >= first[:, None]) & (heavy[:, None] | (np.arange(DAYS) == first[:, None])))
+        unit, day = np.nonzero(
+            (np.arange(DAYS) >= first[:, None]) & (heavy[:, None] | (np.arange(DAYS) == first[:, None]))
+        )
         taste = rng.gamma(4.0, 0.5, (UNITS, COLUMNS))
         values = taste[unit] * rng.exponential(1.0, (len(unit), COLUMNS))
         p += _p_values(_variant(rng), first, {"purchases": (unit, day, values)}, covariate=False)
@@ -90,11 +92,11 @@ def _p_values(
         columns = {f"v{i}": values[:, i] for i in range(COLUMNS)}
         # Purchases follow the exposure of their day by an hour.
         frames[name] = pd.DataFrame({"unit": unit, "time": _time(day, 1), **columns})
-    covariates = [(Covariate(days=HISTORY, source="logins", value=f"v{i}"),) if covariate else () for i in range(COLUMNS)]
+    covariates = [
+        (Covariate(days=HISTORY, source="logins", value=f"v{i}"),) if covariate else () for i in range(COLUMNS)
+    ]
     metrics = tuple(
-        Metric(
-            f"m{i}", MetricType.MEAN, Role.SECONDARY, source="purchases", value=f"v{i}", covariates=covariates[i]
-        )
+        Metric(f"m{i}", MetricType.MEAN, Role.SECONDARY, source="purchases", value=f"v{i}", covariates=covariates[i])
         for i in range(COLUMNS)
     )
     design = design_of(metrics, Plan())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.calibrate_engine import analyzed
-from benchmarks.calibrate_gate import Gate, inside_gate, share_gate, uniform_gate
+from benchmarks.calibrate_gate import Gate, Side, inside_gate, share_gate, uniform_gate
 from benchmarks.calibrate_outcome import RARE, Floats, Outcome, of_successes, outcomes, with_lift
 from paribus.experiments.effects import Panel
 from paribus.metrics.definition import MetricType
@@ -88,7 +88,7 @@ def _coverage(
     else:
         shifted = with_lift(treatment, what.effect)
     panel = analyzed(control, shifted, what.type)
-    side = "lower" if what.type is MetricType.PROPORTION else "both"
+    side: Side = "lower" if what.type is MetricType.PROPORTION else "both"
     delta = _delta(panel, control, shifted)
     cases = (
         ("absolute", panel.absolute, what.effect * what.truth),

@@ -10,6 +10,7 @@ from benchmarks.calibrate_engine import VARIANTS, design_of, replicated
 from benchmarks.calibrate_fixed import ALPHA
 from benchmarks.calibrate_gate import Gate, Side, share_gate
 from paribus.experiments import looks
+from paribus.experiments.effects import Panel
 from paribus.experiments.layout import Batch, Grid
 from paribus.experiments.plan import Method, Plan
 from paribus.experiments.reading import reading
@@ -52,7 +53,7 @@ def gates(rng: np.random.Generator, replications: int) -> list[Gate]:
     return found
 
 
-def _read(rng: np.random.Generator, plan: Plan, size: int, lift: float) -> looks.Panel:
+def _read(rng: np.random.Generator, plan: Plan, size: int, lift: float) -> Panel:
     """The panel at the plan's end of so many replications, units exposed in equal numbers on every day."""
     cohort = [(variant, day) for day in range(7 * WEEKS) for variant in VARIANTS]
     n = np.full((len(cohort), size), float(PER_DAY))

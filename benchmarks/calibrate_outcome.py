@@ -50,9 +50,7 @@ def _moments(rows: Floats, names: tuple[str, ...]) -> Moments:
     return Moments(names, np.full(len(rows), float(n)), mean, m2, np.einsum("rni,rni,rni->ri", d, d, d))
 
 
-def _in_batches(
-    rng: Generator, replications: int, n: int, one: Callable[[Generator, int, int], Moments]
-) -> Moments:
+def _in_batches(rng: Generator, replications: int, n: int, one: Callable[[Generator, int, int], Moments]) -> Moments:
     size = max(1, BATCH // n)
     parts = [one(rng, min(size, replications - start), n) for start in range(0, replications, size)]
     return joined(parts)
@@ -110,7 +108,7 @@ def _population() -> Floats:
     """Clicks and page views of a population: views vary between units, and so does the rate of clicks."""
     rng = np.random.default_rng(20261124)
     views = rng.geometric(0.4, POOL)
-    clicks = rng.poisson(views * rng.gamma(2.0, 0.15, POOL))
+    clicks = rng.poisson(views * rng.gamma(4.0, 0.075, POOL))
     return np.column_stack([clicks, views]).astype(np.float64)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.calibrate_engine import batch_of, design_of
+from benchmarks.calibrate_engine import batch_of
 from benchmarks.calibrate_fixed import ALPHA, power_gate
 from benchmarks.calibrate_gate import Gate, share_gate
 from benchmarks.calibrate_outcome import NONZERO, RARE, SIGMA, Floats, from_power_sums, of_successes, sums_of_spending
@@ -52,7 +52,9 @@ def log_spaced() -> np.ndarray:
     return np.unique(np.round(np.geomspace(FIRST, LAST, LOOKS + 20)).astype(np.int64))[-LOOKS:]
 
 
-def stream(rng: np.random.Generator, what: Stream, units: np.ndarray, replications: int, effect: float = 0.0) -> Moments:
+def stream(
+    rng: np.random.Generator, what: Stream, units: np.ndarray, replications: int, effect: float = 0.0
+) -> Moments:
     """Moments of one arm at every look."""
     steps = np.diff(units, prepend=0)[:, None] * np.ones(replications, dtype=np.int64)
     n = np.broadcast_to(units[:, None].astype(np.float64), steps.shape).copy()
@@ -151,7 +153,8 @@ def _crossed(control: Moments, treatment: Moments, design: GroupSequentialDesign
     over = np.abs(z) >= critical
     first = np.argmax(over, axis=0)
     sign = np.take_along_axis(z, first[None], axis=0)[0]
-    return over.any(axis=0), over.any(axis=0) & (sign > 0)
+    crossed = np.asarray(over.any(axis=0))
+    return crossed, crossed & (sign > 0)
 
 
 def anytime_power(rng: np.random.Generator, replications: int) -> list[Gate]:

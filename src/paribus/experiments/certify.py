@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from textwrap import wrap
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paribus.errors import InputError, PlanError
 from paribus.experiments.document import Document
 from paribus.experiments.effects import rule_of
 from paribus.experiments.layout import Batch, Grid, is_share
-from paribus.experiments.plan import Design, Kind, Method
 from paribus.experiments.plain import to_plain
+from paribus.experiments.plan import Design, Kind, Method
 from paribus.experiments.reading import Look
 from paribus.experiments.rerandomization import SIDE, Replays, arms_of, assignments, bucket_error, by_bucket
 from paribus.metrics.cells import Cells
@@ -101,14 +102,11 @@ class MetricCertificate:
         ]
         for each in self.power:
             found.append(
-                f"An injected effect of {each.effect:+.4g} times the baseline "
-                f"({each.effect:+.2%}) is found in {each.power:.1%} (standard error {each.error:.1%})."
-                if abs(each.effect) < 0.0001
-                else f"An injected effect of {each.effect:+.2%} is found in {each.power:.1%} "
+                f"An injected effect of {each.effect:+.2%} is found in {each.power:.1%} "
                 f"(standard error {each.error:.1%})."
             )
         if self.detectable is None:
-            found.append(f"No effect up to {'tenfold'} is found with {self.target_power:.0%} power.")
+            found.append(f"No effect is found with {self.target_power:.0%} power: there are too few units.")
         else:
             found.append(
                 f"With all {self.units:,} units, {self.detectable:+.2%} is found with {self.target_power:.0%} power."
@@ -277,10 +275,11 @@ def _bucketed(data: DataModel, engine: Engine) -> tuple[Bucketed, DataModel]:
     if named is None:
         raise InputError("the document names neither units nor exposures", where="data")
     bucketed = Bucketed(engine, named.relation, named.unit, named.variant, SIDE)
-    places = {"stratum": bucketed.coarse, "epoch": bucketed.fine, "cluster": None}
+    coarse, fine = bucketed.coarse, bucketed.fine
     if data.units is not None:
-        return bucketed, replace(data, units=replace(data.units, **places))
-    return bucketed, replace(data, exposures=replace(named, **places))  # type: ignore[arg-type]  # exposures, by above
+        return bucketed, replace(data, units=replace(data.units, stratum=coarse, epoch=fine, cluster=None))
+    exposures = None if data.exposures is None else replace(data.exposures, stratum=coarse, epoch=fine, cluster=None)
+    return bucketed, replace(data, exposures=exposures)
 
 
 def _measured(
@@ -297,7 +296,7 @@ def _measured(
 
 
 def _windows(
-    bucketed: Bucketed, model: DataModel, design: Design, assigned: np.ndarray, tell: Progress
+    bucketed: Bucketed, model: DataModel, design: Design, assigned: NDArray[np.int8], tell: Progress
 ) -> dict[str, dict[int, float]]:
     """Variance reduction by window and metric: the same statements with one covariate of that many days."""
     if model.exposures is None or not design.plan.cuped:
@@ -314,7 +313,7 @@ def _windows(
     return out
 
 
-def _replays(metric: Metric, design: Design, cells: Cells, assigned: np.ndarray) -> Replays:
+def _replays(metric: Metric, design: Design, cells: Cells, assigned: NDArray[np.int8]) -> Replays:
     batch = Batch((metric,), Grid.of((), ()), cells.moments, ())
     covariates = tuple(batch.covariates) if design.plan.cuped else ()
     control, treatment = arms_of(by_bucket(cells), assigned)
@@ -328,7 +327,7 @@ def _metric(
     metric: Metric,
     design: Design,
     cells: Cells | None,
-    assigned: np.ndarray,
+    assigned: NDArray[np.int8],
     weights: tuple[float, ...],
     by_window: Mapping[int, float] | None,
 ) -> MetricCertificate:

@@ -106,7 +106,7 @@ class Replays:
     boundary: Boundary
     share: bool = False
 
-    def rejected(self, effect: float = 0.0) -> tuple[Floats, Floats]:
+    def rejected(self, effect: float = 0.0) -> tuple[NDArray[np.bool_], Floats]:
         """Where the test rejects, and the sign of its estimate, with y multiplied by 1 + `effect` in treatment.
 
         A share becomes min(1, (1 + effect) p): some units more, or fewer, have the value 1.
@@ -118,7 +118,7 @@ class Replays:
         else:
             found = difference(*self.tested(treatment), boundary=self.boundary)
         with np.errstate(invalid="ignore"):
-            return found.p_value < 1 - self.boundary.level, np.sign(found.value)
+            return np.asarray(found.p_value < 1 - self.boundary.level), np.asarray(np.sign(found.value))
 
     def power(self, effect: float) -> float:
         """Share of the re-randomizations in which the injected effect is found with its sign."""
@@ -145,13 +145,16 @@ class Replays:
         return float(np.mean(cuped(self.control, self.treatment, self.what, list(self.covariates)).variance_reduction))
 
     def detectable(self, power: float, sign: float) -> float | None:
-        """Smallest relative effect with that power, to 0.1% of itself; None where no effect up to x 11, or to 0, has it."""
+        """Smallest relative effect with that power, to 0.1% of itself; None where none has it.
+
+        Looked for up to eleven times the baseline, or down to nothing.
+        """
         largest = 10.0 if sign > 0 else 1.0
         low, high = 0.0, 1e-4
-        while high < largest and self.power(sign * high) < power:
+        while self.power(sign * high) < power:
+            if high >= largest:
+                return None
             low, high = high, min(2 * high, largest)
-        if self.power(sign * high) < power:
-            return None
         while high - low > 1e-3 * high:
             middle = (low + high) / 2
             low, high = (low, middle) if self.power(sign * middle) >= power else (middle, high)

@@ -127,6 +127,20 @@ class Reader:
                 below, above = self._bayesian_exits(c, se, size)
                 return _mean_stop(below + above, np.asarray(self.fractions))
 
+    def false_positive(self, c: Comparison, total: float) -> float:
+        """Probability that the metric is shown better by the end though there is no effect."""
+        se = c.se(total, 0.0)
+        match self.plan.method:
+            case Method.FIXED:
+                return c.alpha / 2
+            case Method.GROUP_SEQUENTIAL:
+                return self._design(c).power_at(0.0)
+            case Method.ANYTIME:
+                at = np.arange(1, MONITORED + 1) / MONITORED
+                return float(power_over_looks(self._sequence(c, total), 0.0, se / np.sqrt(at), total * at)[1][-1])
+            case _:
+                return float(self._bayesian_exits(c, se, 0.0)[1].sum())
+
     def _design(self, c: Comparison) -> GroupSequentialDesign:
         return _group_sequential(spending(self.plan), self.fractions, c.alpha)
 

@@ -227,6 +227,7 @@ _EXPORTS: dict[str, str] = {
     "prior_from_past": "meta",
     "random_effects": "meta",
     "shrink": "meta",
+    "summed_effect": "portfolio",
     # selection and allocation
     "ConditionalEstimate": "selection",
     "Retrodesign": "selection",

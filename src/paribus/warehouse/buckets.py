@@ -8,7 +8,7 @@ cost one statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from paribus.errors import PlanError
@@ -52,24 +52,17 @@ class Bucketed:
     side: int
     coarse: str = "paribus_bucket_coarse"
     fine: str = "paribus_bucket_fine"
+    dialect: str = field(init=False)
+    notes: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.dialect, self.notes = self.engine.dialect, self.engine.notes
         if hooks(self.dialect).name not in _DIGITS:
             raise PlanError(
                 f"units cannot be re-randomized on {self.dialect}",
                 rule=f"buckets of units need MD5 in SQL; engines with it: {', '.join(sorted(_DIGITS))}",
                 fix="export the table to a file and certify that",
             )
-
-    @property
-    def dialect(self) -> str:
-        """The engine's own."""
-        return self.engine.dialect
-
-    @property
-    def notes(self) -> list[str]:
-        """The engine's own."""
-        return self.engine.notes
 
     def relation_sql(self, relation: str) -> str:
         """The text that stands in FROM; for the relation of units, a derived table with the buckets."""
@@ -82,8 +75,9 @@ class Bucketed:
             return dialect.column(name).sql(dialect.name)
 
         columns = self.engine.columns(relation)
-        unit = next((name for name in columns if name.lower() == self.unit.lower()), self.unit)
-        salted = _TEXT[dialect.name].format(salt=SALT, unit=column(unit if self.unit not in columns else self.unit))
+        folded = next((name for name in columns if name.lower() == self.unit.lower()), self.unit)
+        unit = self.unit if self.unit in columns else folded
+        salted = _TEXT[dialect.name].format(salt=SALT, unit=column(unit))
         more = []
         for name, at in ((self.coarse, 1), (self.fine, 9)):
             digits = _DIGITS[dialect.name].format(text=salted, at=at)
