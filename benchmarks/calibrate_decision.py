@@ -38,7 +38,7 @@ def multiplicity(rng: np.random.Generator, replications: int) -> list[Gate]:
             hits = rejected[:, true].any(axis=1)
             gates.append(share_gate(group, f"{words}, plan with {correction}", "FWER", hits, ALPHA, "upper"))
         for method in ("hommel", "benjamini-hochberg", "benjamini-yekutieli"):
-            rejected = adjusted_p_values(p, method) <= ALPHA  # type: ignore[arg-type]
+            rejected = adjusted_p_values(p, method) <= ALPHA
             if method == "hommel":
                 hits = rejected[:, true].any(axis=1)
                 gates.append(share_gate(group, f"{words}, {method}", "FWER", hits, ALPHA, "upper"))

@@ -31,13 +31,14 @@ def heavy_users(rng: np.random.Generator, replications: int) -> list[Gate]:
     """A/A tests in which one user in five is active on every day: their values on different days are one unit's."""
     p = []
     for _ in range(-(-min(replications, HEAVY_TESTS) // COLUMNS)):
-        heavy = rng.random(UNITS) < 0.2
-        first = np.where(heavy, rng.integers(0, 2, UNITS), rng.integers(0, DAYS, UNITS))
-        unit, day = np.nonzero(
-            (np.arange(DAYS) >= first[:, None]) & (heavy[:, None] | (np.arange(DAYS) == first[:, None]))
-        )
+        # Who is heavy differs from column to column: shared, it would make a table's replications one and the same.
+        heavy = rng.random((UNITS, COLUMNS)) < 0.2
+        first = rng.integers(0, DAYS, UNITS)
+        unit, since = (a.ravel() for a in np.meshgrid(np.arange(UNITS), np.arange(DAYS), indexing="ij"))
+        day = first[unit] + since
         taste = rng.gamma(4.0, 0.5, (UNITS, COLUMNS))
-        values = taste[unit] * rng.exponential(1.0, (len(unit), COLUMNS))
+        active = heavy[unit] | (since == 0)[:, None]
+        values = np.where(active, taste[unit] * rng.exponential(1.0, (len(unit), COLUMNS)), 0.0)
         p += _p_values(_variant(rng), first, {"purchases": (unit, day, values)}, covariate=False)
     group = "Heavy users, active on all days, through SQL"
     return [_gate(group, f"A/A of {UNITS} units, 1 in 5 heavy", p)]

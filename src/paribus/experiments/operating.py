@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
@@ -129,9 +129,7 @@ def characteristics(
     return tuple(found)
 
 
-def _as_simulated(
-    design: Design, populations: Mapping[str, Population], units: int, looks: tuple[int, ...]
-) -> Design:
+def _as_simulated(design: Design, populations: Mapping[str, Population], units: int, looks: tuple[int, ...]) -> Design:
     """The design with the end that is simulated.
 
     Windows have closed for every unit drawn, and clusters are in the variance, so neither is asked for again. Without
@@ -176,7 +174,7 @@ class _Samples:
         sizes = np.diff([0, *sizes])
         # Every unit's arm is drawn, as in life: the sample ratio varies, and its check may fail.
         n = np.stack([rng.multinomial(size, weights / weights.sum(), size=count) for size in sizes], axis=1)
-        days = [(START + timedelta(days=day - 1)).date() for day in looks] or [None]
+        days: list[date | None] = [(START + timedelta(days=day - 1)).date() for day in looks] or [None]
         keys = tuple(CellKey(variant.name, day=day) for day in days for variant in design.variants)
         treated = next(variant.name for variant in design.variants if variant.name != design.control)
         column = [variant.name for variant in design.variants].index(treated)
@@ -201,10 +199,12 @@ class _Samples:
             units[key.variant] = units.get(key.variant, 0) + n
             if key.day is not None:
                 by_day[None, key.day.isoformat(), key.variant] = n
-        times = {} if now is None else {"first_time": START, "last_time": now}
-        counts = Counts(sum(units.values()), units, by_day=by_day, **times)
+        first = None if now is None else START
+        counts = Counts(sum(units.values()), units, by_day=by_day, first_time=first, last_time=now)
         found = {
-            name: Cells(name, keys, Moments(m.names, *(a[r, :cells] for a in (m.n, m.mean, m.m2, m.m3))))
+            name: Cells(
+                name, keys, Moments(m.names, m.n[r, :cells], m.mean[r, :cells], m.m2[r, :cells], m.m3[r, :cells])
+            )
             for name, m in self.moments.items()
         }
         return Measurement(counts, found)

@@ -10,7 +10,7 @@ from typing import Any
 from paribus.charts import Figure, Line, numbers, power_curve
 from paribus.experiments.operating import Characteristics, Rate
 from paribus.experiments.plan import Method
-from paribus.experiments.sizing import MDE_DAYS, Curve, MethodSize, Sizing
+from paribus.experiments.sizing_result import MDE_DAYS, Curve, MethodSize, Sizing
 from paribus.stats.estimate import Undetermined
 
 WIDTH = 80
@@ -45,8 +45,8 @@ def text(s: Sizing) -> str:
 def _sizes(s: Sizing) -> list[str]:
     calendar = s.chosen.days is not None
     titles = ["", "per arm", "at most", "if effect", "if none"]
-    titles += ["days", "if effect", f"MDE {MDE_DAYS} d"] if calendar else ["false +"]
-    widths = [19, 10, 10, 10, 10, *([6, 10, 9] if calendar else [9])]
+    titles += ["days", "if effect", f"MDE {MDE_DAYS}d"] if calendar else ["false +"]
+    widths = [18, *([9, 10, 10, 10] if calendar else [10] * 4), *([5, 10, 8] if calendar else [9])]
     rows = [titles]
     for m in s.sizes:
         row = [("▸ " if m.method is s.plan.method else "  ") + NAMES[m.method]]
@@ -82,8 +82,8 @@ def _reading(s: Sizing) -> list[str]:
         said.append(f"{without}; covariates remove {percent(s.variance_reduction)} of the variance.")
     bayesian = next(m for m in s.sizes if m.method is Method.BAYESIAN)
     said.append(
-        f"The Bayesian rule is shown better without any effect in {percent(bayesian.false_positive)} of experiments"
-        f" (fixed: {percent(s.sizes[0].false_positive)})."
+        f"Without any effect the Bayesian rule calls {s.metric} better in {percent(bayesian.false_positive)} of "
+        f"experiments; a fixed horizon does in {percent(s.sizes[0].false_positive)}."
     )
     return textwrap.wrap(" ".join(said), WIDTH)
 
@@ -151,7 +151,7 @@ def plain(s: Sizing) -> dict[str, Any]:
         "without_cuped": None if s.plain is None else _plain_size(s.plain),
         "variance_reduction": s.variance_reduction,
         "units_by_metric": dict(s.by_metric),
-        "curves": {"x": s.x, "lines": [_plain_curve(c) for c in (*s.curves, *([s.plain_curve] if s.plain_curve else []))]},
+        "curves": {"x": s.x, "lines": [_plain_curve(c) for c in (*s.curves, s.plain_curve) if c is not None]},
         "rule": [_plain_world(c) for c in s.rule],
         "seed": s.seed,
         "notes": list(s.notes),

@@ -33,8 +33,15 @@ class Table:
 class Engine(Protocol):
     """Runs SELECT statements over relations (tables, views, files)."""
 
-    dialect: str  # sqlglot's name: duckdb, postgres, mysql, sqlite, clickhouse ...
-    notes: list[str]  # sentences about how a relation was read: delimiter, encoding, types that are not what they seem
+    @property
+    def dialect(self) -> str:
+        """sqlglot's name: duckdb, postgres, mysql, sqlite, clickhouse ..."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about how a relation was read: delimiter, encoding, types that are not what they seem."""
+        ...
 
     def relation_sql(self, relation: str) -> str:
         """The text that stands in FROM for a relation: a quoted table name. Raises InputError."""

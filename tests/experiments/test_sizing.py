@@ -1,0 +1,354 @@
+"""Sizing: closed forms and published values, what is asked of the user, and history read back from known data."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import paribus as pb
+from paribus.errors import InputError
+from paribus.experiments import sizing
+from paribus.experiments.history import arrivals_of
+from paribus.experiments.plan import Method, Plan
+from paribus.experiments.sample_size import Comparison, Reader
+from paribus.experiments.sizes import comparisons
+from paribus.experiments.sizing_result import MethodSize, Sizing
+from paribus.stats.estimate import Undetermined
+
+Z = stats.norm.ppf
+SHARE = Comparison("converted", 0.05, 0.16, 0.2, 0.05, 0.8, share=True)
+MEAN = Comparison("revenue", 0.3, 100.0, 10.0, 0.05, 0.8)
+LOOKS = (0.25, 0.5, 0.75, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _few_replications(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paribus.experiments.operating.REPLICATIONS", 20)
+    monkeypatch.setattr("paribus.experiments.operating.REPLICATIONS_WITH_LOOKS", 6)
+
+
+def by_method(found: Sizing, method: Method) -> MethodSize:
+    return next(size for size in found.sizes if size.method is method)
+
+
+def reader(method: Method, **more: float) -> Reader:
+    fractions = (1.0,) if method in (Method.FIXED, Method.ANYTIME) else LOOKS
+    return Reader(Plan(method=method, **more), fractions)  # type: ignore[arg-type]  # fields by name
+
+
+# ── one comparison under each method ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_share_by_the_pooled_test_is_the_textbook_number() -> None:
+    """R: power.prop.test(p1 = .2, p2 = .25, power = .8) gives n = 1093.739."""
+    assert reader(Method.FIXED).total(SHARE) / 2 == pytest.approx(1093.739, rel=1e-5)
+
+
+def test_a_mean_is_the_t_test_of_r() -> None:
+    """R: power.t.test(delta = .5, sd = 1, power = .8) gives n = 63.76576."""
+    c = Comparison("m", 0.5, 1.0, 10.0, 0.05, 0.8)
+    assert reader(Method.FIXED).total(c) / 2 == pytest.approx(63.76576, rel=1e-6)
+
+
+def test_unequal_arms_cost_what_their_variance_costs() -> None:
+    uneven = Comparison("m", 0.3, 100.0, 10.0, 0.05, 0.8, ratio=1 / 9)
+    # (1 + r)^2 / (4 r) times the units of an even split: 100 / 36 for 90/10.
+    both = reader(Method.FIXED).total(uneven), reader(Method.FIXED).total(MEAN)
+    assert both[0] / both[1] == pytest.approx(100 / 36, rel=1e-3)
+
+
+def test_group_sequential_costs_the_published_inflation() -> None:
+    """Lan-DeMets O'Brien-Fleming type, four looks, two-sided .05, power .8: inflation 1.0202 (rpact 3.3.4: 1.0202)."""
+    fixed = (Z(0.975) + Z(0.8)) ** 2 * 100 * 2 / 0.3**2 * 2
+    assert reader(Method.GROUP_SEQUENTIAL).total(MEAN) / fixed == pytest.approx(1.02, abs=0.003)
+
+
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("comparison", [SHARE, MEAN], ids=["share", "mean"])
+def test_power_size_and_detectable_effect_are_one_curve(method: Method, comparison: Comparison) -> None:
+    own = reader(method, loss_threshold=0.002) if method is Method.BAYESIAN else reader(method)
+    total = own.total(comparison)
+    assert own.power(comparison, total) == pytest.approx(0.8, abs=1e-6)
+    assert own.detectable(comparison, total) == pytest.approx(comparison.distance, rel=1e-4)
+    assert own.detectable(comparison, 4 * total) < comparison.distance
+    assert 0 < own.expected_fraction(comparison, total, effect=True) <= 1
+
+
+def test_expected_length_and_false_positives_as_simulated() -> None:
+    """A random walk at the looks, drawn here, against the integrals."""
+    draw = np.random.default_rng(8)
+    c, paths = MEAN, 40_000
+    for method in (Method.GROUP_SEQUENTIAL, Method.BAYESIAN):
+        own = reader(method, loss_threshold=0.002) if method is Method.BAYESIAN else reader(method)
+        total = own.total(c)
+        at = np.array(LOOKS)
+        se = c.se(total, 0.0) / np.sqrt(at)
+        steps = draw.normal(0, np.sqrt(np.diff(at, prepend=0)), (paths, 4))
+        z = np.cumsum(steps, axis=1) / np.sqrt(at)
+        if method is Method.GROUP_SEQUENTIAL:
+            # The O'Brien-Fleming spending function, from Lan and DeMets 1983: 2 (1 - Phi(z_{alpha / 2} / sqrt(t))).
+            upper = own._design(c).critical
+            stop_up, stop_down = z >= upper, z <= -np.asarray(upper)
+        else:
+            sd = se / c.baseline
+            post_var = 1 / (1 / 0.3**2 + 1 / sd**2)
+            mean = z * sd * post_var / sd**2
+            u = mean / np.sqrt(post_var)
+            loss = np.sqrt(post_var) * stats.norm.pdf(u) - mean * stats.norm.sf(u)
+            stop_up, stop_down = loss <= 0.002, stats.norm.sf(u) <= 0.025
+            stop_down = stats.norm.cdf(-u) >= 0.975
+        stopped = stop_up | stop_down
+        first = np.where(stopped.any(axis=1), stopped.argmax(axis=1), 3)
+        up = stop_up[np.arange(paths), first]
+        assert own.expected_fraction(c, total, effect=False) == pytest.approx(at[first].mean(), abs=0.01)
+        assert own.false_positive(c, total) == pytest.approx(up.mean(), abs=0.01)
+
+
+def test_an_anytime_reading_costs_more_and_errs_less() -> None:
+    own, fixed = reader(Method.ANYTIME), reader(Method.FIXED)
+    total = own.total(MEAN)
+    assert 1.5 < total / fixed.total(MEAN) < 2.5
+    assert own.false_positive(MEAN, total) < 0.025
+    assert own.expected_fraction(MEAN, total, effect=True) < 0.7
+
+
+# ── the whole sizing ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_command_lines_example() -> None:
+    """12%, +3%, 4,000 units a day: Chow 2008's formula with the pooled variance under the null, whole weeks."""
+    found = sizing.from_numbers(baseline=0.12, mde=0.03, daily_units=4000)
+    p, q = 0.12, 0.1236
+    m = (p + q) / 2
+    root = Z(0.975) * math.sqrt(2 * m * (1 - m)) + Z(0.8) * math.sqrt(p * (1 - p) + q * (1 - q))
+    want = math.ceil((root / (q - p)) ** 2)
+    fixed = found.chosen
+    assert (fixed.per_arm, fixed.maximum) == (want, 2 * want)
+    assert fixed.days == math.ceil(2 * want / 4000 / 7) * 7
+    # at 14 days, 28,000 per arm
+    assert fixed.detectable == pytest.approx(math.sqrt(2 * want / 56_000) * 0.03, rel=0.03)
+    assert found.daily_units == 4000
+    assert "129,560" in found.text()
+    assert all(len(line) <= 80 for line in found.text().splitlines())
+
+
+def test_guardrails_and_arms_are_paid_for() -> None:
+    alone = sizing.from_numbers(baseline=40, sd=85, mde=0.05)
+    guarded = sizing.from_numbers(baseline=40, sd=85, mde=0.05, guardrails=2)
+    several = sizing.from_numbers(baseline=40, sd=85, mde=0.05, arms=3)
+
+    def formula(alpha: float, power: float) -> float:
+        return float((Z(1 - alpha / 2) + Z(power)) ** 2 * 2 * 85**2 / 2**2)
+
+    # beta over guardrails + 1: power 1 - .2 / 3; alpha over two treatments by Holm's first step
+    assert alone.chosen.per_arm == pytest.approx(formula(0.05, 0.8), rel=1e-3)
+    assert guarded.chosen.per_arm == pytest.approx(formula(0.05, 1 - 0.2 / 3), rel=1e-3)
+    assert several.chosen.per_arm == pytest.approx(formula(0.025, 0.8), rel=1e-3)
+    assert several.chosen.maximum == 3 * several.chosen.per_arm
+    assert guarded.by_metric.keys() == {"success", "guardrail 1", "guardrail 2"}
+
+
+def test_every_method_stands_beside_the_deciding_one() -> None:
+    found = sizing.from_numbers(
+        baseline=0.12, mde=0.05, daily_units=6000, plan=Plan(method=Method.GROUP_SEQUENTIAL), guardrails=1
+    )
+    assert [s.method for s in found.sizes] == list(Method)
+    fixed, sequential, anytime = (by_method(found, m) for m in (Method.FIXED, Method.GROUP_SEQUENTIAL, Method.ANYTIME))
+    assert fixed.maximum < sequential.maximum < anytime.maximum
+    assert sequential.expected_h1 < fixed.maximum < sequential.expected_h0 * 1.05
+    assert sequential.looks[-1] == sequential.days
+    assert fixed.looks == ()
+    assert [c.truth.name for c in found.rule] == ["planned", "none", "margin", "harm"]
+
+
+def test_the_same_seed_gives_the_same_sizing() -> None:
+    one, two, other = (sizing.from_numbers(baseline=0.2, mde=0.1, seed=seed).to_dict() for seed in (3, 3, 4))
+    assert one == two
+    assert one["rule"] != other["rule"]
+
+
+def test_plain_values_and_a_figure(tmp_path: Path) -> None:
+    for daily in (None, 100.0, 5000.0):
+        found = sizing.from_numbers(baseline=40, sd=85, mde=0.05, daily_units=daily)
+        plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+        assert plain["sizes"]["fixed"]["per_arm"] == found.chosen.per_arm
+        assert plain["curves"]["x"] == ("units" if daily is None else "days")
+        figure = found.plot()
+        assert figure.save(tmp_path / "power.svg").read_text().startswith("<svg")
+        assert all(len(line) <= 80 for line in found.text().splitlines())
+    slow = sizing.from_numbers(baseline=40, sd=85, mde=0.05, daily_units=100)
+    assert isinstance(slow.chosen.days, Undetermined)
+    assert ">365" in slow.text()
+    assert slow.to_dict()["sizes"]["fixed"]["days"] is None
+
+
+def test_a_curve_falls_and_its_power_rises() -> None:
+    found = sizing.from_numbers(baseline=0.12, mde=0.03, daily_units=4000)
+    for curve in found.curves:
+        assert all(b < a for a, b in zip(curve.detectable, curve.detectable[1:], strict=False))
+        assert all(b >= a - 1e-9 for a, b in zip(curve.power, curve.power[1:], strict=False))
+
+
+# ── what cannot be meant ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"mde": 0.03}, "--baseline 0.12"),
+        ({"baseline": 12, "mde": 0.03}, "write 0.12 or 12%"),
+        ({"baseline": 0, "mde": 0.03}, "neither of them"),
+        ({"baseline": -3, "mde": 0.03}, "add its standard deviation"),
+        ({"baseline": 400, "mde": 0.03}, "--sd"),
+        ({"baseline": 0, "sd": 3, "mde": 0.03}, "relative to the mean"),
+        ({"baseline": 4, "sd": 0, "mde": 0.03}, "it is positive"),
+        ({"baseline": 0.12}, "--mde 3%"),
+        ({"baseline": 0.12, "mde": 0}, "infinitely many"),
+        ({"baseline": 0.12, "mde": -0.03}, "write 0.03"),
+        ({"baseline": 0.12, "mde": 3}, "write 0.03 or 3%"),
+        ({"baseline": 0.9, "mde": 0.2}, "no proportion is above 1"),
+        ({"baseline": 0.12, "mde": 0.03, "daily_units": 0}, "it is positive"),
+        ({"baseline": 0.12, "mde": 0.03, "arms": 1}, "at least one treatment"),
+        ({"baseline": 0.12, "mde": 0.03, "guardrails": -1}, "not negative"),
+    ],
+)
+def test_numbers_that_cannot_be_meant_teach(given: dict[str, float], says: str) -> None:
+    with pytest.raises(InputError) as raised:
+        sizing.from_numbers(**{"baseline": None, **given})  # type: ignore[arg-type]  # numbers by name
+    assert says in str(raised.value)
+
+
+# ── from history ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TABLE = """\
+paribus: 1
+experiment: history
+interference: none because carts are personal
+units: {table: history.csv, unit: user, variant: group}
+variants: {control: 50, treatment: 50}
+metrics:
+  - {name: revenue, type: mean, value: revenue, covariates: [before]}
+  - {name: converted, type: proportion, value: converted}
+  - {name: visits, type: mean, value: visits, role: guardrail, margin: 2%}
+  - {name: errors, type: mean, value: visits, role: guardrail}
+  - {name: late, type: quantile, quantile: 0.9, value: revenue, role: secondary}
+plan: {runtime_days: 14, smallest_worthwhile: {revenue: 2%}}
+"""
+EVENTS = """\
+paribus: 1
+experiment: events
+interference: none because carts are personal
+exposures: {table: exposures.csv, unit: user, variant: group, time: at}
+events:
+  orders: {table: orders.csv, unit: user, time: at}
+variants: {control: 50, treatment: 50}
+metrics:
+  - {name: revenue, type: mean, source: orders, value: amount, window_days: 7}
+plan: {start: START, runtime_days: 28}
+"""
+
+
+def table(folder: Path, n: int = 4000, text: str = TABLE) -> Path:
+    draw = np.random.default_rng(2)
+    before, noise, visits = 10 + draw.normal(size=n), draw.normal(size=n), 1 + draw.poisson(3, n)
+    converted = draw.random(n) < 0.2
+    # No group was ever assigned: history knows no variants.
+    rows = [f"u{i},,{before[i] + noise[i]:.9f},{before[i]:.9f},{visits[i]},{int(converted[i])}" for i in range(n)]
+    (folder / "history.csv").write_text("user,group,revenue,before,visits,converted\n" + "\n".join(rows) + "\n")
+    (folder / "experiment.yaml").write_text(text)
+    return folder / "experiment.yaml"
+
+
+def events(folder: Path, start: str) -> Path:
+    """1,000 units that come at random out of 1,000 at 5% a day: new ones get fewer, and half have come by day 14."""
+    draw = np.random.default_rng(3)
+    first = datetime(2026, 1, 5, tzinfo=UTC)
+    days = np.minimum(draw.exponential(20, 1000), 41.9)
+    at = [first + timedelta(days=float(d)) for d in days]
+    exposures = [f"u{i},,{t:%Y-%m-%d %H:%M:%S}" for i, t in enumerate(at)]
+    orders = [f"u{i},{t + timedelta(days=1):%Y-%m-%d %H:%M:%S},{draw.gamma(4, 10):.6f}" for i, t in enumerate(at)]
+    (folder / "exposures.csv").write_text("user,group,at\n" + "\n".join(exposures) + "\n")
+    (folder / "orders.csv").write_text("user,at,amount\n" + "\n".join(orders) + "\n")
+    (folder / "experiment.yaml").write_text(EVENTS.replace("START", start))
+    return folder / "experiment.yaml"
+
+
+def test_history_gives_baseline_variance_and_what_covariates_remove(tmp_path: Path) -> None:
+    found = pb.design(table(tmp_path))
+    assert found.metric == "revenue"
+    assert found.baseline == pytest.approx(10, abs=0.1)
+    assert found.sd == pytest.approx(math.sqrt(2), rel=0.03)
+    assert found.variance_reduction == pytest.approx(0.5, abs=0.03)
+    assert found.plain is not None
+    assert found.plain.expected_h1 > found.chosen.expected_h1 * 0.99
+    # the guardrail binds: mean 4, variance 3, margin 2%, one-sided .025 with power .9
+    want = (Z(0.975) + Z(0.9)) ** 2 * 2 * 3 / 0.08**2
+    assert found.by_metric["visits"] / 2 == pytest.approx(want, rel=0.05)
+    assert found.chosen.binding == "visits"
+    text = found.text()
+    for said in ("late", "No effect is planned for converted", "guardrail without a margin", "Without CUPED"):
+        assert said in text.replace("\n  ", " "), said
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_history_gives_arrivals_that_get_fewer(tmp_path: Path) -> None:
+    found = pb.design(events(tmp_path, "2026-06-01"), mde=0.1)
+    # 1 - exp(-14 / 20) of a thousand have come by day 14
+    assert found.daily_units == pytest.approx(1000 * (1 - math.exp(-0.7)) / 14, rel=0.1)
+    fixed = found.chosen
+    # gamma(4, 10): mean 40, sd 20; 7 days to mature, then whole weeks
+    assert found.baseline == pytest.approx(40, rel=0.05)
+    assert fixed.maximum == pytest.approx(2 * (Z(0.975) + Z(0.8)) ** 2 * 2 * 0.25 / 0.01, rel=0.15)
+    need = -20 * math.log(1 - fixed.maximum / 1000)
+    assert isinstance(fixed.days, int)
+    assert abs(fixed.days - need - 7) <= 10
+    assert fixed.days % 7 == 0
+    constant = pb.design(tmp_path / "experiment.yaml", mde=0.1, daily_units=100)
+    assert constant.chosen.days == 14  # 8 days to arrive, 7 to mature: 15 would be 21
+
+
+def test_history_from_before_the_start_only(tmp_path: Path) -> None:
+    """Data until 15 February; a plan that starts on 25 January learns from twenty days, one in 2025 from all."""
+    before = pb.design(events(tmp_path, "2026-01-25"), mde=0.1)
+    assert not any("all data" in note for note in before.notes)
+    early = pb.design(events(tmp_path, "2025-01-01"), mde=0.1)
+    assert any("all data are taken as history" in note for note in early.notes)
+
+
+def test_no_history_no_effect_and_nothing_to_size_teach(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="history has 7 units"):
+        pb.design(table(tmp_path, n=7))
+    path = table(tmp_path, text=TABLE.replace("smallest_worthwhile: {revenue: 2%}", "power: 0.8"))
+    with pytest.raises(InputError) as raised:
+        pb.design(path)
+    assert "smallest_worthwhile: {revenue: 3%}" in str(raised.value)
+
+
+def test_arrivals_without_saturation_go_on_as_seen() -> None:
+    steady = arrivals_of([100] * 28)
+    assert steady is not None
+    assert steady(56) == pytest.approx(5600, rel=0.03)
+    assert arrivals_of([]) is None
+
+
+def test_a_falling_metric_is_sized_downwards(tmp_path: Path) -> None:
+    text = TABLE.replace(
+        "{name: converted, type: proportion, value: converted}",
+        "{name: converted, type: proportion, value: converted, direction: decrease}",
+    )
+    from paribus.experiments.document import load
+    from paribus.experiments.history import look
+    from paribus.warehouse import open_engine
+
+    document = load(table(tmp_path, text=text))
+    engine = open_engine(None, base_dir=tmp_path)
+    populations = look(document, engine).populations
+    engine.close()
+    found = comparisons(document.design, populations, {"converted": 0.1}, adjusted=True)[0]
+    assert found.variances(found.distance)[1] < found.variances(found.distance)[0]
