@@ -103,6 +103,7 @@ def analyze(
                 deviations=deviations(seal, document.design, document.data) if seal else (),
                 full_fingerprint=full_proof,
                 source_url=document.source_url,
+                folder=str(document.folder),
             )
     if unit is None or variant is None or not metrics:
         missing = [name for name, value in (("unit", unit), ("variant", variant), ("metrics", metrics)) if not value]
@@ -277,9 +278,21 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
     from paribus.experiments.verify import verify as verify_result
 
     plain = dict(result) if isinstance(result, Mapping) else read_result(result)
-    folder = Path() if isinstance(result, Mapping) else Path(result).parent
+    beside = Path() if isinstance(result, Mapping) else Path(result).parent
 
     def remeasure(proof: Proof) -> Measurement:
+        # Files are looked for beside the result, then from here, each also in the folder that the result names.
+        named = Path(proof.folder or "")
+        folders = dict.fromkeys([beside, Path(), beside / named, named])
+        *others, last = folders
+        for folder in others:
+            try:
+                return measured_in(folder, proof)
+            except InputError:
+                continue
+        return measured_in(last, proof)
+
+    def measured_in(folder: Path, proof: Proof) -> Measurement:
         with engine_at(connection or engine_url(proof.source_url), folder) as engine:
             return measure_again(proof, engine)
 

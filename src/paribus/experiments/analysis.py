@@ -121,6 +121,7 @@ def analyze(
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
     source_url: str | None = None,
+    folder: str | None = None,
 ) -> Result:
     """Measures the design's metrics and infers the result, with its proof.
 
@@ -136,6 +137,7 @@ def analyze(
         fragment_dialect: dialect of the fragments (default: the engine's).
         full_fingerprint: SHA-256 of files of any size.
         source_url: the engine's URL as written, for the proof.
+        folder: the folder that relative file names start from, as written, for the proof.
 
     Raises:
         InputError, FragmentError: what the data or the definitions cannot answer.
@@ -165,6 +167,7 @@ def analyze(
         deviations=deviations,
         data=model,
         source_url=source_url,
+        folder=folder,
     )
     return replace(result, proof=proof, seconds=perf_counter() - started)
 

@@ -39,6 +39,7 @@ _PARTS = ("design", "data", "plan_hash", "seal", "as_of", "deviations", "measure
 class Proof:
     """A proof read back: everything that `infer` takes, and where the data were.
 
+    folder      where relative file names started, as it was written
     source_url  the engine's URL as written, with its ${NAME}s and without a password; None for files
     """
 
@@ -51,6 +52,7 @@ class Proof:
     code_version: str
     seed: int | None
     source_url: str | None = None
+    folder: str | None = None
 
 
 def build_proof(
@@ -62,6 +64,7 @@ def build_proof(
     deviations: tuple[str, ...] = (),
     data: DataModel | None = None,
     source_url: str | None = None,
+    folder: str | None = None,
     seed: int | None = None,
 ) -> dict[str, Any]:
     """The proof of an analysis, as plain values for `Result.proof`.
@@ -74,6 +77,7 @@ def build_proof(
         deviations: what differs from the sealed plan.
         data: where the data were, so that they can be measured again.
         source_url: the engine's URL as written; a password in it is left out.
+        folder: the folder that relative file names start from, as written.
         seed: of whatever was drawn.
     """
     # Cells hold numbers and levels of columns; only the other parts can carry a connection's password.
@@ -85,6 +89,7 @@ def build_proof(
         "design": to_plain(design),
         "data": to_plain(data),
         "source_url": without_secrets(source_url),
+        "folder": folder,
         "plan_hash": sha256(plan_body(design, data)),
         "seal": to_plain(registered),
         "as_of": to_plain(as_of),
@@ -116,6 +121,7 @@ def read_proof(plain: dict[str, Any]) -> Proof:
         code_version=str(plain["code_version"]),
         seed=plain.get("seed"),
         source_url=plain.get("source_url"),
+        folder=plain.get("folder"),
     )
 
 

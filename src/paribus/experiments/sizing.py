@@ -1,4 +1,4 @@
-"""Sample size, runtime and detectable effect of an experiment: from numbers that someone states, or from its history."""
+"""Sample size, runtime and detectable effect of an experiment, from numbers that someone states or from its history."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def from_numbers(
     notes: list[str] = []
     if guardrails:
         notes.append(
-            f"Guardrails are taken to have the metric's own variance and a margin of {numbers.significant(mde * 100, 2)}%; "
-            "with experiment.yaml each has its own."
+            "Guardrails are taken to have the metric's own variance and a margin of "
+            f"{numbers.significant(mde * 100, 2)}%; with experiment.yaml each has its own."
         )
     arrivals = constant_arrivals(daily_units) if daily_units else None
     setting = Setting(design, populations, {"success": mde}, arrivals, daily_units, notes=tuple(notes))
