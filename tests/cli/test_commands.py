@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from importlib.resources import as_file, files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +270,6 @@ def test_a_result_of_a_table_verifies_from_its_json(folder: Path) -> None:
 # ── design and certify ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.skipif(find_spec("paribus.experiments.sizing") is None, reason="the sizing room is not built yet")
 def test_design_from_numbers(folder: Path) -> None:
     arguments = ("design", "--baseline", "12%", "--mde", "3%", "--daily-units", "4000")
     done = run(*arguments, "--plot", "power.svg")
@@ -281,7 +279,6 @@ def test_design_from_numbers(folder: Path) -> None:
     assert as_json(*arguments)
 
 
-@pytest.mark.skipif(find_spec("paribus.experiments.certify") is None, reason="the certify room is not built yet")
 def test_certify_on_history(folder: Path) -> None:
     assert as_json("certify", "experiment.yaml", "--replications", "100")
 
