@@ -100,14 +100,16 @@ class Reader:
         return solve_increasing(lambda n: self.power(c, n), c.power, near=near, least=2 * (1 + c.ratio))
 
     def detectable(self, c: Comparison, total: float) -> float:
-        """The smallest distance that is shown with the comparison's power; infinite where there is none."""
+        """The smallest distance shown with that power: infinite where none is, 0 where even no effect is."""
         near = normal_quantiles(c.alpha, c.power, "two-sided") * c.se(total, 0.0)
         most = np.inf
         if c.share:
             most = (1 - c.baseline if c.upward else c.baseline) * (1 - 1e-6)
             if near >= most or self.power(c, total, most) < c.power:
                 return float("inf")
-        return solve_increasing(lambda d: self.power(c, total, min(d, most)), c.power, near=near, least=0.0)
+        if self.power(c, total, 1e-6 * near) >= c.power:
+            return 0.0  # a loose loss threshold: the sample ships without any effect
+        return solve_increasing(lambda d: self.power(c, total, min(d, most)), c.power, near=near, least=1e-6 * near)
 
     def expected_fraction(self, c: Comparison, total: float, *, effect: bool) -> float:
         """Expected share of the sample at which this comparison stops, when the effect is as assumed or absent."""
