@@ -4,6 +4,12 @@
     ├── InputError          what the caller passed: an argument, a column, a file, a row
     │   ├── DefinitionError a document (experiment.yaml, a metric): points at line and key
     │   └── FragmentError   a SQL fragment that is not a scalar expression on the declared columns
+    ├── NotFound            a document, record or file that is named does not exist
+    ├── Conflict            a stale write: someone else changed the document meanwhile; nothing was written
+    ├── AccessError         no valid key, or one that may not do this
+    ├── LimitError          too large, too deep, or too often; says when to try again
+    ├── LockedError         another process holds the data folder
+    ├── StorageError        the disk or folder refused: full, unreadable, of a newer format
     ├── PlanError           a question the registered plan does not allow
     ├── ProofError          a result file that cannot be read as a proof
     ├── EngineError         the database or file reader failed
@@ -63,6 +69,66 @@ class FragmentError(InputError):
     """A SQL fragment is not a scalar expression on the declared columns."""
 
     code = "fragment"
+
+
+class NotFound(ParibusError):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(ParibusError):
+    """The document changed since it was read; nothing was written, nothing was lost."""
+
+    code = "conflict"
+
+
+class AccessError(ParibusError):
+    """The caller is unknown (`authenticated` False), or known and not allowed (True)."""
+
+    code = "access"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        authenticated: bool,
+        where: str | None = None,
+        rule: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, rule=rule, fix=fix)
+        self.authenticated = authenticated
+
+
+class LimitError(ParibusError):
+    """Too large, too deep, or too often; `retry_after` in seconds when waiting helps."""
+
+    code = "limit"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        retry_after: float | None = None,
+        where: str | None = None,
+        rule: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, rule=rule, fix=fix)
+        self.retry_after = retry_after
+
+
+class LockedError(ParibusError):
+    """Another process holds the data folder."""
+
+    code = "locked"
+
+
+class StorageError(ParibusError):
+    """The disk or the data folder refused: full, unreadable, damaged, or written by a newer version."""
+
+    code = "storage"
 
 
 class PlanError(ParibusError):
