@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from paribus.experiments.quantiles import quantile_panels
 from paribus.experiments.reading import Reading, planned_end, reading
 from paribus.experiments.result import Comparison, CurvePoint, Result
 from paribus.experiments.segments import by_segments
-from paribus.metrics.cells import Measurement
+from paribus.metrics.cells import LakeState, Measurement
 from paribus.metrics.definition import Metric, Role
 from paribus.stats.estimate import Estimate, Floats, Reason
 
@@ -105,6 +105,7 @@ def infer(
         statements=measurement.statements,
         proof={},
         warnings=(*measurement.warnings, *read.notes, *notes),
+        lake=measurement.lake,
     )
 
 
@@ -122,6 +123,7 @@ def analyze(
     full_fingerprint: bool = False,
     source_url: str | None = None,
     folder: str | None = None,
+    lake: LakeState | None = None,
 ) -> Result:
     """Measures the design's metrics and infers the result, with its proof.
 
@@ -138,6 +140,7 @@ def analyze(
         full_fingerprint: SHA-256 of files of any size.
         source_url: the engine's URL as written, for the proof.
         folder: the folder that relative file names start from, as written, for the proof.
+        lake: the state of the lake that the engine reads, if it reads one.
 
     Raises:
         InputError, FragmentError: what the data or the definitions cannot answer.
@@ -157,6 +160,7 @@ def analyze(
         caps=caps,
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
+        lake=lake,
     )
     result = infer(design, measurement, registered=registered, as_of=as_of, deviations=deviations)
     proof = build_proof(
@@ -182,19 +186,26 @@ def measure_design(
     shifts: Mapping[str, float] | None = None,
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
+    lake: LakeState | None = None,
 ) -> Measurement:
-    """Everything that an analysis of the design needs from the warehouse; arguments as for `metrics.measure`."""
+    """Everything that an analysis of the design needs from the warehouse; arguments as for `metrics.measure`.
+
+    A kill closes enrollment, and the watermark is the last time that is read up to.
+    """
     from paribus.metrics.measure import measure
 
     plan = design.plan
-    return measure(
+    end = planned_end(plan, plan.start)
+    if lake is not None:
+        end, as_of = earliest(end, lake.closed_at), earliest(as_of, lake.watermark)
+    measured = measure(
         engine,
         model,
         design.metrics,
         [variant.name for variant in design.variants],
         as_of=as_of,
         start=plan.start,
-        end=planned_end(plan, plan.start),
+        end=end,
         by_day=model.exposures is not None or (model.units is not None and model.units.exposed_at is not None),
         segments=design.segments,
         tolerance=design.tolerance_seconds,
@@ -204,6 +215,13 @@ def measure_design(
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
     )
+    return measured if lake is None else replace(measured, lake=lake)
+
+
+def earliest(*times: datetime | None) -> datetime | None:
+    """The first of the times that are given, None when none is."""
+    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in times if time is not None]
+    return min(known, default=None)
 
 
 def measure_again(proof: Proof, engine: Engine) -> Measurement:
@@ -223,6 +241,7 @@ def measure_again(proof: Proof, engine: Engine) -> Measurement:
         caps=proof.measurement.caps,
         shifts=proof.measurement.shifts,
         full_fingerprint=bool(files),
+        lake=proof.measurement.lake,
     )
 
 

@@ -30,6 +30,7 @@ from paribus.metrics.definition import (
     Role,
     UnitTable,
 )
+from paribus.warehouse.event_views import events_of, exposures_of, unit_column
 
 
 def document_of(tree: MarkedTree, *, file: Path | None) -> Document:
@@ -85,6 +86,11 @@ def document_of(tree: MarkedTree, *, file: Path | None) -> Document:
 
 
 def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
+    if doc.flag is not None:
+        return _lake_data(doc, doc.flag, problems)
+    for name in ("environment", "unit_type"):
+        if getattr(doc, name) is not None:
+            problems.add((name,), f"{name} stands without a flag", key=True, fix="write flag: KEY, or remove it")
     if (doc.units is None) == (doc.exposures is None):
         both = doc.units is not None
         problems.add(
@@ -119,6 +125,51 @@ def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
     return DataModel(units, exposures, events, tuple(doc.segments), doc.time_zone)
 
 
+def _lake_data(doc: ExperimentDoc, flag: str, problems: Problems) -> DataModel:
+    """The flag's exposures, and the events that metrics name, as the lake holds them."""
+    for name in ("source", "units", "exposures", "events"):
+        if getattr(doc, name):
+            problems.add(
+                (name,),
+                f"{name} stands beside a flag",
+                key=True,
+                rule="the exposures of a flag and its events are read from the lake",
+                fix=f"remove {name}, or remove flag",
+            )
+    unit = unit_column(doc.unit_type or "user")
+    cluster = _cluster(doc, _cluster_of(doc.interference), problems)
+    exposures = Exposures(
+        exposures_of(flag, doc.environment),
+        unit,
+        "assigned",
+        "time",
+        epoch="epoch",
+        probability="probability",
+        reason="reason",
+        served="served",
+        cluster=cluster,
+    )
+    named = {
+        name: EventSource(events_of(name), unit, "time", event_id="event_id", session="session_id")
+        for name in _events_named(doc)
+    }
+    return DataModel(None, exposures, named, tuple(doc.segments), doc.time_zone)
+
+
+def _events_named(doc: ExperimentDoc) -> list[str]:
+    """The names of events that metrics read, each once, in the order of the document."""
+    found: dict[str, None] = {}
+    for metric in doc.metrics:
+        steps, covariates = getattr(metric, "steps", ()), getattr(metric, "covariates", ())
+        places = (
+            metric.event,
+            getattr(metric, "denominator_event", None),
+            *(each.event for each in (*steps, *covariates)),
+        )
+        found |= dict.fromkeys(name for name in places if name is not None)
+    return list(found)
+
+
 def _cluster_of(interference: str) -> str | None:
     return interference.removeprefix("cluster:").strip() or None if interference.startswith("cluster:") else None
 
@@ -128,6 +179,7 @@ def _cluster(doc: ExperimentDoc, keyed: str | None, problems: Problems) -> str |
     holder = "units" if doc.units is not None else "exposures"
     table = doc.units or doc.exposures
     column = table.cluster if table is not None else None
+    is_there = table is not None or doc.flag is not None
     if column and keyed and column != keyed:
         problems.add(
             (holder, "cluster"), f"the cluster is {column!r} here and {keyed!r} in interference", fix="name one"
@@ -138,10 +190,9 @@ def _cluster(doc: ExperimentDoc, keyed: str | None, problems: Problems) -> str |
         problems.add(
             at, "a cluster is named, and kind is ab", rule="ab randomizes single units", fix="write kind: cluster"
         )
-    if doc.kind == "cluster" and not column and table is not None:
-        problems.add(
-            ("kind",), "kind is cluster, and no cluster is named", fix=f"write {holder}: {{…, cluster: COLUMN}}"
-        )
+    if doc.kind == "cluster" and not column and is_there:
+        fix = "write interference: {cluster: NAME}" if doc.flag else f"write {holder}: {{…, cluster: COLUMN}}"
+        problems.add(("kind",), "kind is cluster, and no cluster is named", fix=fix)
     return column
 
 
@@ -253,7 +304,7 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: KeyPath, problems: Problem
         problems.add(
             at, "with one row per unit a ratio is value / denominator", fix="remove denominator_source and filter"
         )
-    steps = tuple(FunnelStep(s.name, s.source, s.where) for s in has.get("steps", ()))
+    steps = tuple(FunnelStep(s.name, s.source or s.event or "", s.where) for s in has.get("steps", ()))
     given = int(has.get("given", 0))
     if type_ is MetricType.FUNNEL and given >= len(steps):
         problems.add((*at, "given"), f"given: {given} is not before the last of {len(steps)} steps")
@@ -265,11 +316,11 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: KeyPath, problems: Problem
         type=type_,
         role=Role(doc.role),
         direction=doc.direction,
-        source=doc.source,
+        source=doc.source or doc.event,
         value=value,
         filter=doc.filter,
         denominator=has.get("denominator"),
-        denominator_source=has.get("denominator_source"),
+        denominator_source=has.get("denominator_source") or has.get("denominator_event"),
         denominator_filter=has.get("denominator_filter"),
         window_days=doc.window_days,
         quantile=has.get("quantile"),
@@ -287,9 +338,15 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: KeyPath, problems: Problem
 
 def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: KeyPath, problems: Problems) -> None:
     kind = has["type"]
+    _check_events(doc, has, whole, at, problems)
+    if whole.flag is not None:
+        return
     named: list[tuple[KeyPath, str | None]] = [((*at, "source"), doc.source)]
     named.append(((*at, "denominator_source"), has.get("denominator_source")))
     named += [((*at, "steps", i, "source"), step.source) for i, step in enumerate(has.get("steps", ()))]
+    for i, step in enumerate(has.get("steps", ())):
+        if step.source is None and step.event is None:
+            problems.add((*at, "steps", i), f"the step {step.name!r} has no source", fix="write source: NAME")
     if whole.units is not None:
         if kind in ("count", "funnel", "retention"):
             problems.add(
@@ -315,13 +372,42 @@ def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at
         problems.add(
             at, f"the metric {doc.name!r} has no source", fix=f"name one of {', '.join(whole.events) or 'events'}"
         )
-    if kind in ("mean", "quantile") and has.get("value") is None:
+    _check_value(doc, has, at, problems)
+
+
+def _check_value(doc: MetricDoc, has: dict[str, Any], at: KeyPath, problems: Problems) -> None:
+    if has["type"] in ("mean", "quantile") and has.get("value") is None:
         problems.add(
             at,
             f"the metric {doc.name!r} has no value",
-            rule=f"a {kind} of events needs an expression over their columns",
+            rule=f"a {has['type']} of events needs an expression over their columns",
             fix='write value: "amount", or use type: count or proportion',
         )
+
+
+def _check_events(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: KeyPath, problems: Problems) -> None:
+    """With a flag, sources are events by name; without one, no event is named."""
+    steps, covariates = has.get("steps", ()), has.get("covariates", ())
+    named: list[tuple[KeyPath, str, Any]] = [(at, "source", doc.source), (at, "event", doc.event)]
+    named += [(at, name, has.get(name)) for name in ("denominator_source", "denominator_event")]
+    for holder, parts in (("steps", steps), ("covariates", covariates)):
+        named += [
+            ((*at, holder, i), name, getattr(p, name)) for i, p in enumerate(parts) for name in ("source", "event")
+        ]
+    unfit = "event" if whole.flag is None else "source"
+    for path, name, value in named:
+        if value is not None and name.endswith(unfit):
+            other = name.replace(unfit, "source" if unfit == "event" else "event")
+            rule = "with a flag, metrics name events" if whole.flag else "events are named by a document with a flag"
+            problems.add((*path, name), f"{name} does not fit here", key=True, rule=rule, fix=f"write {other}: {value}")
+    if whole.flag is None:
+        return
+    if doc.event is None and has["type"] != "funnel":
+        problems.add(at, f"the metric {doc.name!r} has no event", fix="write event: and the name of the events to read")
+    for i, step in enumerate(steps):
+        if step.event is None:
+            problems.add((*at, "steps", i), f"the step {step.name!r} has no event", fix="write event: NAME")
+    _check_value(doc, has, at, problems)
 
 
 def _margin(doc: MetricDoc, at: KeyPath, problems: Problems) -> tuple[float | None, bool]:
@@ -395,4 +481,4 @@ def _covariates(
                 f"{doc.source!r} is not one of the events",
                 fix=did_you_mean(doc.source, whole.events),
             )
-    return tuple(Covariate(doc.days, doc.value, doc.source, doc.filter) for doc in docs)
+    return tuple(Covariate(doc.days, doc.value, doc.source or doc.event, doc.filter) for doc in docs)

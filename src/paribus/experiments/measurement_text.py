@@ -13,7 +13,7 @@ import numpy as np
 from paribus.errors import ProofError
 from paribus.experiments.canonical import Plain
 from paribus.experiments.plain import from_plain, to_plain
-from paribus.metrics.cells import CellKey, Cells, ClusterSums, Counts, Measurement, Ranks, StatementText
+from paribus.metrics.cells import CellKey, Cells, ClusterSums, Counts, LakeState, Measurement, Ranks, StatementText
 from paribus.stats.moments import Moments
 
 SHORT = 16  # hexadecimal digits of a cell's own hash: enough to tell an accident, the whole has all 64
@@ -34,6 +34,7 @@ def measurement_to_plain(measurement: Measurement) -> Plain:
         "as_of": to_plain(m.as_of),
         "fingerprint": to_plain(m.fingerprint),
         "warnings": to_plain(m.warnings),
+        **({} if m.lake is None else {"lake": to_plain(m.lake)}),
     }
 
 
@@ -57,6 +58,7 @@ def measurement_from_plain(plain: Plain) -> Measurement:
             "as_of": datetime | None,
             "fingerprint": dict,
             "warnings": tuple[str, ...],
+            "lake": LakeState | None,
         }
         return Measurement(
             cells=cells,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count, share
+from paribus.charts.numbers import count, moment, share
 from paribus.experiments.phrases import listing
 from paribus.experiments.plan import Design
-from paribus.metrics.cells import Counts, Measurement
+from paribus.metrics.cells import Counts, LakeState, Measurement
 
 
 def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
@@ -27,7 +27,21 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
             notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
-    return tuple(_singular(note) for note in notes)
+    return tuple([*(_singular(note) for note in notes), *_lake(measurement.lake)])
+
+
+def _lake(lake: LakeState | None) -> list[str]:
+    """Up to when the lake is known, how late its events come, and whether a kill closed enrollment."""
+    if lake is None:
+        return []
+    notes = []
+    if lake.watermark is not None:
+        late = lake.lateness_p99_seconds
+        known = "" if late is None else f"; 99% of events arrive within {duration(late)}"
+        notes.append(f"The lake (version {lake.version}) is complete up to {moment(lake.watermark)}{known}.")
+    if lake.closed_at is not None:
+        notes.append(f"The flag was killed at {moment(lake.closed_at)}: no unit is enrolled from then on.")
+    return notes
 
 
 def _singular(note: str) -> str:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
-from paribus.metrics.cells import StatementText
+from paribus.metrics.cells import LakeState, StatementText
 from paribus.metrics.definition import Direction, MetricType, Role
 from paribus.stats.estimate import Estimate, Undetermined
 
@@ -147,6 +147,7 @@ class Result:
     proof: dict[str, Any]
     warnings: tuple[str, ...] = ()
     seconds: float | None = None
+    lake: LakeState | None = None  # None: the data are no lake's
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain JSON values by spec/result.schema.json; passwords in texts are blotted out."""

@@ -28,6 +28,9 @@ from paribus.experiments.scalars import (
 SCHEMA_ID = "urn:paribus:experiment:1"
 
 
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+
+
 class Part(BaseModel):
     """Strict about types, closed to unknown keys."""
 
@@ -137,6 +140,8 @@ class CovariateDoc(Part):
     """SQL expression; with one row per unit, over its columns."""
     source: Name | None = None
     """Events to read it from, when not the metric's own."""
+    event: Name | None = None
+    """With a flag: name of the events to read it from, when not the metric's own."""
     filter: Fragment | None = None
     """SQL condition that a row must pass."""
 
@@ -158,8 +163,10 @@ class StepDoc(Part):
     """One step of a funnel."""
 
     name: Name
-    source: Name
+    source: Name | None = None
     """Events of this step."""
+    event: Name | None = None
+    """With a flag: name of the events of this step."""
     where: Fragment | None = None
     """SQL condition of this step."""
 
@@ -189,6 +196,8 @@ class MetricDoc(Part):
     """Which way is better."""
     source: Name | None = None
     """Events to read, when there are exposures and events."""
+    event: Name | None = None
+    """With a flag: name of the events to read."""
     filter: Fragment | None = None
     """SQL condition that a row must pass."""
     window_days: Positive | None = None
@@ -237,6 +246,8 @@ class RatioDoc(MetricDoc):
     """SQL expression of the denominator."""
     denominator_source: Name | None = None
     """Events of the denominator, when not the numerator's."""
+    denominator_event: Name | None = None
+    """With a flag: name of the denominator's events, when not the numerator's."""
     denominator_filter: Fragment | None = None
     """SQL condition of the denominator's rows, when not the numerator's."""
     cap: CapDoc | None = None
@@ -388,7 +399,7 @@ class ExperimentDoc(Part):
 
     paribus: Literal[1]
     """Version of this format."""
-    experiment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    experiment: Key
     """The experiment's key."""
     title: str = ""
     kind: Literal["ab", "cluster", "switchback", "holdback", "global_holdout"] = "ab"
@@ -399,6 +410,12 @@ class ExperimentDoc(Part):
     """Days are days in this zone, for instance Europe/Berlin."""
     tolerance_seconds: Annotated[float, Field(ge=0, le=3600)] = 5.0
     """Events up to this long before exposure still count as after it."""
+    flag: Key | None = None
+    """The flag whose exposures in the lake are analyzed; its events are then named by metrics, event: NAME."""
+    environment: Key | None = None
+    """With a flag: only exposures of this environment."""
+    unit_type: Key | None = None
+    """With a flag: what the units are; user when omitted."""
     source: SourceDoc | None = None
     units: UnitsDoc | None = None
     exposures: ExposuresDoc | None = None

@@ -269,6 +269,8 @@ def _versions(fingerprint: dict[str, Any]) -> dict[str, Plain]:
     found: dict[str, Plain] = {}
     for relation, value in fingerprint.items():
         if isinstance(value, dict) and isinstance(value.get("files"), list):
+            if "version" in value:
+                found[str(relation)] = {"version": value["version"]}
             found |= {str(one["path"]): one for one in value["files"]}
         elif isinstance(value, dict) and ("sha256" in value or "version" in value):
             found[str(relation)] = value

@@ -117,6 +117,23 @@ class StatementText:
 
 
 @dataclass(frozen=True, slots=True)
+class LakeState:
+    """The lake as it was measured.
+
+    table, version        the Delta table and the version that was read
+    watermark             every event acknowledged before it is in that version
+    lateness_p99_seconds  99% of events arrived within this time of happening; None when there were none
+    closed_at             when a kill of the flag closed enrollment; None when none did
+    """
+
+    table: str
+    version: int
+    watermark: datetime | None = None
+    lateness_p99_seconds: float | None = None
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """All that left the warehouse for one analysis."""
 
@@ -130,3 +147,4 @@ class Measurement:
     as_of: datetime | None = None
     fingerprint: dict[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    lake: LakeState | None = None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
 from paribus.warehouse.engine import ColumnKind, Engine, Table
+
+if TYPE_CHECKING:
+    from paribus.warehouse.event_views import EventTable
 
 __all__ = ["ColumnKind", "Engine", "Table", "open_engine"]
 
@@ -20,6 +24,7 @@ def open_engine(
     threads: int | None = None,
     memory_limit: str | None = None,
     timeout_seconds: float | None = None,
+    events: EventTable | None = None,
 ) -> Engine:
     """The engine that a URL names.
 
@@ -32,6 +37,7 @@ def open_engine(
             `__arrow_c_stream__`. DuckDB only.
         threads: DuckDB's number of threads; default all processors.
         memory_limit: the memory DuckDB may use, for instance "8GB"; default 80% of the machine's.
+        events: an event table whose relations statements may name. DuckDB only.
         timeout_seconds: the longest a statement may run, on SQLAlchemy engines that can be told.
 
     Raises:
@@ -52,7 +58,12 @@ def open_engine(
         from paribus.warehouse.duckdb_engine import DuckDBEngine
 
         return DuckDBEngine(
-            _local_path(rest, base), base_dir=base, frames=frames, threads=threads, memory_limit=memory_limit
+            _local_path(rest, base),
+            base_dir=base,
+            frames=frames,
+            threads=threads,
+            memory_limit=memory_limit,
+            events=events,
         )
     if frames:
         raise InputError(

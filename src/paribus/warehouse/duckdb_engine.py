@@ -24,6 +24,8 @@ from paribus.warehouse.files import FileSet, names_of_files, resolve_files
 if TYPE_CHECKING:
     import duckdb
 
+    from paribus.warehouse.event_views import EventTable
+
 ATTACHED = "source"  # the name under which the database file is attached
 
 
@@ -35,6 +37,7 @@ class DuckDBEngine:
         base_dir: the folder that relative file names start from.
         frames: in-memory tables by name.
         threads, memory_limit: DuckDB's; None for its own choice.
+        events: an event table whose relations statements may name.
 
     Raises:
         InputError: the database file does not exist, or a frame is of a type that cannot be read.
@@ -51,10 +54,12 @@ class DuckDBEngine:
         frames: Mapping[str, object] | None = None,
         threads: int | None = None,
         memory_limit: str | None = None,
+        events: EventTable | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._base = Path(base_dir)
         self._database = database
+        self._events = events
         self._frames = {name: frame_registry.readable(name, frame) for name, frame in (frames or {}).items()}
         self._views: dict[str, FileView] = {}
         self._kinds: dict[str, dict[str, ColumnKind]] = {}
@@ -113,7 +118,9 @@ class DuckDBEngine:
         for relation in relations:
             self._resolve(relation)
             if relation in self._views:
-                found[relation] = self._views[relation].files.fingerprint(self._base, full=full)
+                files = self._views[relation].files
+                if files.address not in found:
+                    found[files.address] = files.fingerprint(self._base, full=full)
             elif relation in self._frames:
                 found[relation] = {"kind": "frame"}
             else:
@@ -189,18 +196,24 @@ class DuckDBEngine:
             return (relation,)
         if self._database is not None and (table := self._find_table(relation)):
             return table
+        if self._events is not None and self._events.offers(relation):
+            self._unlock()
+            self._add_view(self._events.view(relation, self._connection))
+            return (relation,)
         files = resolve_files(relation, self._base)
         if files is None:
             raise self._unknown(relation)
-        self._add_view(files)
+        self._add_files(files)
         return (relation,)
 
-    def _add_view(self, files: FileSet) -> None:
+    def _add_files(self, files: FileSet) -> None:
         self._unlock()
-        view = describe_files(files, self._connection, self._temporary / f"copy{len(self._views)}")
+        self._add_view(describe_files(files, self._connection, self._temporary / f"copy{len(self._views)}"))
+
+    def _add_view(self, view: FileView) -> None:
         self._rows(view.create())
-        self._views[files.relation] = view
-        self.notes += [f"{files.relation}: {note}" for note in view.notes]
+        self._views[view.files.relation] = view
+        self.notes += [f"{view.files.relation}: {note}" for note in view.notes]
 
     def _tables(self) -> list[tuple[str, str]]:
         return [

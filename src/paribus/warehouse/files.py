@@ -38,6 +38,11 @@ class FileSet:
     paths: tuple[Path, ...]
     is_partitioned: bool = False
 
+    @property
+    def address(self) -> str:
+        """Under which name the files stand in a fingerprint."""
+        return self.relation
+
     def fingerprint(self, base: Path, *, full: bool) -> dict[str, Any]:
         return {"kind": "files", "files": [_file_fingerprint(path, base, full) for path in self.paths]}
 

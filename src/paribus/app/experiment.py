@@ -1,7 +1,4 @@
-"""The operations that every door offers, built from the rooms below: the only place that knows how they are wired.
-
-In Python they are `pb.analyze`, `pb.design`, `pb.seal` ...; the command line calls the same functions.
-"""
+"""Experiments in files and databases: analyze, design, seal, certify, sql, verify."""
 
 from __future__ import annotations
 

@@ -1,0 +1,109 @@
+"""An event on its way out: what happened, when and to whom, and its form on the wire."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+
+SDK_VERSION = "paribus-sdk-python/0.1.0"
+DEEPEST = 32
+
+
+class Event(NamedTuple):
+    """Something that happened; `time` is seconds since 1970, or text that is passed on as it is.
+
+    `properties` is the mapping itself, or a function that makes it later, off the caller's path.
+    """
+
+    name: str
+    time: float | str
+    sequence: int
+    unit_type: str | None
+    unit: str | int | None
+    properties: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    identity: Mapping[str, str] | None = None
+
+
+def moment(time: datetime | float | str) -> float | str:
+    """The time as an `Event` carries it.
+
+    Numbers are milliseconds since 1970, as on the wire. A datetime without a zone is local time, as everywhere in
+    Python. Text is passed on: the server judges it.
+    """
+    if isinstance(time, datetime):
+        return time.timestamp()
+    return time if isinstance(time, str) else time / 1000
+
+
+def encode(event: Event, process: str) -> bytes:
+    """One line of JSON, UTF-8, with a new event id.
+
+    Values that JSON does not know become text (`Decimal`, `UUID`, sets become lists, dates RFC 3339), numbers that
+    are not finite become null, and what is nested deeper than 32 levels becomes its `repr`.
+    """
+    properties = event.properties() if callable(event.properties) else event.properties
+    body: dict[str, Any] = {
+        "event_id": str(uuid.uuid4()),
+        "name": event.name,
+        "time": event.time if isinstance(event.time, str) else timestamp(event.time),
+        "sequence": event.sequence,
+    }
+    if event.unit is not None:
+        body["unit_type"] = event.unit_type or "user"
+        body["unit"] = str(event.unit)
+    if event.identity:
+        body.update(event.identity)
+    body["properties"] = properties
+    body["context"] = {"sdk": SDK_VERSION, "process": process}
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    except (ValueError, TypeError, RecursionError):
+        text = json.dumps(_repaired(body, 0), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+def _repaired(value: object, depth: int) -> Any:
+    if depth > DEEPEST:
+        return repr(type(value))
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _repaired(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_repaired(item, depth + 1) for item in value]
+    return _repaired(_plain(value), depth + 1)

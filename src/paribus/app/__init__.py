@@ -1,0 +1,42 @@
+"""The operations that every door offers, wired from the rooms below: the only place that knows how they fit together.
+
+In Python they are `pb.analyze`, `pb.design`, `pb.seal` …; the command line and the server call the same functions.
+"""
+
+from paribus.app.experiment import (
+    analyze,
+    as_level,
+    as_time,
+    certify,
+    design,
+    engine_at,
+    engine_of,
+    engine_url,
+    init,
+    is_document,
+    load,
+    names,
+    seal,
+    sql,
+    table_engine,
+    verify,
+)
+
+__all__ = [
+    "analyze",
+    "as_level",
+    "as_time",
+    "certify",
+    "design",
+    "engine_at",
+    "engine_of",
+    "engine_url",
+    "init",
+    "is_document",
+    "load",
+    "names",
+    "seal",
+    "sql",
+    "table_engine",
+    "verify",
+]

@@ -1,0 +1,1 @@
+"""Flag definitions: documents, their changes, and the snapshot that every evaluator reads."""

@@ -1,0 +1,414 @@
+"""The landing queue: a request is on disk before it is acknowledged.
+
+One thread owns the writing connection and commits what has gathered meanwhile as one transaction, so that many senders
+share one sync of the disk. Rows leave the queue in the transaction that notes the lake's durable version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import shutil
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paribus.clock import Clock
+from paribus.errors import LimitError, StorageError
+from paribus.lake.queue_schema import connect, connect_reader, storage_error
+from paribus.lake.record import ACCEPTED, QUARANTINED, REJECTED, UNPLANNED, LandingRow, microseconds
+
+QUEUE_FILE = "landing.sqlite"
+_INSERT = (
+    "INSERT INTO landing (id, received_time, dialect, key_id, plan_revision, verdicts, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_COUNT = (
+    "INSERT INTO tally (dialect, kind, events) VALUES (?, ?, ?) "
+    "ON CONFLICT (dialect, kind) DO UPDATE SET events = events + excluded.events"
+)
+_ROWS_PER_COMMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What waits in the queue.
+
+    Attributes:
+        rows, events, bytes: requests, events in them, and bytes of bodies.
+        oldest_seconds: age of the oldest row by received time; 0 when the queue is empty.
+    """
+
+    rows: int
+    events: int
+    bytes: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    rows: Sequence[LandingRow]
+    done: Future[int] | asyncio.Future[int]
+    loop: asyncio.AbstractEventLoop | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    run: Callable[[sqlite3.Connection], Any]
+    done: Future[Any]
+    in_transaction: bool
+
+
+class Landing:
+    """A durable queue of requests in one SQLite file. Only the holder of the folder's writer lock opens it.
+
+    Args:
+        path: the file; made when it does not exist.
+        max_bytes: bodies that may wait; beyond, appends are refused until the flusher has caught up.
+        min_free_bytes: space kept free on the disk for the flush.
+
+    Raises:
+        StorageError: the file is damaged, of a newer format, or the disk refuses.
+    """
+
+    def __init__(
+        self, path: str | Path, *, clock: Clock, max_bytes: int = 4 << 30, min_free_bytes: int = 64 << 20
+    ) -> None:
+        self.path = Path(path)
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._min_free_bytes = min_free_bytes
+        self._work: queue.SimpleQueue[_Append | _Task | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._is_closed = False
+        self._rejected: Counter[str] = Counter()
+        self._connection = connect(self.path)
+        self._next_id = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'landing'")
+        self._rows = self._scalar("SELECT count(*) FROM landing")
+        self._events = self._scalar("SELECT coalesce(sum(length(verdicts)), 0) FROM landing")
+        self._bytes = self._scalar("SELECT coalesce(sum(length(body)), 0) FROM landing")
+        self._waiting_bytes = 0
+        self._bytes_lock = threading.Lock()
+        self.arrived = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="paribus-landing", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Clock, **limits: int) -> Landing:
+        """The queue at the path; see the class for the limits."""
+        return cls(path, clock=clock, **limits)
+
+    def append(self, rows: Sequence[LandingRow]) -> int:
+        """The id of the last row, once all rows are on disk. Safe from any thread; the rows' own ids are ignored.
+
+        Raises:
+            LimitError: the queue is full; nothing was written, try again after `retry_after`.
+            StorageError: the disk refused; nothing was acknowledged.
+        """
+        done: Future[int] = Future()
+        self._submit(rows, done, None)
+        return done.result()
+
+    async def append_async(self, rows: Sequence[LandingRow]) -> int:
+        """As `append`, without blocking the event loop."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[int] = loop.create_future()
+        self._submit(rows, done, loop)
+        return await done
+
+    def count_rejected(self, dialect: str, events: int) -> None:
+        """Counts events of requests that were refused as a whole and have no row; written with the next commit."""
+        with self._bytes_lock:
+            self._rejected[dialect] += events
+
+    def depth(self) -> Depth:
+        """What waits in the queue now."""
+        oldest = self.run(lambda c: c.execute("SELECT min(received_time) FROM landing").fetchall()[0][0], write=False)
+        age = 0.0 if oldest is None else max(0.0, (microseconds(self._clock()) - oldest) / 1e6)
+        return Depth(self._rows, self._events, self._bytes, age)
+
+    @property
+    def events_waiting(self) -> int:
+        """Events on disk that no flush has taken away yet."""
+        return self._events
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the committing thread runs."""
+        return self._thread.is_alive()
+
+    def read(self, *, after: int, max_events: int, max_bytes: int = 256 << 20) -> list[LandingRow]:
+        """The oldest rows with an id above `after`, in order of id: at least one if there is any, within the limits."""
+        rows: list[LandingRow] = []
+        events = size = 0
+        reader = connect_reader(self.path)
+        try:
+            found = reader.execute(
+                "SELECT id, received_time, dialect, key_id, plan_revision, verdicts, body FROM landing "
+                "WHERE id > ? ORDER BY id",
+                (after,),
+            )
+            for fields in found:
+                row = LandingRow(*fields)
+                events += len(row.verdicts)
+                size += len(row.body)
+                if rows and (events > max_events or size > max_bytes):
+                    break
+                rows.append(row)
+        except sqlite3.Error as failure:
+            raise storage_error(failure, self.path) from failure
+        finally:
+            reader.close()
+        return rows
+
+    def remove(self, rows: Sequence[LandingRow], note: Callable[[sqlite3.Connection], None]) -> None:
+        """Deletes rows that the lake holds durably, and writes `note` in the same transaction."""
+        if not rows:
+            self.run(note)
+            return
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM landing WHERE id BETWEEN ? AND ?", (rows[0].id, rows[-1].id))
+            note(connection)
+
+        self.run(delete)
+        self._rows -= len(rows)
+        self._events -= sum(len(row.verdicts) for row in rows)
+        with self._bytes_lock:
+            self._bytes -= sum(len(row.body) for row in rows)
+
+    def raise_ids(self, last_id: int) -> None:
+        """Makes ids go on above `last_id`, for a queue that is younger than its lake (moved away, restored)."""
+
+        def lift(connection: sqlite3.Connection) -> None:
+            if self._next_id <= last_id:
+                connection.execute("DELETE FROM sqlite_sequence WHERE name = 'landing'")
+                connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('landing', ?)", (last_id,))
+                self._next_id = last_id + 1
+
+        self.run(lift)
+
+    def scrub(self) -> None:
+        """Rewrites the file and empties its log, so that no byte of a deleted row stays in either.
+
+        Raises:
+            StorageError: a reader of another process kept the log open for 10 seconds.
+        """
+
+        def rewrite(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("VACUUM")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0][0]
+            connection.execute("PRAGMA secure_delete = FAST")
+            if busy:
+                raise StorageError(
+                    "a reader holds the landing queue's log open; deleted bytes may still be in it",
+                    where=str(self.path),
+                    fix="end long-running readers and erase again",
+                )
+
+        self.run(rewrite, in_transaction=False)
+
+    def run(
+        self, work: Callable[[sqlite3.Connection], Any], *, in_transaction: bool = True, write: bool = True
+    ) -> Any:
+        """What `work` returns, run by the committing thread in a transaction of its own and durable on return.
+
+        Raises:
+            StorageError: the disk refused; nothing of it was written.
+        """
+        done: Future[Any] = Future()
+        self._put(_Task(work, done, in_transaction and write))
+        return done.result()
+
+    def close(self) -> None:
+        """Commits what was appended and closes the file; later appends raise StorageError."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._work.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _submit(
+        self,
+        rows: Sequence[LandingRow],
+        done: Future[int] | asyncio.Future[int],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        size = 0
+        for row in rows:
+            size += len(row.body)
+        with self._bytes_lock:
+            if self._bytes + self._waiting_bytes + size > self._max_bytes and self._bytes + self._waiting_bytes:
+                raise LimitError(
+                    f"the landing queue holds {self._bytes:,} bytes, its maximum",
+                    retry_after=2.0,
+                    where=str(self.path),
+                    rule=f"at most {self._max_bytes:,} bytes wait for the flush",
+                    fix="try again; if it lasts, look at the flusher's errors and at the disk",
+                )
+            self._waiting_bytes += size
+        self._put(_Append(rows, done, loop))
+
+    def _put(self, item: _Append | _Task) -> None:
+        with self._closing:
+            if self._is_closed:
+                raise StorageError("the landing queue is closed", where=str(self.path))
+            self._work.put(item)
+
+    def _serve(self) -> None:
+        item = self._work.get()
+        while item is not None:
+            if isinstance(item, _Task):
+                self._perform(item)
+                item = self._work.get()
+                continue
+            group = [item]
+            rows = len(item.rows)
+            follower: _Append | _Task | None = None
+            has_follower = False
+            while rows < _ROWS_PER_COMMIT:
+                try:
+                    follower = self._work.get_nowait()
+                except queue.Empty:
+                    break
+                if not isinstance(follower, _Append):
+                    has_follower = True
+                    break
+                group.append(follower)
+                rows += len(follower.rows)
+            self._commit(group)
+            item = follower if has_follower else self._work.get()
+
+    def _perform(self, task: _Task) -> None:
+        connection = self._connection
+        try:
+            if task.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+            answer = task.run(connection)
+            if task.in_transaction:
+                connection.execute("COMMIT")
+        except BaseException as failure:  # noqa: BLE001 - handed to the caller that waits for it
+            self._roll_back()
+            is_sqlite = isinstance(failure, sqlite3.Error)
+            task.done.set_exception(storage_error(failure, self.path) if is_sqlite else failure)  # type: ignore[arg-type]
+        else:
+            task.done.set_result(answer)
+
+    def _commit(self, group: list[_Append]) -> None:
+        values, tally = self._values(group)
+        size = sum(len(value[6]) for value in values)
+        with self._bytes_lock:
+            rejected, self._rejected = self._rejected, Counter()
+        try:
+            self._check_free_space(size)
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT, values)
+            for dialect, events in rejected.items():
+                tally[dialect, "rejected"] += events
+            connection.executemany(_COUNT, [(*key, events) for key, events in tally.items() if events])
+            connection.execute("COMMIT")
+        except BaseException as failure:  # noqa: BLE001 - handed to every caller that waits for it
+            self._roll_back()
+            with self._bytes_lock:
+                self._rejected.update(rejected)
+                self._waiting_bytes -= size
+            refusal = failure if isinstance(failure, StorageError) else storage_error(failure, self.path)  # type: ignore[arg-type]
+            self._answer(group, 0, refusal)
+            return
+        first = self._next_id
+        self._next_id += len(values)
+        self._rows += len(values)
+        self._events += sum(len(value[5]) for value in values)
+        with self._bytes_lock:
+            self._bytes += size
+            self._waiting_bytes -= size
+        self._answer(group, first, None)
+        self.arrived.set()
+
+    def _values(self, group: list[_Append]) -> tuple[list[tuple[Any, ...]], Counter[tuple[str, str]]]:
+        values: list[tuple[Any, ...]] = []
+        tally: Counter[tuple[str, str]] = Counter()
+        row_id = self._next_id
+        for item in group:
+            for row in item.rows:
+                verdicts, dialect = row.verdicts, row.dialect
+                values.append(
+                    (row_id, row.received_time, dialect, row.key_id, row.plan_revision, verdicts, row.body)
+                )
+                row_id += 1
+                tally[dialect, "accepted"] += verdicts.count(ACCEPTED) + verdicts.count(UNPLANNED)
+                tally[dialect, "quarantined"] += verdicts.count(QUARANTINED)
+                tally[dialect, "rejected"] += verdicts.count(REJECTED)
+        return values, tally
+
+    @staticmethod
+    def _answer(group: list[_Append], first: int, failure: Exception | None) -> None:
+        waiting: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
+        last = first - 1
+        for item in group:
+            last += len(item.rows)
+            if item.loop is not None:
+                waiting.setdefault(item.loop, []).append((item.done, last))  # type: ignore[arg-type]
+            elif failure is None:
+                item.done.set_result(last)
+            else:
+                item.done.set_exception(failure)
+        for loop, futures in waiting.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, futures, failure)
+            except RuntimeError:  # the loop ended; nobody waits
+                continue
+
+    def _check_free_space(self, size: int) -> None:
+        free = shutil.disk_usage(self.path.parent).free
+        if free < self._min_free_bytes + size:
+            raise StorageError(
+                f"only {free:,} bytes are free on the disk",
+                where=str(self.path.parent),
+                rule=f"{self._min_free_bytes:,} bytes stay free, so that what waits can be flushed",
+                fix="free disk space; senders keep what was not acknowledged",
+            )
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        try:
+            self._connection.close()
+            self._connection = connect(self.path)
+        except (sqlite3.Error, StorageError):
+            return  # the next statement fails and says why
+
+    def _scalar(self, statement: str) -> int:
+        return int(self._connection.execute(statement).fetchall()[0][0])
+
+
+def _resolve(futures: list[tuple[asyncio.Future[int], int]], failure: Exception | None) -> None:
+    for future, last in futures:
+        if future.cancelled():
+            continue
+        if failure is None:
+            future.set_result(last)
+        else:
+            future.set_exception(failure)
+
+
+def open_landing(url: str | os.PathLike[str], *, clock: Clock, **limits: int) -> Landing:
+    """The queue at a path, or a Kafka topic for `kafka://host:port/topic` (extra `kafka`)."""
+    text = os.fspath(url)
+    if text.startswith("kafka://"):
+        raise StorageError("a Kafka landing is not built yet", where=text)
+    return Landing(text, clock=clock, **limits)

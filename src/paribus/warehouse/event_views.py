@@ -1,0 +1,252 @@
+"""Relations over the files of an event table at one version: the exposures of a flag, and the events of one name.
+
+    exposures:new-checkout@prod     who met which variant of the flag when (@prod: in that environment only)
+    events:order_completed          the events of that name, their properties as columns
+
+The unit stands in `<unit type>_unit`, for instance `user_unit`; the time of both is the corrected time. A property is
+read from its typed column where the table has one, else from the JSON text: as a number or a boolean where every value
+of it is one, else as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.errors import InputError
+from paribus.warehouse.csv_types import quote
+from paribus.warehouse.file_views import FileView
+from paribus.warehouse.files import FileSet
+
+if TYPE_CHECKING:
+    import duckdb
+
+EXPOSURES, EVENTS = "exposures:", "events:"
+EXPOSURE = "$exposure"
+# Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
+RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$recording"}
+TYPED = "p_"  # a property that the tracking plan declares has a column of its own
+
+# What an exposure says, and the type it is read as.
+EXPOSURE_FIELDS: dict[str, str] = {
+    "assigned": "VARCHAR",
+    "served": "VARCHAR",
+    "reason": "VARCHAR",
+    "revision": "BIGINT",
+    "epoch": "BIGINT",
+    "traffic_bp": "BIGINT",
+    "split_bp": "BIGINT",
+    "probability": "DOUBLE",
+}
+# The columns of an event that are no property, as the views name them.
+RECORD_COLUMNS: dict[str, str] = {
+    "time": "corrected_time",
+    "original_time": "original_time",
+    "received_time": "received_time",
+    "event_id": "source || ':' || event_id",
+    "source": "source",
+    "session_id": "session_id",
+}
+# A unit of these types also stands in a column of its own, filled when the event names another unit.
+_UNIT_COLUMNS = {"user": "user_id", "anonymous": "anonymous_id", "session": "session_id"}
+_NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT')"
+
+
+def exposures_of(flag: str, environment: str | None = None) -> str:
+    """The relation of a flag's exposures.
+
+    >>> exposures_of("new-checkout", "prod")
+    'exposures:new-checkout@prod'
+    """
+    return f"{EXPOSURES}{flag}" + (f"@{environment}" if environment else "")
+
+
+def events_of(name: str) -> str:
+    """The relation of the events of one name."""
+    return f"{EVENTS}{name}"
+
+
+def unit_column(unit_type: str) -> str:
+    """The column of the unit in every relation of an event table."""
+    return f"{unit_type}_unit"
+
+
+@dataclass(frozen=True, slots=True)
+class EventFiles(FileSet):
+    """The files of a Delta table at one version, read as one relation."""
+
+    table_id: str = ""
+    version: int = 0
+
+    @property
+    def address(self) -> str:
+        """All relations of the table have the same files."""
+        return "lake"
+
+    def fingerprint(self, base: Path, *, full: bool) -> dict[str, Any]:
+        """Table id, version and the SHA-256 of every file: files of a Delta table are never rewritten in place."""
+        shown = [
+            {"path": (p.relative_to(base) if p.is_relative_to(base) else p).as_posix(), **_checksum(p)}
+            for p in self.paths
+        ]
+        return {"kind": "delta", "table": self.table_id, "version": self.version, "files": shown}
+
+
+@dataclass(slots=True)
+class EventTable:
+    """Every relation that an event table offers to statements.
+
+    table_id, version, files   the table at the version to read
+    unit_type                  of the units that the exposures name
+    properties                 by relation, the names that fragments use: they become columns
+    """
+
+    table_id: str
+    version: int
+    files: Sequence[Path]
+    unit_type: str = "user"
+    properties: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    _columns: dict[str, str] = field(default_factory=dict)
+
+    def offers(self, relation: str) -> bool:
+        """Whether the name is that of exposures or events."""
+        return relation.startswith((EXPOSURES, EVENTS))
+
+    def view(self, relation: str, connection: duckdb.DuckDBPyConnection) -> FileView:
+        """The relation as a view, on a connection that may still open files.
+
+        Raises:
+            InputError: the table has no file yet, or no event has a property that is asked for.
+        """
+        files = EventFiles(relation, "parquet", tuple(self.files), False, self.table_id, self.version)
+        if not self.files:
+            raise InputError(
+                "the lake holds no event yet",
+                where=relation,
+                rule="an experiment on the lake reads its exposures and events",
+                fix="send events to the server, or import them: paribus events import FILE",
+            )
+        if not self._columns:
+            rows = connection.execute(f"DESCRIBE SELECT * FROM {self.reader}").fetchall()
+            self._columns = {str(row[0]): str(row[1]) for row in rows}
+        asked = tuple(dict.fromkeys(self.properties.get(relation, ())))
+        if relation.startswith(EXPOSURES):
+            text = self._exposures(relation.removeprefix(EXPOSURES), asked)
+        else:
+            text = self._events(relation.removeprefix(EVENTS), asked, connection)
+        return FileView(files, text, tuple(self.files))
+
+    @property
+    def reader(self) -> str:
+        """The SQL that reads all files as one table."""
+        listed = ", ".join(literal(str(path)) for path in self.files)
+        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+    def _unit(self) -> str:
+        other = _UNIT_COLUMNS.get(self.unit_type)
+        otherwise = f" ELSE {other}" if other in self._columns else ""
+        return (
+            f"CASE WHEN unit_type = {literal(self.unit_type)} THEN unit{otherwise} END "
+            f"AS {quote(unit_column(self.unit_type))}"
+        )
+
+    def _exposures(self, name: str, asked: Sequence[str]) -> str:
+        flag, _, environment = name.partition("@")
+        columns = ["corrected_time AS time", self._unit()]
+        columns += [f"{self._field(name, kind)} AS {name}" for name, kind in EXPOSURE_FIELDS.items()]
+        columns += [f"{self._attribute(name)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS]
+        where = [f"name = {literal(EXPOSURE)}", f"{self._field('flag', 'VARCHAR')} = {literal(flag)}"]
+        if environment:
+            where.append(f"{self._field('environment', 'VARCHAR')} = {literal(environment)}")
+        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(where)}"
+
+    def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
+        columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
+        columns.append(self._unit())
+        taken = {*RECORD_COLUMNS, unit_column(self.unit_type)}
+        for column in self._columns:
+            if column.startswith(TYPED):
+                bare = column.removeprefix(TYPED)
+                columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
+                taken |= {bare.lower(), column.lower()}
+        reserved = f"${name}"
+        where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"
+        loose = [each for each in asked if each.lower() not in taken]
+        kinds = self._kinds(loose, where, connection)
+        columns += [f"{_extract('properties', each, kinds[each])} AS {quote(each)}" for each in loose]
+        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {where}"
+
+    def _field(self, name: str, kind: str) -> str:
+        """A field of the exposure: its typed column, else from the JSON text."""
+        column = TYPED + name
+        if column not in self._columns:
+            return _extract("properties", name, kind)
+        return column if self._columns[column] == kind else f"TRY_CAST({column} AS {kind})"
+
+    def _attribute(self, name: str) -> str:
+        """What a unit was at its exposure: an attribute that rules used, else of the context, else a property."""
+        attributes = f"{TYPED}attributes" if f"{TYPED}attributes" in self._columns else None
+        places = [
+            f"json_extract_string({attributes}, {literal('$.' + _key(name))})"
+            if attributes
+            else f"json_extract_string(properties, {literal('$.attributes.' + _key(name))})",
+            f"json_extract_string(context, {literal('$.' + _key(name))})",
+            f"json_extract_string(properties, {literal('$.' + _key(name))})",
+        ]
+        return f"coalesce({', '.join(places)})"
+
+    def _kinds(self, names: Sequence[str], where: str, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        """The type of each undeclared property, by a look at all its values."""
+        if not names:
+            return {}
+        asked = []
+        for name in names:
+            kind = f"json_type(properties, {literal('$.' + _key(name))})"
+            known = f"nullif({kind}, 'NULL')"  # a JSON null is a missing value, of any type
+            asked += [f"bool_and({known} IN {_NUMBERS})", f"bool_and({known} = 'BOOLEAN')", f"count({known}) > 0"]
+        row = connection.execute(f"SELECT {', '.join(asked)} FROM {self.reader} WHERE {where}").fetchall()[0]
+        found = {}
+        for i, name in enumerate(names):
+            numbers, booleans, present = row[3 * i : 3 * i + 3]
+            if not present:
+                raise InputError(
+                    f"no event has a property {name!r}",
+                    where=f"events with {where}",
+                    rule="a fragment reads properties that the events have",
+                    fix="check the spelling, or wait for the first event that has it",
+                )
+            found[name] = "DOUBLE" if numbers else "BOOLEAN" if booleans else "VARCHAR"
+        return found
+
+
+def literal(text: str) -> str:
+    """The text as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _key(name: str) -> str:
+    """A member of a JSON path, whatever characters it has."""
+    return '"' + name.replace('"', '\\"') + '"'
+
+
+def _extract(column: str, name: str, kind: str) -> str:
+    text = f"json_extract_string({column}, {literal('$.' + _key(name))})"
+    return text if kind == "VARCHAR" else f"TRY_CAST({text} AS {kind})"
+
+
+def _checksum(path: Path) -> dict[str, Any]:
+    try:
+        status = path.stat()
+    except OSError:
+        return {"size": None, "sha256": None}
+    return {"size": status.st_size, "sha256": _digest(path, status.st_size, status.st_mtime_ns)}
+
+
+@lru_cache(maxsize=65_536)  # size and time are what the memory goes by
+def _digest(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
