@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import kolmogi, ndtri
+from scipy.special import kolmogi, ndtr, ndtri
 
 # The chance that any gate of a whole run fails though all hold: z is about 4 for 300 gates.
 FAMILY_ERROR = 0.02
 REFUSED = 0.999  # the share of refusals from which a cell counts as outside a method's domain
 
-Side = Literal["both", "upper", "lower", "within", "refused"]
+Side = Literal["both", "upper", "lower", "within", "uniform", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Gate:
     value         the simulated number; NaN where every replication was refused
     target        what it should be
     se            its standard error at the target
-    side          which deviations fail: "upper" above only, "within" beyond `tolerance`, "refused" none, because the
-                  engine gives no number there
+    side          which deviations fail: "upper" above only, "within" beyond `tolerance`, "uniform" beyond the quantile of
+                  Kolmogorov's distribution that is as rare as z, "refused" none, because the engine gives no number there
     determined    the share of replications with a result
     replications  of the simulation
     method        what the engine used
@@ -47,7 +47,8 @@ class Gate:
 
     def allowed(self, z: float) -> tuple[float, float]:
         """The smallest and the largest value that passes."""
-        reach = self.tolerance if self.side == "within" else z * self.se
+        rare = kolmogi(2 * ndtr(-z)) if self.side == "uniform" else z
+        reach = self.tolerance if self.side == "within" else float(rare) * self.se
         low = -np.inf if self.side in ("upper", "refused") else self.target - reach
         high = np.inf if self.side in ("lower", "refused") else self.target + reach
         return low, high
@@ -101,12 +102,12 @@ def inside_gate(group: str, name: str, known: Any) -> Gate:
 
 
 def uniform_gate(group: str, name: str, p_values: Any) -> Gate:
-    """Kolmogorov and Smirnov's distance of p-values from uniform; fails where its own p-value is at most .001."""
+    """Kolmogorov and Smirnov's distance of p-values from uniform (Kolmogorov 1933), Bonferroni-corrected as every gate is."""
     p = np.sort(np.asarray(p_values))
     n = len(p)
     steps = np.arange(1, n + 1) / n
     distance = float(np.max([steps - p, p - steps + 1 / n]))
-    return Gate(group, name, "KS distance", distance, 0.0, 0.0, "within", n, tolerance=float(kolmogi(0.001) / n**0.5))
+    return Gate(group, name, "KS distance", distance, 0.0, n**-0.5, "uniform", n)
 
 
 def mean_gate(group: str, name: str, measure: str, differences: Any, side: Side = "both") -> Gate:

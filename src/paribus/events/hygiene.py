@@ -79,7 +79,7 @@ def clean(document: bytes, list_key: str | None) -> Clean:
         try:
             if _write(_read(document)).count(b":") == document.count(b":"):
                 return Clean(document)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             pass
     return _clean_slowly(document, list_key)
 
@@ -113,7 +113,7 @@ def _clean_slowly(document: bytes, list_key: str | None) -> Clean:
         if flaw is not None:
             flaws[index] = flaw
             events[index] = None
-    return Clean(_write(value), flaws)
+    return Clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), flaws)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from paribus.lake import LandingRow
+from paribus.lake.record import LandingRow
 
 
 class Verdict(IntEnum):
@@ -77,6 +76,8 @@ class Checked:
     body: bytes
     """What to land: as received, or rewritten where the request's head says what the body means."""
     plan_revision: int
+    received_time: int
+    """Microseconds since the epoch, as it was when the times were judged."""
     answer: Answer
     """To be sent once the row is durable; at once when there is nothing to land."""
 
@@ -85,13 +86,11 @@ class Checked:
         """Whether there is something to make durable before the answer."""
         return self.accepted + self.quarantined > 0
 
-    def row(self, *, key_id: str, received_time: datetime) -> LandingRow:
+    def row(self, key_id: str) -> LandingRow:
         """The landing row, without an id yet (0)."""
-        from paribus.lake import LandingRow
-
         return LandingRow(
             id=0,
-            received_time=received_time,
+            received_time=self.received_time,
             dialect=self.dialect,
             key_id=key_id,
             plan_revision=self.plan_revision,

@@ -27,7 +27,7 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
             notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
-    return tuple([*(_singular(note) for note in notes), *_lake(measurement.lake)])
+    return (*(_singular(note) for note in notes), *_lake(measurement.lake))
 
 
 def _lake(lake: LakeState | None) -> list[str]:
@@ -37,7 +37,7 @@ def _lake(lake: LakeState | None) -> list[str]:
     notes = []
     if lake.watermark is not None:
         late = lake.lateness_p99_seconds
-        known = "" if late is None else f"; 99% of events arrive within {duration(late)}"
+        known = "" if late is None else f"; 99% of events arrive within {span(late)}"
         notes.append(f"The lake (version {lake.version}) is complete up to {moment(lake.watermark)}{known}.")
     if lake.closed_at is not None:
         notes.append(f"The flag was killed at {moment(lake.closed_at)}: no unit is enrolled from then on.")
@@ -95,3 +95,15 @@ def _rows(counts: Counts) -> list[str]:
 
 def _by_name(counts: dict[str, int], sentence: str) -> list[str]:
     return [sentence.format(n=count(n), name=name) for name, n in counts.items() if n]
+
+
+def span(seconds: float) -> str:
+    """A length of time in its natural unit.
+
+    >>> span(2.5), span(840), span(7200)
+    ('2.5 s', '14 min', '2 h')
+    """
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

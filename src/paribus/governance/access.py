@@ -92,7 +92,9 @@ def authenticate(store: Store, secret: str) -> Principal:
     raise NotImplementedError
 
 
-def authorize(principal: Principal, action: Action, *, project: str | None = None, environment: str | None = None) -> None:
+def authorize(
+    principal: Principal, action: Action, *, project: str | None = None, environment: str | None = None
+) -> None:
     """Returns when the principal may do this in that project and environment.
 
     Raises:

@@ -93,7 +93,7 @@ class Landing:
         self._events = self._scalar("SELECT coalesce(sum(length(verdicts)), 0) FROM landing")
         self._bytes = self._scalar("SELECT coalesce(sum(length(body)), 0) FROM landing")
         self._waiting_bytes = 0
-        self._bytes_lock = threading.Lock()
+        self._counting = threading.Lock()
         self.arrived = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="paribus-landing", daemon=True)
         self._thread.start()
@@ -123,7 +123,7 @@ class Landing:
 
     def count_rejected(self, dialect: str, events: int) -> None:
         """Counts events of requests that were refused as a whole and have no row; written with the next commit."""
-        with self._bytes_lock:
+        with self._counting:
             self._rejected[dialect] += events
 
     def depth(self) -> Depth:
@@ -136,6 +136,11 @@ class Landing:
     def events_waiting(self) -> int:
         """Events on disk that no flush has taken away yet."""
         return self._events
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest row ever appended."""
+        return self._next_id - 1
 
     @property
     def is_alive(self) -> bool:
@@ -177,9 +182,9 @@ class Landing:
             note(connection)
 
         self.run(delete)
-        self._rows -= len(rows)
-        self._events -= sum(len(row.verdicts) for row in rows)
-        with self._bytes_lock:
+        with self._counting:
+            self._rows -= len(rows)
+            self._events -= sum(len(row.verdicts) for row in rows)
             self._bytes -= sum(len(row.body) for row in rows)
 
     def raise_ids(self, last_id: int) -> None:
@@ -245,7 +250,7 @@ class Landing:
         size = 0
         for row in rows:
             size += len(row.body)
-        with self._bytes_lock:
+        with self._counting:
             if self._bytes + self._waiting_bytes + size > self._max_bytes and self._bytes + self._waiting_bytes:
                 raise LimitError(
                     f"the landing queue holds {self._bytes:,} bytes, its maximum",
@@ -305,7 +310,7 @@ class Landing:
     def _commit(self, group: list[_Append]) -> None:
         values, tally = self._values(group)
         size = sum(len(value[6]) for value in values)
-        with self._bytes_lock:
+        with self._counting:
             rejected, self._rejected = self._rejected, Counter()
         try:
             self._check_free_space(size)
@@ -318,7 +323,7 @@ class Landing:
             connection.execute("COMMIT")
         except BaseException as failure:  # noqa: BLE001 - handed to every caller that waits for it
             self._roll_back()
-            with self._bytes_lock:
+            with self._counting:
                 self._rejected.update(rejected)
                 self._waiting_bytes -= size
             refusal = failure if isinstance(failure, StorageError) else storage_error(failure, self.path)  # type: ignore[arg-type]
@@ -326,9 +331,9 @@ class Landing:
             return
         first = self._next_id
         self._next_id += len(values)
-        self._rows += len(values)
-        self._events += sum(len(value[5]) for value in values)
-        with self._bytes_lock:
+        with self._counting:
+            self._rows += len(values)
+            self._events += sum(len(value[5]) for value in values)
             self._bytes += size
             self._waiting_bytes -= size
         self._answer(group, first, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from paribus.clock import Clock
@@ -57,6 +57,18 @@ class Live(Protocol):
         expected: int,
     ) -> Revision:
         """Checks a document and writes its next revision; body None deletes. Raises DefinitionError, Conflict."""
+
+    def change(
+        self,
+        project: str,
+        kind: str,
+        key: str,
+        step: Callable[[Json], Json],
+        *,
+        author: str,
+        reason: str,
+    ) -> Revision:
+        """The document after one step, read and applied again when someone else wrote in between."""
 
     def tail(self, project: str, environment: str, limit: int) -> Sequence[Json]:
         """The events that arrived last, newest first, those still in the queue included."""

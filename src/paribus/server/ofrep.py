@@ -27,6 +27,8 @@ SINGLE = BULK + "/"
 STREAM = "/ofrep/v1/events"
 LARGEST_CONTEXT = 256 * 1024  # bytes
 INACTIVITY_SECONDS = 120
+MOST_ANSWERS = 50_000
+"""Outcomes whose answer is kept written; each flag has a few."""
 
 REASONS = {
     "SPLIT": "SPLIT",
@@ -88,8 +90,9 @@ class Ofrep:
         answers = published.answers
         parts = []
         for decision in decisions:
-            part = answers.get(_identity(decision))
-            parts.append(written(published, decision) if part is None else part)
+            outcome = decision.outcome
+            found = answers.get(id(outcome))
+            parts.append(found[1] if found is not None else written(published, decision))
         # A stream's URL carries the key. A client key is public; any other must not travel in an address.
         streams = _streams(request) if client else b""
         whole = b'{"flags":[%s],"metadata":{"environment":%s,"revision":%d}%s}' % (
@@ -114,30 +117,20 @@ def failed(error: ParibusError, request: Request) -> Answer:
 
 def written(published: Published, decision: Decision) -> bytes:
     """The flag's answer as JSON, written once per outcome."""
-    identity = _identity(decision)
-    found = published.answers.get(identity)
-    if found is None:
-        found = published.answers[identity] = _encode(_plain(published, decision))
-    return found
+    outcome = decision.outcome
+    found = published.answers.get(id(outcome))
+    if found is not None:
+        return found[1]
+    text = _encode(_plain(published, decision))
+    if len(published.answers) < MOST_ANSWERS:
+        published.answers[id(outcome)] = (outcome, text)  # the outcome is held, so that its id stays its own
+    return text
 
 
 def refetch(published: Published) -> bytes:
     """The event that makes a client ask again."""
     data = {"type": "refetchEvaluation", "etag": published.etag.decode(), "lastModified": published.time_ms}
     return b"id: %d\nevent: message\ndata: %s\n\n" % (published.revision, _encode(data))
-
-
-def _identity(decision: Decision) -> tuple[Any, ...]:
-    return (
-        decision.flag,
-        decision.variant,
-        decision.assigned,
-        decision.reason,
-        decision.epoch,
-        decision.traffic_bp,
-        decision.split_bp,
-        decision.error_code,
-    )
 
 
 def _plain(published: Published, decision: Decision) -> dict[str, Any]:

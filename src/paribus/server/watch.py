@@ -19,6 +19,7 @@ from paribus.server.live import Live
 
 if TYPE_CHECKING:
     from paribus_sdk import Evaluator
+    from paribus_sdk.decision import Outcome
 
 WAIT_SECONDS = 1.0
 log = structlog.get_logger("paribus.server")
@@ -37,8 +38,8 @@ class Published:
     revision: int
     time_ms: int
     """When this state was first served, epoch milliseconds."""
-    answers: dict[Any, bytes] = field(default_factory=dict)
-    """OFREP answers already written out, by what decides them."""
+    answers: dict[int, tuple[Outcome, bytes]] = field(default_factory=dict)
+    """OFREP answers already written out, by identity of their outcome."""
 
 
 class Listener:
@@ -171,18 +172,18 @@ class Watches:
         for (owner, environment), watch in list(self._watches.items()):
             if owner != project or self._live.snapshot(project, environment) is watch.current.snapshot:
                 continue
-            state = self._published(project, environment)
+            state = self._published(project, environment, watch.current.evaluator)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(watch.publish, state)
 
-    def _published(self, project: str, environment: str) -> Published:
+    def _published(self, project: str, environment: str, previous: Evaluator | None = None) -> Published:
         from paribus_sdk import Evaluator
 
         snapshot = self._live.snapshot(project, environment)
         body = msgspec.json.encode(snapshot)
         return Published(
             snapshot=snapshot,
-            evaluator=Evaluator(snapshot),
+            evaluator=Evaluator(snapshot, previous),
             body=body,
             etag=b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode(),
             revision=int(snapshot["revision"]),

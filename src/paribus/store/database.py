@@ -120,7 +120,9 @@ class Database:
             )
         if "locked" in low or "busy" in low:
             return TransientError(
-                f"another process held the definitions for more than {BUSY_SECONDS} s", where=self.where, fix="try again"
+                f"another process held the definitions for more than {BUSY_SECONDS} s",
+                where=self.where,
+                fix="try again",
             )
         kind = type(error).__name__
         if kind in {"IntegrityError", "UniqueViolation"}:

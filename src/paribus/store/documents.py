@@ -126,7 +126,9 @@ def redact(connection: sa.Connection, address: Address, number: int, *, author: 
         )
     if revision.redacted:
         return
-    connection.execute(sa.update(REVISIONS).where(*_at(REVISIONS, address), REVISIONS.c.number == number).values(body=None))
+    connection.execute(
+        sa.update(REVISIONS).where(*_at(REVISIONS, address), REVISIONS.c.number == number).values(body=None)
+    )
     note = {"kind": address.kind, "key": address.key, "revision": number, "body_hash": revision.body_hash}
     place = Address(address.project, REDACTION, str(revision.sequence))
     append(connection, [Change(place, note, 0)], author=author, reason=reason, time=time)
@@ -134,9 +136,7 @@ def redact(connection: sa.Connection, address: Address, number: int, *, author: 
 
 def keys_of(connection: sa.Connection, project: str, kind: str, limit: int = 1000) -> list[str]:
     """The keys of a kind's live documents."""
-    query = sa.select(DOCUMENTS.c.key).where(
-        DOCUMENTS.c.project == project, DOCUMENTS.c.kind == kind, DOCUMENTS.c.live
-    )
+    query = sa.select(DOCUMENTS.c.key).where(DOCUMENTS.c.project == project, DOCUMENTS.c.kind == kind, DOCUMENTS.c.live)
     return list(connection.scalars(query.order_by(DOCUMENTS.c.key).limit(limit)))
 
 
@@ -148,7 +148,9 @@ def missing(connection: sa.Connection, address: Address, current: Revision | Non
         who = f"{current.author} removed it at {current.time:%Y-%m-%d %H:%M:%S} UTC"
         return NotFound(f"{address} was removed: {who}", where=address.project)
     known = keys_of(connection, address.project, address.kind)
-    return NotFound(f"there is no {address.kind} {address.key!r}", where=address.project, fix=did_you_mean(address.key, known))
+    return NotFound(
+        f"there is no {address.kind} {address.key!r}", where=address.project, fix=did_you_mean(address.key, known)
+    )
 
 
 def _text(change: Change) -> str:
@@ -156,14 +158,16 @@ def _text(change: Change) -> str:
     if change.body is None:
         return TOMBSTONE
     if not isinstance(change.body, dict):
-        raise InputError(f"the body of {change.address} is not a mapping", rule="a document is a mapping of names to values")
+        raise InputError(
+            f"the body of {change.address} is not a mapping", rule="a document is a mapping of names to values"
+        )
     return canonical_text(change.body, str(change.address))
 
 
 def _check_words(author: str, reason: str) -> None:
     for what, words, longest in (("author", author, 200), ("reason", reason, 2000)):
         written = all(unicodedata.category(letter) not in {"Cc", "Cs"} or letter in "\n\t" for letter in words)
-        if not written or not 1 <= len(words.strip()) or len(words) > longest:
+        if not written or not len(words.strip()) >= 1 or len(words) > longest:
             raise InputError(
                 f"a revision needs its {what}",
                 rule=f"text of 1 to {longest} characters without control characters",

@@ -41,7 +41,10 @@ class Batch:
 class Spool(Protocol):
     """Encoded events in order of arrival."""
 
-    depth: int
+    @property
+    def depth(self) -> int:
+        """Events that wait."""
+        ...
 
     def append(self, lines: Sequence[bytes]) -> int:
         """How many of the lines, from the first on, were kept; the rest did not fit."""
@@ -184,7 +187,6 @@ class DiskSpool:
                 if self._segment >= self._last:
                     self.damaged += self.depth_on_disk
                     self.depth_on_disk = self.size = 0
-                    break
                 self._leave_segment()
         return self._overflow.read(count, size)
 
