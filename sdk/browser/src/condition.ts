@@ -17,21 +17,21 @@ const isScalar = (value: unknown): value is Scalar =>
   typeof value === "string" || typeof value === "boolean" || isNumber(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 const isText = (value: unknown): value is string => typeof value === "string";
+const isScalars = (value: unknown): value is Scalar[] => Array.isArray(value) && value.every(isScalar);
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
 
-function demand<T>(value: unknown, is: (value: unknown) => value is T, what: string): T {
-  if (!is(value)) throw new Problem(`the value must be ${what}`);
+const UNUSABLE = "a value that its operator cannot use";
+
+/** The definition's value, when the operator can use it. */
+function usable<T>(value: unknown, is: (value: unknown) => value is T): T {
+  if (!is(value)) throw new Problem(UNUSABLE);
   return value;
 }
 
-const negated =
-  (test: Test): Test =>
-  (attribute) => {
-    const truth = test(attribute);
-    return truth === null ? null : !truth;
-  };
+const opposite = (truth: Truth): Truth => (truth === null ? null : !truth);
 
 const among = (value: unknown): Test => {
-  const list = demand(value, (v): v is Scalar[] => Array.isArray(v) && v.every(isScalar), "a list of scalars");
+  const list = usable(value, isScalars);
   return (attribute) => {
     if (!isScalar(attribute)) return null;
     if (list.includes(attribute)) return true;
@@ -40,10 +40,10 @@ const among = (value: unknown): Test => {
 };
 
 const ordered =
-  <T>(read: (value: unknown) => T | null, compare: (a: T, b: T) => number, accept: (order: number) => boolean, what: string) =>
+  <T>(read: (value: unknown) => T | null, compare: (a: T, b: T) => number, accept: (order: number) => boolean) =>
   (value: unknown): Test => {
     const bound = read(value);
-    if (bound === null) throw new Problem(`the value must be ${what}`);
+    if (bound === null) throw new Problem(UNUSABLE);
     return (attribute) => {
       const given = read(attribute);
       return given === null ? null : accept(compare(given, bound));
@@ -53,54 +53,49 @@ const ordered =
 const readNumber = (value: unknown): number | null => (isNumber(value) ? value : null);
 const readTime = (value: unknown): number | null => (isText(value) ? parseInstant(value) : readNumber(value));
 const subtract = (a: number, b: number): number => a - b;
-const less = (order: number): boolean => order < 0;
-const most = (order: number): boolean => order <= 0;
-const greater = (order: number): boolean => order > 0;
-const least = (order: number): boolean => order >= 0;
-const number = (accept: (order: number) => boolean) => ordered(readNumber, subtract, accept, "a number");
-const version = (accept: (order: number) => boolean) => ordered(parseVersion, compareVersions, accept, "a semantic version");
 const instant = (accept: (order: number) => boolean) => (value: unknown) =>
-  ordered(readTime, subtract, accept, "an RFC 3339 time with its offset")(demand(value, isText, "an RFC 3339 time"));
+  ordered(readTime, subtract, accept)(usable(value, isText));
 
 const text =
   (match: (attribute: string, part: string) => boolean, lists = false) =>
   (value: unknown): Test => {
-    const parts = isText(value)
-      ? [value]
-      : demand(value, (v): v is string[] => Array.isArray(v) && v.every(isText), "text or a list of texts");
+    const parts = isText(value) ? [value] : usable(value, isTexts);
     return (attribute) => {
       if (lists && Array.isArray(attribute)) return parts.some((part) => attribute.includes(part));
       return isText(attribute) ? parts.some((part) => match(attribute, part)) : null;
     };
   };
 
-const OPERATORS: Record<string, (value: unknown) => Test> = {
-  equals: (value) => among([demand(value, isScalar, "a scalar")]),
-  not_equals: (value) => negated(among([demand(value, isScalar, "a scalar")])),
+const ORDERS: Record<string, (order: number) => boolean> = {
+  equals: (order) => !order,
+  less_than: (order) => order < 0,
+  at_most: (order) => order <= 0,
+  greater_than: (order) => order > 0,
+  at_least: (order) => order >= 0,
+};
+
+const OPERATORS: Record<string, (value: unknown) => Test> = {};
+for (const [name, accept] of Object.entries(ORDERS)) {
+  OPERATORS[name] = ordered(readNumber, subtract, accept);
+  OPERATORS["semver_" + name] = ordered(parseVersion, compareVersions, accept);
+}
+const negated = (test: Test): Test => (attribute) => opposite(test(attribute));
+const equals = (value: unknown): Test => among([value]);
+Object.assign(OPERATORS, {
+  equals,
+  not_equals: (value) => negated(equals(value)),
   in: among,
   not_in: (value) => negated(among(value)),
-  less_than: number(less),
-  at_most: number(most),
-  greater_than: number(greater),
-  at_least: number(least),
-  semver_equals: version((order) => !order),
-  semver_less_than: version(less),
-  semver_at_most: version(most),
-  semver_greater_than: version(greater),
-  semver_at_least: version(least),
-  before: instant(less),
-  after: instant(greater),
+  before: instant(ORDERS.less_than!),
+  after: instant(ORDERS.greater_than!),
   starts_with: text((attribute, part) => attribute.startsWith(part)),
   ends_with: text((attribute, part) => attribute.endsWith(part)),
   contains: text((attribute, part) => attribute.includes(part), true),
-  matches: () => {
-    throw new Problem("regular expressions (RE2) are decided on the server: use precomputed decisions");
-  },
   exists: (value) => {
-    const wanted = demand(value, (v): v is boolean => typeof v === "boolean", "true or false");
+    const wanted = usable(value, (given): given is boolean => typeof given === "boolean");
     return (attribute) => (attribute !== undefined) === wanted;
   },
-};
+} satisfies typeof OPERATORS);
 
 /** Compiles conditions of one snapshot; throws `Problem` for one that cannot be evaluated. */
 export function conditionCompiler(snapshot: Snapshot): (condition: Condition) => CompiledCondition {
@@ -146,16 +141,14 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
       const inner = compile(condition.not);
       return {
         names: inner.names,
-        holds: (context, unit) => {
-          const truth = inner.holds(context, unit);
-          return truth === null ? null : !truth;
-        },
+        holds: (context, unit) => opposite(inner.holds(context, unit)),
       };
     }
     const { attribute: name, op } = condition;
     if (!isText(name)) throw new Problem("a condition must name an attribute");
     const operator = own(OPERATORS, op);
-    if (!operator) throw new Problem(`there is no operator ${op}`);
+    // `matches` is RE2, which browsers lack: such flags come precomputed.
+    if (!operator) throw new Problem(`no operator ${op} in browsers`);
     const test = operator(condition.value);
     const isUnit = name === "targetingKey";
     return {

@@ -69,7 +69,7 @@ export class Evaluator {
   private find(key: string): CompiledFlag | null {
     const known = this.compiled.get(key);
     if (known) return known;
-    const flag = own(this.snapshot.flags, key);
+    const flag = own(this.snapshot?.flags, key);
     if (!flag) return null;
     const compiled: CompiledFlag = { flag, problem: null, rules: [], values: new Map(), standard: null };
     try {

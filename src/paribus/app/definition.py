@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import Conflict, InputError, NotFound, did_you_mean
-from paribus.flags.document import Flag, check, fits
+from paribus.flags.document import KINDS, Flag, check, fits
 from paribus.flags.record import PLACEMENTS, Placement
 from paribus.flags.snapshot import build, refuse_broken
 from paribus.store import Address
@@ -18,6 +18,7 @@ Body = dict[str, Any]
 PROJECT = "default"
 ATTEMPTS = 5
 PAGE = 500
+WRITABLE = (*KINDS, "tracking_plan", "experiment")
 
 
 def documents(store: Store, project: str, kind: str) -> dict[str, tuple[int, Body]]:
@@ -56,27 +57,50 @@ def read(store: Store, kind: str, key: str, *, project: str = PROJECT) -> Revisi
     return found
 
 
+def checker(kind: str) -> Callable[[str, Mapping[str, Any]], Body]:
+    """What makes sure that a body is a document of its kind, and gives its canonical form.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind in KINDS:
+        return lambda key, body: check(kind, key, body)
+    if kind == "tracking_plan":
+        from paribus.events.plan import parse_plan, plan_body
+
+        return lambda key, body: plan_body(parse_plan(body))
+    if kind == "experiment":
+        from paribus.experiments.registry import document_of_body
+
+        def checked(key: str, body: Mapping[str, Any]) -> Body:
+            document_of_body(body, key)
+            return dict(body)
+
+        return checked
+    raise InputError(f"there is no kind {kind!r}", fix=did_you_mean(kind, WRITABLE))
+
+
 def write(
     store: Store,
     kind: str,
     key: str,
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | None,
     *,
     expected: int,
     author: str,
     reason: str,
     project: str = PROJECT,
 ) -> Revision:
-    """One revision, after the document and all that evaluate it have been checked.
+    """One revision, after the document and all that evaluate it have been checked; body None removes it.
 
     Raises:
         DefinitionError: it breaks its schema, or no evaluator could use it; nothing was written.
         Conflict: someone else changed it since revision `expected`.
     """
-    checked = check(kind, key, body)
-    address = Address(project, kind, key)
-    refuse_unusable(store, kind, key, checked, project=project)
-    return store.put(address, checked, author=author, reason=reason, expected=expected)
+    checked = None if body is None else checker(kind)(key, body)
+    if kind in KINDS:
+        refuse_unusable(store, kind, key, checked, project=project)
+    return store.put(Address(project, kind, key), checked, author=author, reason=reason, expected=expected)
 
 
 def change(
@@ -104,15 +128,17 @@ def change(
                 raise
 
 
-def refuse_unusable(store: Store, kind: str, key: str, body: Body, *, project: str) -> None:
+def refuse_unusable(store: Store, kind: str, key: str, body: Body | None, *, project: str) -> None:
     """Compiles every environment with the document in place.
 
     Raises:
         DefinitionError: a flag could not be used, or an audience, layer or holdout would break one.
     """
     kinds = {each: documents(store, project, each) for each in ("flag", "audience", "layer", "holdout")}
-    kinds[kind][key] = (0, body)
-    touched = [key] if kind == "flag" else list(kinds["flag"])
+    kinds[kind].pop(key, None)
+    if body is not None:
+        kinds[kind][key] = (0, body)
+    touched = [key] if kind == "flag" and body is not None else list(kinds["flag"])
     flags = {each: Flag.model_validate(each_body) for each, (_, each_body) in kinds["flag"].items()}
     for environment in sorted({name for each in touched for name in flags[each].environments}):
         proposed = build(

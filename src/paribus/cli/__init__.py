@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from paribus.cli import demo, experiment, proof
+from paribus.cli import demo, experiment, experiments, flag, key, proof, serve
 
 app = typer.Typer(
     name="paribus",
@@ -22,9 +22,13 @@ for command in (
     experiment.design,
     proof.sql,
     proof.verify,
+    serve.serve,
     demo.demo,
 ):
     app.command()(command)
+
+for group in (flag.app, experiments.app, key.app):
+    app.add_typer(group)
 
 
 @app.callback(invoke_without_command=True)

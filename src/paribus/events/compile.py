@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from paribus.events.plan import EventDoc, PlanDoc, PropertyDoc, UnplannedPolicy, column_name, compile_pattern, parse_plan
+from paribus.events.plan import (
+    EventDoc,
+    PlanDoc,
+    PropertyDoc,
+    UnplannedPolicy,
+    column_name,
+    compile_pattern,
+    parse_plan,
+)
 from paribus.events.reserved import RESERVED
 
 Typed = dict[str, Any]
@@ -46,7 +54,7 @@ class CompiledEvent:
         ]
         self._type = msgspec.defstruct(
             "Properties",
-            fields,  # type: ignore[arg-type]  # the stub wants one shape of tuple
+            fields,
             rename={part.field: part.key for part in self._parts.values()},
             kw_only=True,
             gc=False,
@@ -209,8 +217,8 @@ class CompiledPlan:
 
     revision: int
     events: Mapping[str, CompiledEvent]
-    unplanned: UnplannedPolicy = "accept"
-    plan: PlanDoc = PlanDoc()
+    unplanned: UnplannedPolicy
+    plan: PlanDoc
 
     def __repr__(self) -> str:
         return f"CompiledPlan(revision={self.revision}, events={len(self.events)}, unplanned={self.unplanned!r})"

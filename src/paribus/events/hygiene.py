@@ -52,7 +52,7 @@ class Clean:
 def _nested(depth: int) -> Any:
     kind: Any = None | bool | int | float | str
     for _ in range(depth):
-        kind = None | bool | int | float | str | list[kind] | dict[str, kind]  # type: ignore[valid-type]
+        kind = None | bool | int | float | str | list[kind] | dict[str, kind]
     return kind
 
 
@@ -75,7 +75,7 @@ def clean(document: bytes, list_key: str | None) -> Clean:
         document = document[3:]
     # A key given twice loses at least one colon when the body is decoded and written again, and only an escaped colon
     # could hide that.
-    if b"\\u003" not in document and b"\\u0000" not in document:
+    if b"\\u" not in document or (b"\\u003" not in document and b"\\u0000" not in document):
         try:
             if _write(_read(document)).count(b":") == document.count(b":"):
                 return Clean(document)

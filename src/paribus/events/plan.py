@@ -209,7 +209,7 @@ def compile_pattern(pattern: str, where: str) -> Any:
     Raises:
         DefinitionError: it is not RE2 syntax.
     """
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     options = re2.Options()
     options.log_errors = False

@@ -5,6 +5,7 @@ Every time is an integer: microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 PAST = 30 * 86_400_000_000
@@ -66,7 +67,7 @@ def to_datetime(microseconds: int) -> datetime:
 
 
 def _read_number(value: int | float) -> int:
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise ValueError("not a time")
     size = abs(value)
     if size < 1e11:

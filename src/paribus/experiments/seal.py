@@ -84,15 +84,48 @@ def register(
     if document.file is None:
         raise PlanError("only a plan in a file can be sealed", fix="paribus init RESULTS.csv writes an experiment.yaml")
     path = seal_path(document.file)
+    content = sealed(
+        document,
+        _entries(path) if path.exists() else [],
+        where=str(path),
+        clock=clock,
+        readable=readable,
+        caps=caps,
+        author=author,
+        amend=amend,
+    )
+    _write(path, content)
+    return _seal(content["entries"])
+
+
+def sealed(
+    document: Document,
+    entries: list[Plain],
+    *,
+    where: str,
+    clock: Clock,
+    readable: Readable,
+    caps: Caps | None = None,
+    author: str | None = None,
+    amend: str | None = None,
+) -> Plain:
+    """What a seal's file holds, or its document in a store: the entries so far and one more.
+
+    Args:
+        document: whose plan is sealed.
+        entries: of the sealings before, checked by `entries_of`.
+        where: how messages name the seal; the rest as for `register`.
+
+    Raises:
+        PlanError: it is sealed already, or a percentile cap has no number.
+    """
     design = with_caps(document.design, caps or {})
     _check_caps(design, document)
     body = plan_body(design, document.data)
-    entries: list[Plain] = []
-    if path.exists():
-        entries = _entries(path)
-        _check_amendable(entries[-1], body, amend, path)
+    if entries:
+        _check_amendable(entries[-1], body, amend, where)
     elif amend is not None:
-        raise PlanError("there is nothing to amend", where=str(path), fix="seal without --amend")
+        raise PlanError("there is nothing to amend", where=where, fix="seal without --amend")
     entry: Plain = {
         "revision": len(entries) + 1,
         "hash": sha256(body),
@@ -105,9 +138,16 @@ def register(
         "plan": body,
     }
     entry["chain"] = _chain(entries[-1]["chain"] if entries else "", entry)
-    entries.append(entry)
-    _write(path, {"paribus_seal": FORMAT, "canonical": canonical_text(body), "entries": entries})
-    return _seal(entries)
+    return {"paribus_seal": FORMAT, "canonical": canonical_text(body), "entries": [*entries, entry]}
+
+
+def seal_of(content: Plain, where: str) -> Seal:
+    """The seal that `sealed` gave, after checking every hash in it.
+
+    Raises:
+        ProofError: it is no seal, or was edited.
+    """
+    return _seal(entries_of(content, where))
 
 
 def read(path: str | Path) -> Seal:
@@ -184,21 +224,21 @@ def _check_caps(design: Design, document: Document) -> None:
                 )
 
 
-def _check_amendable(last: Plain, body: Plain, amend: str | None, path: Path) -> None:
+def _check_amendable(last: Plain, body: Plain, amend: str | None, where: str) -> None:
     same = last["hash"] == sha256(body)
     when = f"{last['time'][:19]} by {last['author']}"
     if same:
-        raise PlanError(f"this very plan was sealed on {when}", where=str(path), fix="nothing to do")
+        raise PlanError(f"this very plan was sealed on {when}", where=where, fix="nothing to do")
     if amend is None:
         changed = [path_ for path_, _, _ in differences(last["plan"], body)]
         raise PlanError(
             f"a plan was sealed on {when}, and this one differs in {', '.join(changed[:5])}",
-            where=str(path),
+            where=where,
             rule="a sealed plan is not replaced; it is amended with a reason that stays in the file",
             fix='--amend "why it changed"',
         )
     if not amend.strip():
-        raise PlanError("the reason is blank", where=str(path), rule="an amendment says why", fix='--amend "why"')
+        raise PlanError("the reason is blank", where=where, rule="an amendment says why", fix='--amend "why"')
 
 
 def _entries(path: Path) -> list[Plain]:
@@ -209,38 +249,45 @@ def _entries(path: Path) -> list[Plain]:
         raise ProofError(f"the seal cannot be read: {error.strerror or error}", where=str(path)) from error
     except ValueError as error:
         raise ProofError(f"the seal is not JSON: {error}", where=str(path), fix="restore it from git") from error
+    return entries_of(content, str(path))
+
+
+def entries_of(content: Any, where: str) -> list[Plain]:
+    """Every sealing in order, after checking the hashes.
+
+    Raises:
+        ProofError: it is no seal, or was edited.
+    """
     if not isinstance(content, dict) or content.get("paribus_seal") != FORMAT or not content.get("entries"):
-        raise ProofError("this is not a seal of a known format", where=str(path), fix="restore it from git")
+        raise ProofError("this is not a seal of a known format", where=where, fix="restore it from git")
     entries: list[Plain] = content["entries"]
     before = ""
     try:
         for i, entry in enumerate(entries):
-            _check_entry(entry, before, content["canonical"] if i == len(entries) - 1 else None, path)
+            _check_entry(entry, before, content["canonical"] if i == len(entries) - 1 else None, where)
             before = entry["chain"]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ProofError(f"the seal lacks {error}", where=str(path), fix="restore it from git") from error
+        raise ProofError(f"the seal lacks {error}", where=where, fix="restore it from git") from error
     return entries
 
 
-def _check_entry(entry: Plain, before: str, canonical: str | None, path: Path) -> None:
+def _check_entry(entry: Plain, before: str, canonical: str | None, where: str) -> None:
     number = entry["revision"]
     if sha256(entry["plan"]) != entry["hash"]:
         edited = _edited_fields(canonical, entry) if canonical is not None else []
         named = f": {'; '.join(edited)}" if edited else ""
         raise ProofError(
             f"the plan of revision {number} was edited after sealing{named}",
-            where=str(path),
+            where=where,
             rule="the hash of a sealed plan is that of its canonical text",
             fix="restore the file from git, or seal again with --amend",
         )
     if canonical is not None and canonical_text(entry["plan"]) != canonical:
-        raise ProofError(
-            "the canonical text was edited after sealing", where=str(path), fix="restore the file from git"
-        )
+        raise ProofError("the canonical text was edited after sealing", where=where, fix="restore the file from git")
     if _chain(before, entry) != entry["chain"]:
         raise ProofError(
             f"the record of revision {number} (author, time, watermark, rows, reason, order) was edited",
-            where=str(path),
+            where=where,
             rule="each entry's chain hash covers it and all entries before it",
             fix="restore the file from git",
         )
@@ -307,9 +354,12 @@ __all__ = [
     "Readable",
     "default_author",
     "deviations",
+    "entries_of",
     "find",
     "read",
     "register",
+    "seal_of",
     "seal_path",
+    "sealed",
     "sealed_design",
 ]

@@ -26,7 +26,8 @@ from paribus.lake.record import ACCEPTED, QUARANTINED, REJECTED, UNPLANNED, Land
 
 QUEUE_FILE = "landing.sqlite"
 _INSERT = (
-    "INSERT INTO landing (id, received_time, dialect, key_id, plan_revision, verdicts, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO landing (id, received_time, dialect, key_id, plan_revision, verdicts, body) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _COUNT = (
     "INSERT INTO tally (dialect, kind, events) VALUES (?, ?, ?) "
@@ -219,9 +220,7 @@ class Landing:
 
         self.run(rewrite, in_transaction=False)
 
-    def run(
-        self, work: Callable[[sqlite3.Connection], Any], *, in_transaction: bool = True, write: bool = True
-    ) -> Any:
+    def run(self, work: Callable[[sqlite3.Connection], Any], *, in_transaction: bool = True, write: bool = True) -> Any:
         """What `work` returns, run by the committing thread in a transaction of its own and durable on return.
 
         Raises:
@@ -346,9 +345,7 @@ class Landing:
         for item in group:
             for row in item.rows:
                 verdicts, dialect = row.verdicts, row.dialect
-                values.append(
-                    (row_id, row.received_time, dialect, row.key_id, row.plan_revision, verdicts, row.body)
-                )
+                values.append((row_id, row.received_time, dialect, row.key_id, row.plan_revision, verdicts, row.body))
                 row_id += 1
                 tally[dialect, "accepted"] += verdicts.count(ACCEPTED) + verdicts.count(UNPLANNED)
                 tally[dialect, "quarantined"] += verdicts.count(QUARANTINED)

@@ -86,4 +86,6 @@ def storage_error(failure: Exception, path: Path) -> StorageError:
         what, fix = "the landing queue is damaged", "restore a backup, or move the file away to start an empty queue"
     else:
         what, fix = "the landing queue cannot be used", None
-    return StorageError(f"{what} ({text})", where=str(path), rule="an event is acknowledged once it is on disk", fix=fix)
+    return StorageError(
+        f"{what} ({text})", where=str(path), rule="an event is acknowledged once it is on disk", fix=fix
+    )

@@ -48,10 +48,7 @@ class Door:
             )
         now = time.monotonic()
         found = self._remembered.get((secret, action))
-        if found is not None and now < found[0]:
-            principal = found[1]
-        else:
-            principal = self._look_up(secret, action, request, now)
+        principal = found[1] if found and now < found[0] else self._look_up(secret, action, request, now)
         wait = self._rates.wait(principal.key_id)
         if wait:
             raise LimitError(

@@ -18,9 +18,10 @@ import structlog
 from paribus.errors import ParibusError
 
 if TYPE_CHECKING:
+    from paribus_sdk import Decision
+
     from paribus.clock import Clock
     from paribus.governance.access import Principal
-    from paribus_sdk import Decision
 
 GATHER_SECONDS = 0.02
 BATCH = 500

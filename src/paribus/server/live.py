@@ -9,7 +9,7 @@ from paribus.clock import Clock
 from paribus.settings import Settings
 
 if TYPE_CHECKING:
-    from paribus.events.plan import CompiledPlan
+    from paribus.events.compile import CompiledPlan
     from paribus.governance.access import Principal
     from paribus.lake import Landing
     from paribus.store import Revision, Store

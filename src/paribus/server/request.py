@@ -17,7 +17,7 @@ _decode = msgspec.json.Decoder().decode
 _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: zlib or gzip, whichever the bytes announce
 
 
-class Disconnected(Exception):  # noqa: N818  # an event, caught by the application, never an answer
+class Disconnected(Exception):  # an event, caught by the application, never an answer
     """The client went away before its body had arrived."""
 
 
@@ -47,7 +47,7 @@ class Request:
         return self._query
 
     def secret(self, *, in_query: bool = False) -> str | None:
-        """The API key: Authorization Bearer, the user of Basic, X-API-Key; `?key=` where a browser cannot set headers."""
+        """The API key: Bearer, the user of Basic, X-API-Key, or `?key=` where a browser cannot set headers."""
         headers = self.headers
         given = headers.get(b"authorization")
         if given is not None:

@@ -42,7 +42,9 @@ class Stream:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await _within(send, b"retry: %d\n\n" % RETRY_MS)
             while True:
-                done, _ = await asyncio.wait({gone, following}, timeout=HEARTBEAT_SECONDS, return_when="FIRST_COMPLETED")
+                done, _ = await asyncio.wait(
+                    {gone, following}, timeout=HEARTBEAT_SECONDS, return_when="FIRST_COMPLETED"
+                )
                 if gone in done:
                     return
                 if following not in done:
@@ -74,7 +76,7 @@ class Streams:
         return await self._open(request, "definitions.read", written_definitions)
 
     async def refetch(self, request: Request) -> Stream:
-        """OFREP's notification, at connection (what changed since the last evaluation is unknown) and after each change."""
+        """OFREP's notification after each change, and at connection: a change just before it would be missed."""
         return await self._open(request, "evaluate", ofrep.refetch)
 
     async def _open(self, request: Request, action: Any, write: Written) -> Stream:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from paribus_sdk import Evaluator
     from paribus_sdk.decision import Outcome
 
+    from paribus.events.compile import CompiledPlan
+
 WAIT_SECONDS = 1.0
 log = structlog.get_logger("paribus.server")
 
@@ -67,8 +69,10 @@ class Listener:
 class Watch:
     """One environment's current definitions and their listeners."""
 
-    def __init__(self, current: Published) -> None:
+    def __init__(self, current: Published, plan: CompiledPlan) -> None:
         self.current = current
+        self.plan = plan
+        """The tracking plan in force."""
         self._listeners: set[Listener] = set()
 
     def listen(self) -> Listener:
@@ -125,7 +129,8 @@ class Watches:
             found = self._watches.get((project, environment))
             if found is None:
                 state = await asyncio.to_thread(self._published, project, environment)
-                found = self._watches[project, environment] = Watch(state)
+                plan = await asyncio.to_thread(self._live.plans, project, environment)
+                found = self._watches[project, environment] = Watch(state, plan)
                 self._start(project, asyncio.get_running_loop())
             return found
 
@@ -170,20 +175,23 @@ class Watches:
 
     def _renew(self, project: str, loop: asyncio.AbstractEventLoop) -> None:
         for (owner, environment), watch in list(self._watches.items()):
-            if owner != project or self._live.snapshot(project, environment) is watch.current.snapshot:
+            if owner != project:
                 continue
-            state = self._published(project, environment, watch.current.evaluator)
+            watch.plan = self._live.plans(project, environment)
+            if self._live.snapshot(project, environment) is watch.current.snapshot:
+                continue
+            state = self._published(project, environment)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(watch.publish, state)
 
-    def _published(self, project: str, environment: str, previous: Evaluator | None = None) -> Published:
+    def _published(self, project: str, environment: str) -> Published:
         from paribus_sdk import Evaluator
 
         snapshot = self._live.snapshot(project, environment)
         body = msgspec.json.encode(snapshot)
         return Published(
             snapshot=snapshot,
-            evaluator=Evaluator(snapshot, previous),
+            evaluator=Evaluator(snapshot),
             body=body,
             etag=b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode(),
             revision=int(snapshot["revision"]),

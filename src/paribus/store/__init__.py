@@ -2,7 +2,8 @@
 
 from paribus.store.address import DEFAULT_PROJECT, Address, Change, Revision, StaleWrite
 from paribus.store.chain import Anchor, ChainReport
-from paribus.store.records import Claim, Records, RecordType
+from paribus.store.record_type import Claim, RecordType
+from paribus.store.records import Records
 from paribus.store.store import Erased, Store, open_store, restore
 
 __all__ = [

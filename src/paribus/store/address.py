@@ -109,7 +109,7 @@ class StaleWrite(Conflict):
         sentences = [_stale(change, newest) for change, newest in zip(changes, current, strict=True)]
         super().__init__(
             "; ".join(sentences),
-            where=", ".join(str(change.address) for change in changes),
+            where=f"project {changes[0].address.project}",
             rule="a document is written from the revision it was read at; nothing was written",
             fix=fix or "read it again, redo the change, write again",
         )

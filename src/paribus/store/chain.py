@@ -156,9 +156,7 @@ class _Reading:
             documents = {*pointers, *self.newest}
             kind, key = min(d for d in documents if pointers.get(d) != self.newest.get(d))
             newest = self.newest.get((kind, key), Pointer(0, self.end.sequence))
-            self.fail(
-                newest.sequence, f"is the newest of {kind}/{key}, and the store serves another as the current one"
-            )
+            self.fail(newest.sequence, f"is the newest of {kind}/{key}, and the store serves another revision")
 
     def fail(self, sequence: int, why: str) -> None:
         self.broken = sequence
@@ -174,7 +172,7 @@ class _Reading:
             listed = ", ".join(str(sequence) for sequence in sorted(self.redacted)[:10])
             more = ", …" if len(self.redacted) > 10 else ""
             sentences.append(
-                f"Bodies taken out on record: {len(self.redacted)} (revisions {listed}{more} of the chain)."
+                f"Bodies taken out, each on record: {len(self.redacted)} (chain revisions {listed}{more})."
             )
         if anchor is None:
             sentences.append(

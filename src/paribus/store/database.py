@@ -32,29 +32,28 @@ class Database:
         self.path = Path(url.database or "") if self.is_sqlite else None
         self.where = str(self.path) if self.is_sqlite else url.render_as_string(hide_password=True)
         self.engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite)
+        self._writing = self.engine.execution_options(paribus_write=True)
         self._look: sqlite3.Connection | None = None
         self._look_lock = threading.Lock()
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._snapshot = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: it commits when the block ends, and on SQLite waits for its turn first."""
-        with self.translated(), self.engine.connect() as connection:
-            connection = connection.execution_options(paribus_write=True)
-            with connection.begin():
-                yield connection
+        with self.translated(), self._writing.begin() as connection:
+            yield connection
 
     @contextmanager
     def read(self, *, snapshot: bool = False) -> Iterator[sa.Connection]:
         """A connection to read from; with `snapshot` every statement sees the same moment."""
-        with self.translated(), self.engine.connect() as connection:
-            if self.is_sqlite:
-                yield connection
-            else:
-                level = "REPEATABLE READ" if snapshot else "AUTOCOMMIT"
-                yield connection.execution_options(isolation_level=level)
+        engine = self.engine if self.is_sqlite else self._snapshot if snapshot else self._autocommit
+        with self.translated(), engine.connect() as connection:
+            yield connection
 
     def position(self, project: str) -> int:
         """The sequence at the head of the project's chain; a few microseconds on SQLite."""
@@ -78,8 +77,7 @@ class Database:
                 raw = connection.connection.driver_connection
                 busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # type: ignore[union-attr]
                 return not busy
-        with self.translated(), self.engine.connect() as connection:
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with self.read() as connection:
             for table in ("paribus_records", "paribus_record_units", "paribus_revisions"):
                 connection.exec_driver_sql(f"VACUUM FULL {table}")
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -46,24 +47,25 @@ def schema_of(database: Database) -> str | None:
 
 def copy_sqlite(source: Path, target: Path) -> None:
     """Copies a SQLite database at one consistent moment, while others go on writing (SQLite's backup interface)."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    reading, writing = sqlite3.connect(source), sqlite3.connect(partial)
     try:
-        reading.backup(writing)
-        writing.execute("PRAGMA journal_mode = DELETE")  # a single file
-    finally:
-        writing.close()
-        reading.close()
-    partial.replace(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(partial)) as writing:
+            reading.backup(writing)
+            writing.execute("PRAGMA journal_mode = DELETE")  # a single file
+        partial.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"the copy cannot be written: {error}", where=str(target), fix="choose a place with space"
+        ) from error
 
 
 def _schema(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("paribus_store_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM paribus_store_version"))
+    return str(connection.scalar(sa.text("SELECT version_num FROM paribus_store_version")) or "") or None
 
 
 def _refuse_newer(database: Database, found: str | None) -> None:

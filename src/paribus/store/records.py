@@ -3,84 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paribus.clock import Clock
-from paribus.errors import Conflict, InputError, NotFound
-from paribus.store.address import check_name
+from paribus.errors import Conflict, NotFound
 from paribus.store.database import Database
+from paribus.store.record_type import SEPARATOR, Claim, R, RecordType
 from paribus.store.tables import RECORDS, UNITS
 
-R = TypeVar("R")
-_SEPARATOR = "\x1f"
 _AFTER_SEPARATOR = "\x20"
-_DIGITS = 19
-
-
-@dataclass(frozen=True, slots=True)
-class RecordType(Generic[R]):
-    """How a room's frozen dataclass is kept.
-
-    Attributes:
-        body: the dataclass; msgspec writes it as JSON and reads it back with its types.
-        name: under which it is kept; part of the data, so never renamed.
-        key: the fields that identify a record, text or whole numbers from 0; scans run in their order.
-        units: fields that hold a unit's id: `Store.erase` finds records by them.
-        lookup: one more text field that `by` finds records by.
-    """
-
-    body: type[R]
-    name: str
-    key: tuple[str, ...]
-    units: tuple[str, ...] = ()
-    lookup: str | None = None
-
-    def __post_init__(self) -> None:
-        check_name("record type", self.name)
-        known = {field.name for field in fields(self.body)}  # type: ignore[arg-type]
-        named = {*self.key, *self.units, *((self.lookup,) if self.lookup else ())}
-        if not self.key or not named <= known:
-            raise InputError(
-                f"the record type {self.name!r} names fields that {self.body.__name__} lacks",
-                rule="a record type has at least one key field, and its fields are the dataclass's own",
-            )
-
-    def id_of(self, record: R) -> str:
-        """The record's identity as one text."""
-        return self.id_from([getattr(record, name) for name in self.key])
-
-    def id_from(self, parts: Sequence[str | int]) -> str:
-        """The identity that these key values make; fewer values than key fields make the beginning of one."""
-        return _SEPARATOR.join(_part(self.name, value) for value in parts)
-
-    def whole_id(self, parts: Sequence[str | int]) -> str:
-        """The identity of exactly one record.
-
-        Raises:
-            InputError: too few or too many values.
-        """
-        if len(parts) != len(self.key):
-            raise InputError(f"a {self.name} record is named by {', '.join(self.key)}", rule="one value for each")
-        return self.id_from(parts)
-
-    def units_of(self, record: R) -> set[str]:
-        """The unit ids that the record mentions."""
-        return {str(unit) for name in self.units if (unit := getattr(record, name)) not in (None, "")}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim(Generic[R]):
-    """A record that one claimant holds until `until` (seconds since 1970); `owner` is the claimant's own name."""
-
-    record: R
-    id: str
-    owner: str
-    until: float
 
 
 class Records(Generic[R]):
@@ -101,7 +36,7 @@ class Records(Generic[R]):
             ids = [self._kind.id_of(record) for record in records]
             taken = [row.id for part in _parts(ids) for row in self._rows(connection, part)]
             if taken or len(set(ids)) < len(ids):
-                shown = ", ".join(name.replace(_SEPARATOR, "/") for name in taken[:5])
+                shown = ", ".join(name.replace(SEPARATOR, "/") for name in taken[:5])
                 raise Conflict(
                     f"{self._kind.name} records exist already: {shown}" if taken else "a key stands twice",
                     rule="append writes new keys only; nothing was written",
@@ -180,7 +115,7 @@ class Records(Generic[R]):
         until = self._clock().timestamp() + lease.total_seconds()
         if not self._let(claim, {"lease_until": until}):
             raise Conflict(
-                f"the lease on {self._kind.name} {claim.id.replace(_SEPARATOR, '/')!r} was lost",
+                f"the lease on {self._kind.name} {claim.id.replace(SEPARATOR, '/')!r} was lost",
                 rule="a lease that ended may be claimed by anyone",
                 fix="drop the work and claim again",
             )
@@ -216,7 +151,7 @@ class Records(Generic[R]):
         if not records:
             return
         kind, insert = self._kind, (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "type": kind.name,
                 "id": kind.id_of(record),
@@ -260,7 +195,7 @@ class Records(Generic[R]):
         begins = self._kind.id_from(prefix)
         if len(prefix) == len(self._kind.key):
             return [RECORDS.c.id == begins]
-        return [RECORDS.c.id >= begins + _SEPARATOR, RECORDS.c.id < begins + _AFTER_SEPARATOR]
+        return [RECORDS.c.id >= begins + SEPARATOR, RECORDS.c.id < begins + _AFTER_SEPARATOR]
 
 
 def erase(connection: sa.Connection, units: Sequence[str]) -> dict[str, int]:
@@ -279,17 +214,3 @@ def erase(connection: sa.Connection, units: Sequence[str]) -> dict[str, int]:
 def _parts(items: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
     """The items in pieces small enough for one statement."""
     yield from (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _part(name: str, value: str | int) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or (isinstance(value, int) and value < 0):
-        raise InputError(
-            f"{value!r} cannot be part of a {name} record's key", rule="key fields hold text or whole numbers from 0"
-        )
-    if isinstance(value, int):
-        return str(value).zfill(_DIGITS)
-    if _SEPARATOR in value or "\0" in value:
-        raise InputError(
-            f"{value!r} cannot be part of a {name} record's key", rule="keys hold no control characters 0 and 31"
-        )
-    return value

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from paribus.clock import Clock
-from paribus.errors import Conflict, InputError, NotFound
+from paribus.errors import Conflict, InputError, NotFound, StorageError
 from paribus.store import backup, documents, records
 from paribus.store.address import Address, Change, Revision
 from paribus.store.bell import Bell
@@ -20,7 +20,8 @@ from paribus.store.canonical import FIRST_LINK, instant_text
 from paribus.store.chain import Anchor, ChainReport, Pointer, verify
 from paribus.store.database import Database, open_database
 from paribus.store.migration import bring_up, copy_sqlite
-from paribus.store.records import R, Records, RecordType
+from paribus.store.record_type import R, RecordType
+from paribus.store.records import Records
 from paribus.store.tables import DOCUMENTS, HEADS, RECORDS
 
 Revisions: TypeAlias = list[Revision]  # the class below has a method named list

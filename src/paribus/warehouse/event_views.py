@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.errors import InputError
 from paribus.warehouse.csv_types import quote
@@ -25,6 +25,7 @@ from paribus.warehouse.files import FileSet
 if TYPE_CHECKING:
     import duckdb
 
+Filled = Literal["always", "sometimes", "never"]
 EXPOSURES, EVENTS = "exposures:", "events:"
 EXPOSURE = "$exposure"
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
@@ -135,7 +136,7 @@ class EventTable:
             self._columns = {str(row[0]): str(row[1]) for row in rows}
         asked = tuple(dict.fromkeys(self.properties.get(relation, ())))
         if relation.startswith(EXPOSURES):
-            text = self._exposures(relation.removeprefix(EXPOSURES), asked)
+            text = self._exposures(relation.removeprefix(EXPOSURES), asked, connection)
         else:
             text = self._events(relation.removeprefix(EVENTS), asked, connection)
         return FileView(files, text, tuple(self.files))
@@ -154,72 +155,106 @@ class EventTable:
             f"AS {quote(unit_column(self.unit_type))}"
         )
 
-    def _exposures(self, name: str, asked: Sequence[str]) -> str:
+    def _exposures(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         flag, _, environment = name.partition("@")
+        where = f"name = {literal(EXPOSURE)}"
+        # Exposures are typed whole or not at all: who declared them declared every field.
+        is_typed = self._filled(["flag"], where, connection)["flag"] == "always"
         columns = ["corrected_time AS time", self._unit()]
-        columns += [f"{self._field(name, kind)} AS {name}" for name, kind in EXPOSURE_FIELDS.items()]
-        columns += [f"{self._attribute(name)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS]
-        where = [f"name = {literal(EXPOSURE)}", f"{self._field('flag', 'VARCHAR')} = {literal(flag)}"]
+        columns += [f"{self._field(name, kind, is_typed)} AS {name}" for name, kind in EXPOSURE_FIELDS.items()]
+        columns += [
+            f"{self._attribute(name, is_typed)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS
+        ]
+        conditions = [where, f"{self._field('flag', 'VARCHAR', is_typed)} = {literal(flag)}"]
         if environment:
-            where.append(f"{self._field('environment', 'VARCHAR')} = {literal(environment)}")
-        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(where)}"
+            conditions.append(f"{self._field('environment', 'VARCHAR', is_typed)} = {literal(environment)}")
+        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(conditions)}"
 
     def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
         columns.append(self._unit())
         taken = {*RECORD_COLUMNS, unit_column(self.unit_type)}
-        for column in self._columns:
-            if column.startswith(TYPED):
-                bare = column.removeprefix(TYPED)
-                columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
-                taken |= {bare.lower(), column.lower()}
         reserved = f"${name}"
         where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"
-        loose = [each for each in asked if each.lower() not in taken]
-        kinds = self._kinds(loose, where, connection)
-        columns += [f"{_extract('properties', each, kinds[each])} AS {quote(each)}" for each in loose]
+        wanted = [each for each in asked if each.lower() not in taken]
+        filled = self._filled(wanted, where, connection)
+        kinds = self._kinds([each for each in wanted if filled[each] == "never"], where, connection)
+        for each in wanted:
+            columns.append(f"{self._property(each, filled[each], kinds)} AS {quote(each)}")
+            taken |= {each.lower(), f"{TYPED}{each}".lower()}
+        for column in self._columns:
+            if column.startswith(TYPED) and column.lower() not in taken:
+                bare = column.removeprefix(TYPED)
+                columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
         return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {where}"
 
-    def _field(self, name: str, kind: str) -> str:
+    def _property(self, name: str, filled: Filled, kinds: Mapping[str, str]) -> str:
+        """A property as its typed column where that is filled always, else with the JSON text behind it."""
+        if filled == "never":
+            return _extract("properties", name, kinds[name])
+        column = self._typed(name)
+        if filled == "always":
+            return quote(column)
+        return f"coalesce({quote(column)}, {_extract('properties', name, self._columns[column])})"
+
+    def _typed(self, name: str) -> str:
+        """The typed column of a property, whatever its case; empty when there is none."""
+        wanted = f"{TYPED}{name}"
+        folded = [column for column in self._columns if column.lower() == wanted.lower()]
+        return wanted if wanted in self._columns else folded[0] if folded else ""
+
+    def _filled(self, names: Sequence[str], where: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Filled]:
+        """Whether the typed columns of properties are filled in these events: always, sometimes or never.
+
+        A property that was declared later, or by another event only, stands in the JSON text alone.
+        """
+        found: dict[str, Filled] = dict.fromkeys(names, "never")
+        typed = {name: column for name in names if (column := self._typed(name))}
+        if typed:
+            counted = ", ".join(f"count({quote(column)})" for column in typed.values())
+            rows, *known = connection.execute(
+                f"SELECT count(*), {counted} FROM {self.reader} WHERE {where}"
+            ).fetchall()[0]
+            for name, n in zip(typed, known, strict=True):
+                found[name] = "always" if n == rows else "sometimes" if n else "never"
+        return found
+
+    def _field(self, name: str, kind: str, is_typed: bool) -> str:
         """A field of the exposure: its typed column, else from the JSON text."""
         column = TYPED + name
-        if column not in self._columns:
+        if not is_typed or column not in self._columns:
             return _extract("properties", name, kind)
         return column if self._columns[column] == kind else f"TRY_CAST({column} AS {kind})"
 
-    def _attribute(self, name: str) -> str:
+    def _attribute(self, name: str, is_typed: bool) -> str:
         """What a unit was at its exposure: an attribute that rules used, else of the context, else a property."""
-        attributes = f"{TYPED}attributes" if f"{TYPED}attributes" in self._columns else None
-        places = [
-            f"json_extract_string({attributes}, {literal('$.' + _key(name))})"
-            if attributes
-            else f"json_extract_string(properties, {literal('$.attributes.' + _key(name))})",
-            f"json_extract_string(context, {literal('$.' + _key(name))})",
-            f"json_extract_string(properties, {literal('$.' + _key(name))})",
-        ]
+        path = literal(f"$.{_key(name)}")
+        typed = is_typed and f"{TYPED}attributes" in self._columns
+        used = f"{TYPED}attributes, {path}" if typed else f"properties, {literal(f'$.attributes.{_key(name)}')}"
+        places = [f"json_extract_string({place})" for place in (used, f"context, {path}", f"properties, {path}")]
         return f"coalesce({', '.join(places)})"
 
     def _kinds(self, names: Sequence[str], where: str, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-        """The type of each undeclared property, by a look at all its values."""
+        """The type of each property that stands in the JSON text alone, by a look at all its values."""
         if not names:
             return {}
-        asked = []
+        asked = ["count(*) > 0"]
         for name in names:
-            kind = f"json_type(properties, {literal('$.' + _key(name))})"
+            kind = f"json_type(properties, {literal(f'$.{_key(name)}')})"
             known = f"nullif({kind}, 'NULL')"  # a JSON null is a missing value, of any type
             asked += [f"bool_and({known} IN {_NUMBERS})", f"bool_and({known} = 'BOOLEAN')", f"count({known}) > 0"]
-        row = connection.execute(f"SELECT {', '.join(asked)} FROM {self.reader} WHERE {where}").fetchall()[0]
+        some, *row = connection.execute(f"SELECT {', '.join(asked)} FROM {self.reader} WHERE {where}").fetchall()[0]
         found = {}
         for i, name in enumerate(names):
             numbers, booleans, present = row[3 * i : 3 * i + 3]
-            if not present:
+            if some and not present:
                 raise InputError(
                     f"no event has a property {name!r}",
                     where=f"events with {where}",
                     rule="a fragment reads properties that the events have",
                     fix="check the spelling, or wait for the first event that has it",
                 )
-            found[name] = "DOUBLE" if numbers else "BOOLEAN" if booleans else "VARCHAR"
+            found[name] = "DOUBLE" if numbers or not some else "BOOLEAN" if booleans else "VARCHAR"
         return found
 
 

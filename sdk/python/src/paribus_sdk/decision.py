@@ -8,7 +8,7 @@ That is why it is written by hand, and is not one of the frozen dataclasses used
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 TARGETING_KEY = "targetingKey"
@@ -164,6 +164,11 @@ class Decision:
         return self._outcome
 
     @property
+    def context(self) -> Mapping[str, Any]:
+        """The context that `attributes` are read from; empty when the rules name none."""
+        return self._context if self._outcome.attribute_names else {}
+
+    @property
     def attributes(self) -> dict[str, Any]:
         names = self._outcome.attribute_names
         if not names:
@@ -179,7 +184,11 @@ class Decision:
         breaker = self._outcome.breaker
         if breaker is None:
             return self
-        return Decision(breaker, self.unit, self._context if breaker.attribute_names else {})
+        return Decision(breaker, self.unit, self.context)
+
+    def with_value(self, value: Any) -> Decision:
+        """The same decision with its value in another form: 7 as 7.0."""
+        return Decision(replace(self._outcome, value=value), self.unit, self.context)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON when value and attributes are."""

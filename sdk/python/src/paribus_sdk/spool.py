@@ -85,7 +85,7 @@ class MemorySpool:
 
     def read(self, count: int, size: int) -> Batch:
         with self._lock:
-            lines = []
+            lines: list[bytes] = []
             for line in self._lines:
                 size -= len(line) + 1
                 if len(lines) >= count or (lines and size < 0):

@@ -1,0 +1,396 @@
+import { bucket, unitText } from "./bucket.js";
+import { failure, type Decision } from "./decision.js";
+import { openDelivery, type Stats } from "./delivery.js";
+import type { Context, FlagType, Snapshot, Value } from "./definitions.js";
+import { Evaluator } from "./evaluator.js";
+import { encode, uuid, type Event } from "./event.js";
+import { openFaults, type Fault } from "./faults.js";
+import { openIdentity } from "./identity.js";
+import { openPrecomputed } from "./ofrep.js";
+import type { Consent, Options } from "./options.js";
+import { watchPages } from "./pages.js";
+import { loadRecorder } from "./recorder.js";
+import type { Recorder } from "./recording.js";
+import { eraseStorage, openStorage } from "./storage.js";
+import { watchVitals, type Vital } from "./vitals.js";
+
+const SDK = "paribus-sdk-browser/0.1.0";
+const EXPOSURES_REMEMBERED = 1000;
+const VITALS_WAIT_MS = 5000;
+
+export interface Client {
+  /** Name of the unit's variant, with an exposure; null when there is none. */
+  variant(flag: string, unit?: string | number, context?: Context): string | null;
+  /** The variant's value, with an exposure; `fallback` when there is none of its type. */
+  value<T extends Value>(flag: string, fallback: T, unit?: string | number, context?: Context): Widened<T>;
+  /** Name of the unit's variant, without an exposure. */
+  peek(flag: string, unit?: string | number, context?: Context): string | null;
+  /** The whole decision, without an exposure. */
+  decide(flag: string, unit?: string | number, context?: Context): Decision;
+  /** Records that the unit met what was decided. */
+  expose(decision: Decision): void;
+  track(name: string, properties?: Record<string, unknown>, about?: { unit?: string | number; time?: Date | number }): void;
+  /** The visitor is this user from now on; resolves when the decisions are theirs. */
+  identify(unit: string | number, context?: Context): Promise<void>;
+  /** The visitor is no longer known, and has a new anonymous id. */
+  reset(): Promise<void>;
+  setConsent(consent: Consent): void;
+  setDefinitions(definitions: Snapshot): void;
+  captureError(error: unknown, details?: Record<string, unknown>): void;
+  /** Calls back with the flags whose decisions may have changed; returns how to stop. */
+  onChange(listener: (flags: string[]) => void): () => void;
+  /** Resolves when decisions have arrived, or could not. */
+  readonly ready: Promise<void>;
+  readonly anonymousId: string | null;
+  /** Variants that were exposed on this page, by flag. */
+  readonly variants: Readonly<Record<string, string>>;
+  readonly stats: Readonly<Stats>;
+  /** Sends what waits; true when nothing is left. */
+  flush(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export type Widened<T> = T extends boolean ? boolean : T extends number ? number : T extends string ? string : T;
+
+/** Opens a client of a Paribus server; in Node it decides and sends, and leaves out all that needs a page. */
+export function createClient(options: Options = {}): Client {
+  const browser = typeof document !== "undefined";
+  const now = options.now ?? Date.now;
+  const url = (options.url ?? "").replace(/\/$/, "");
+  const stats: Stats = { sent: 0, quarantined: 0, rejected: 0, dropped: 0, withheld: 0, deduplicated: 0, queued: 0 };
+  let consent: Consent = options.consent ?? "granted";
+  const granted = (): boolean => consent === "granted";
+  const storage = openStorage(() => browser && granted());
+  if (consent === "denied") eraseStorage();
+  const identity = openIdentity(storage, granted, browser, now);
+  const delivery = openDelivery({
+    endpoint: url + "/api/v1/events",
+    key: options.key,
+    storage,
+    stats,
+    flushSeconds: options.flushSeconds ?? 1,
+    queueLimit: options.queueLimit ?? 1000,
+    allowed: granted,
+    now,
+  }, uuid());
+  const pageId = uuid();
+  const listeners = new Set<(flags: string[]) => void>();
+  const seen = new Set<string>();
+  const variants: Record<string, string> = Object.create(null) as Record<string, string>;
+  const undo: (() => void)[] = [];
+  let user = unitText(options.unit);
+  let context = options.context ?? {};
+  let sequence = 0;
+  let held: Event[] = [];
+  let vitals: Vital[] = [];
+  let recorder: Recorder | null = null;
+  let recordingAsked = false;
+  let reportedDrops = 0;
+  let leaving = false;
+  let closed = false;
+
+  const unit = (): string | null =>
+    user !== null && options.assignBy !== "anonymous" ? user : (identity.anonymousId() ?? user);
+
+  const changed = (flags: string[]): void => {
+    for (const listener of listeners) {
+      try {
+        listener(flags);
+      } catch (error) {
+        faults.capture(error);
+      }
+    }
+  };
+  let evaluator = options.definitions ? new Evaluator(options.definitions) : null;
+  const precomputed = evaluator
+    ? null
+    : openPrecomputed({
+        url,
+        key: options.key,
+        storage,
+        allowed: () => granted() || (consent === "pending" && options.decideBeforeConsent === true),
+        now,
+        changed,
+        pollSeconds: options.pollSeconds ?? 0,
+      });
+
+  function decide(flag: string, given: unknown, extra: Context | undefined, fallback?: Value): Decision {
+    const target = given === undefined ? unit() : given;
+    if (evaluator) {
+      return evaluator.evaluate(flag, target, extra ? { ...context, ...extra } : context, kindOf(fallback), fallback);
+    }
+    if (unitText(target) !== unit()) {
+      return failure(flag, "INVALID_CONTEXT", "the server decided for another unit: call identify first", unitText(target));
+    }
+    const found = precomputed!.decide(flag);
+    const matches = fallback === undefined || fallback === null || typeof found.value === typeof fallback;
+    if (found.variant === null || matches) return found;
+    const { revision, unit_type } = found;
+    const message = `flag ${flag} is not of type ${typeof fallback}`;
+    return { ...failure(flag, "TYPE_MISMATCH", message, found.unit), revision, unit_type };
+  }
+
+  function expose(decision: Decision): void {
+    const { flag, assigned, served } = decision;
+    if (!decision.unit || !assigned || closed) return;
+    variants[flag] = assigned;
+    const identityOf = [flag, decision.unit, assigned, served, decision.revision].join("\n");
+    if (seen.has(identityOf)) {
+      stats.deduplicated++;
+      return;
+    }
+    if (seen.size >= EXPOSURES_REMEMBERED) seen.delete(seen.values().next().value!);
+    seen.add(identityOf);
+    rememberExposures();
+    const environment = options.environment ?? evaluator?.snapshot.environment ?? precomputed?.environment() ?? null;
+    const { reason, revision, epoch, traffic_bp, split_bp, probability, attributes, unit_type } = decision;
+    const facts = { flag, assigned, served, reason, revision, epoch, traffic_bp, split_bp, probability, attributes };
+    record("$exposure", { ...facts, environment, sdk: SDK, sequence, unit_type, unit: decision.unit }, {
+      unit: decision.unit,
+      unit_type: unit_type ?? "user",
+    });
+  }
+
+  function rememberExposures(): void {
+    try {
+      if (browser && granted()) sessionStorage.setItem("paribus:exposed", JSON.stringify([...seen].slice(-200)));
+    } catch {
+      // Exposures are then repeated on the next page, which readers deduplicate.
+    }
+  }
+
+  function recallExposures(): void {
+    try {
+      if (!browser || !granted()) return;
+      for (const each of JSON.parse(sessionStorage.getItem("paribus:exposed") ?? "[]") as string[]) seen.add(each);
+    } catch {
+      // As above.
+    }
+  }
+
+  function record(name: string, properties: Record<string, unknown>, about: Partial<Event> = {}, kept = true): void {
+    if (consent === "denied") {
+      stats.withheld++;
+      return;
+    }
+    const event: Event = { event_id: uuid(), name, time: new Date(now()).toISOString(), sequence: sequence++, ...whose(), ...about, properties, context: { sdk: SDK } };
+    if (browser) event.context.page = location.pathname;
+    if (granted()) return delivery.add(encode(event), kept);
+    held.push(event);
+    if (held.length > (options.queueLimit ?? 1000)) {
+      held.shift();
+      stats.dropped++;
+    }
+  }
+
+  function whose(): Partial<Event> {
+    const current = unit();
+    const anonymous = identity.anonymousId();
+    const session = identity.sessionId();
+    return {
+      ...(current === null ? {} : { unit_type: options.unitType ?? "user", unit: current }),
+      ...(user === null ? {} : { user_id: user }),
+      ...(anonymous === null ? {} : { anonymous_id: anonymous }),
+      ...(session === null ? {} : { session_id: session }),
+    };
+  }
+
+  const faults = openFaults((fault: Fault) => record("$error", { ...fault, variants: { ...variants } }), now);
+
+  function reportVitals(): void {
+    const settled = vitals;
+    vitals = [];
+    for (const vital of settled) record("$web_vital", { ...vital, variants: { ...variants } });
+  }
+
+  /** The page may be gone after this returns. */
+  function hide(): void {
+    faults.settle();
+    reportVitals();
+    recorder?.leave();
+    if (stats.dropped > reportedDrops) {
+      record("$dropped", { count: stats.dropped - reportedDrops });
+      reportedDrops = stats.dropped;
+    }
+    if (leaving) delivery.unload();
+    else void delivery.flush();
+  }
+
+  function on(target: EventTarget, type: string, listener: (event: globalThis.Event) => void): void {
+    target.addEventListener(type, listener);
+    undo.push(() => target.removeEventListener(type, listener));
+  }
+
+  function startRecorder(): void {
+    const { recording } = options;
+    if (!browser || !recording || !granted() || recordingAsked) return;
+    const settings = recording === true ? {} : recording;
+    if (bucket("recording", identity.sessionId() ?? pageId) >= (settings.sample ?? 1) * 10000) return;
+    recordingAsked = true;
+    void loadRecorder(settings.scriptUrl)
+      .then(({ startRecording }) => {
+        if (!granted() || closed) return (recordingAsked = false);
+        recorder = startRecording(pageId, settings, (part) => record("$recording", { ...part }, {}, false), (count) => {
+          stats.dropped += count;
+        });
+        return true;
+      })
+      .catch((error: unknown) => faults.capture(error, "captured", { source: "recording" }));
+  }
+
+  function stopRecorder(): void {
+    recorder?.stop();
+    recorder = null;
+    recordingAsked = false;
+  }
+
+  const load = (): Promise<void> => precomputed?.load(unit(), context) ?? Promise.resolve();
+
+  function setConsent(next: Consent): void {
+    if (next === consent || closed) return;
+    consent = next;
+    if (next === "granted") {
+      const before = identity.anonymousId();
+      identity.settle(seen.size > 0);
+      const after = identity.anonymousId();
+      const waiting = held;
+      held = [];
+      for (const event of waiting) {
+        const own = { anonymous_id: after!, ...(event.unit === before && after ? { unit: after } : {}) };
+        delivery.add(encode({ ...event, ...(after ? own : {}) }));
+      }
+      recallExposures();
+      delivery.adopt();
+      void load();
+      startRecorder();
+      return;
+    }
+    stopRecorder();
+    if (next === "denied") {
+      stats.withheld += held.length + delivery.discard();
+      held = [];
+      vitals = [];
+      seen.clear();
+      precomputed?.pause();
+      eraseStorage();
+    }
+  }
+
+  if (browser) {
+    recallExposures();
+    delivery.adopt();
+    on(window, "pagehide", () => {
+      leaving = true;
+      hide();
+    });
+    on(window, "pageshow", () => (leaving = false));
+    // On the window, so that it comes after the listeners of web-vitals on the document.
+    on(window, "visibilitychange", () => {
+      if (document.visibilityState === "hidden") return hide();
+      leaving = false;
+      if (granted()) void precomputed?.refresh(60_000);
+    });
+    on(window, "online", () => {
+      delivery.wake();
+      void precomputed?.refresh();
+    });
+    if (options.errors !== false) undo.push(faults.watch(window));
+    if (options.pageViews) {
+      undo.push(
+        watchPages((trigger) =>
+          record("$page_view", { path: location.pathname, title: document.title, referrer: document.referrer.replace(/[?#].*$/, ""), trigger }),
+        ),
+      );
+    }
+    if (options.vitals !== false) {
+      watchVitals((vital) => {
+        if (closed) return;
+        vitals.push(vital);
+        if (document.visibilityState === "hidden") hide();
+        else setTimeout(reportVitals, VITALS_WAIT_MS);
+      });
+    }
+    startRecorder();
+  }
+  const ready = load();
+
+  return {
+    ready,
+    get anonymousId() {
+      return identity.anonymousId();
+    },
+    variants,
+    get stats() {
+      return { ...stats, queued: delivery.waiting() + held.length };
+    },
+    variant(flag, given, extra) {
+      const decision = decide(flag, given, extra);
+      expose(decision);
+      return decision.variant;
+    },
+    value<T extends Value>(flag: string, fallback: T, given?: string | number, extra?: Context): Widened<T> {
+      const decision = decide(flag, given, extra, fallback);
+      expose(decision);
+      return (decision.variant === null ? fallback : decision.value) as Widened<T>;
+    },
+    peek: (flag, given, extra) => decide(flag, given, extra).variant,
+    decide: (flag, given, extra) => decide(flag, given, extra),
+    expose,
+    track(name, properties = {}, about = {}) {
+      const fields: Partial<Event> = {};
+      const other = unitText(about.unit);
+      if (other !== null) fields.unit = other;
+      const time = about.time === undefined ? NaN : Number(about.time);
+      if (Number.isFinite(time)) fields.time = new Date(time).toISOString();
+      record(name, { ...properties }, fields);
+    },
+    identify(given, extra) {
+      const next = unitText(given);
+      if (extra) context = extra;
+      if (next !== null && next !== user) {
+        user = next;
+        record("$identify", {});
+      }
+      const done = load();
+      if (evaluator) changed(evaluator.flags);
+      return done;
+    },
+    reset() {
+      user = null;
+      identity.renew();
+      for (const flag of Object.keys(variants)) delete variants[flag];
+      const done = load();
+      if (evaluator) changed(evaluator.flags);
+      return done;
+    },
+    setConsent,
+    setDefinitions(definitions) {
+      if (!evaluator) return;
+      evaluator = new Evaluator(definitions);
+      changed(evaluator.flags);
+    },
+    captureError: (error, details) => faults.capture(error, details?.kind === "boundary" ? "boundary" : "captured", details),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    flush: () => delivery.flush(),
+    async close() {
+      if (closed) return;
+      faults.settle();
+      reportVitals();
+      stopRecorder();
+      closed = true;
+      undo.forEach((step) => step());
+      precomputed?.close();
+      await delivery.flush();
+      delivery.close();
+    },
+  };
+}
+
+function kindOf(fallback: Value | undefined): FlagType | null {
+  if (fallback === undefined || fallback === null) return null;
+  const type = typeof fallback;
+  return type === "boolean" || type === "string" ? type : type === "number" ? "float" : "json";
+}

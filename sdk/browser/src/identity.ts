@@ -1,0 +1,55 @@
+import { uuid } from "./event.js";
+import { readCookie, writeCookie, type Storage } from "./storage.js";
+
+/** Who is here: an anonymous id for the browser, a session of visits, and the user once known. */
+export interface Identity {
+  anonymousId: () => string | null;
+  sessionId: () => string | null;
+  /** Storage may be used from now on: takes the id stored earlier, unless `keep`, and stores what is in use. */
+  settle: (keep: boolean) => void;
+  /** Forgets all; the next visitor of this browser is someone else. */
+  renew: () => void;
+}
+
+const SESSION_MS = 30 * 60_000;
+const ID = /^[\w-]{8,64}$/;
+
+export function openIdentity(storage: Storage, allowed: () => boolean, browser: boolean, now: () => number): Identity {
+  let anonymous: string | null = null;
+  let session: { id: string; at: number } | null = null;
+
+  function settle(keep: boolean): void {
+    if (!browser || !allowed()) return;
+    const stored = [storage.get("id"), readCookie()].find((id) => id && ID.test(id)) ?? null;
+    if (stored && keep && anonymous) return;
+    anonymous = stored ?? anonymous ?? uuid();
+    storage.set("id", anonymous);
+    writeCookie(anonymous);
+  }
+
+  settle(false);
+  return {
+    settle,
+    anonymousId: () => (browser ? (anonymous ??= uuid()) : null),
+    sessionId: () => {
+      if (!browser) return null;
+      if (!session || now() - session.at > 60_000) {
+        const [id, at] = (storage.get("session") ?? "").split(" ");
+        if (id && ID.test(id) && Number(at) > (session?.at ?? 0)) session = { id, at: Number(at) };
+        if (!session || now() - session.at > SESSION_MS) session = { id: uuid(), at: now() };
+        session.at = now();
+        storage.set("session", `${session.id} ${session.at}`);
+      }
+      return session.id;
+    },
+    renew: () => {
+      anonymous = browser ? uuid() : null;
+      session = null;
+      storage.remove("session");
+      if (anonymous && allowed()) {
+        storage.set("id", anonymous);
+        writeCookie(anonymous);
+      }
+    },
+  };
+}

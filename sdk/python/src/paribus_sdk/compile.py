@@ -1,0 +1,292 @@
+"""Turns a flag into a Python function that decides it.
+
+The source that is generated holds structure only, written by this module; every key, value, salt and threshold of the
+definition is bound to a name (`k0`, `k1`, …), so nothing of a definition is ever read as code. Flags of the same shape
+share one code object. A condition is written in two forms, "is true" and "is false", which together make Kleene's
+logic without a third value: a comparison that is unknown is neither.
+
+The function may raise on values of strange types; the caller then decides by `paribus_sdk.walk`, which is slow and
+takes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import Any, TypeAlias
+
+import mmh3
+
+from paribus_sdk.bucketing import threshold, unit_text, well_formed
+from paribus_sdk.condition import Audience, Comparison, Condition, Everyone, Negation, Someone, comparisons
+from paribus_sdk.decision import TARGETING_KEY, Decision, Outcome
+from paribus_sdk.definitions import BASIS_POINTS, Flag, Rollout
+from paribus_sdk.fates import Fates, RuleFates
+from paribus_sdk.instant import milliseconds
+from paribus_sdk.number import is_number
+from paribus_sdk.semver import precedence
+
+Decide: TypeAlias = Callable[[object, Any], Decision]
+
+MAXIMUM_COMPARISONS = 1_000
+
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}
+_NUMBERS = {"less_than": "<", "at_most": "<=", "greater_than": ">", "at_least": ">="}
+_VERSIONS = {f"semver_{name}": symbol for name, symbol in _NUMBERS.items()} | {"semver_equals": "=="}
+_TIMES = {"before": "<", "after": ">"}
+_TEXTS = {"starts_with": "startswith", "ends_with": "endswith"}
+_NEGATIONS = {"not_equals": "equals", "not_in": "in"}
+
+
+def compile_flag(flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) -> Decide | None:
+    """The function that decides `flag`; None when the flag is too large to be worth compiling.
+
+    Args:
+        flag: The flag.
+        outcomes: Its outcomes.
+        deciders: Where the functions of its prerequisites are found when they are called.
+    """
+    if sum(1 for rule in flag.rules if rule.when is not None for _ in comparisons(rule.when)) > MAXIMUM_COMPARISONS:
+        return None
+    writer = _Writer(flag, outcomes, deciders)
+    writer.write()
+    function = FunctionType(_code("\n".join(writer.lines)), writer.names, "decide")
+    return function
+
+
+@lru_cache(maxsize=2048)
+def _code(source: str) -> CodeType:
+    module = compile(source, "<flag>", "exec")
+    return next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+
+
+def as_mapping(context: object) -> Mapping[str, Any]:
+    """The context, or an empty one when it is no mapping."""
+    return context if isinstance(context, Mapping) else {}
+
+
+class _Writer:
+    def __init__(self, flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) -> None:
+        self.flag = flag
+        self.outcomes = outcomes
+        self.lines: list[str] = ["def decide(given, context):"]
+        self.names: dict[str, Any] = {
+            "__builtins__": {"type": type, "isinstance": isinstance, "str": str, "bool": bool, "dict": dict},
+            "new": object.__new__,
+            "Decision": Decision,
+            "hash_of": mmh3.hash,
+            "unit_text": unit_text,
+            "as_mapping": as_mapping,
+            "deciders": deciders,
+            "precedence": precedence,
+            "milliseconds": milliseconds,
+            "NUMBERS": (int, float),
+        }
+        self._bound = 0
+        self._attributes: dict[str, str] = {}
+        self._reads_context = False
+
+    def bind(self, value: Any) -> str:
+        name = f"k{self._bound}"
+        self._bound += 1
+        self.names[name] = value
+        return name
+
+    def line(self, text: str, level: int = 1) -> None:
+        self.lines.append("    " * level + text)
+
+    def write(self) -> None:
+        flag, outcomes = self.flag, self.outcomes
+        self._write_unit()
+        if flag.is_killed or not flag.is_enabled:
+            self.give(outcomes.killed if flag.is_killed else outcomes.disabled)
+            return
+        self._write_assigned(outcomes.overrides)
+        for prerequisite in flag.prerequisites:
+            key, variants = self.bind(prerequisite.flag), self.bind(prerequisite.variants)
+            self.line(f"if deciders[{key}](given, context)._outcome.variant not in {variants}:")
+            self.give(outcomes.prerequisite, 2)
+        self._write_assigned(outcomes.sticky)
+        held = [holdout for holdout in flag.holdouts if holdout.share_bp > 0]
+        if held:
+            self.line("if unit is not None:")
+            for holdout in held:
+                bound = self.bind(threshold(holdout.share_bp))
+                self.line(f"if {self._hash(holdout.salt)} < {bound}:", 2)
+                self.give(outcomes.holdout, 3)
+        if any(
+            comparison.attribute == TARGETING_KEY
+            for rule in flag.rules
+            if rule.when is not None
+            for comparison in comparisons(rule.when)
+        ):
+            self._read_context()
+            self.line(f"context = with_targeting_key(context, {'unit' if flag.unit_attribute is None else 'given'})")
+            self.names["with_targeting_key"] = with_targeting_key
+        for rule, rule_outcomes in zip(flag.rules, outcomes.rules, strict=True):
+            level = 1
+            if rule.when is not None:
+                self._read_attributes(rule.when)
+                self.line(f"if {self._true(rule.when)}:")
+                level = 2
+            if isinstance(rule.gives, Rollout):
+                self._write_rollout(rule.gives, rule_outcomes, level)
+            else:
+                self.give(rule_outcomes.gives[0], level)
+            if rule.when is None:
+                return
+        self.give(outcomes.default)
+
+    def give(self, outcome: Outcome, level: int = 1) -> None:
+        self._give(self.bind(outcome), level, bool(outcome.attribute_names))
+
+    def _give(self, name: str, level: int, has_attributes: bool = False) -> None:
+        self.line("decision = new(Decision)", level)
+        self.line(f"decision._outcome = {name}", level)
+        self.line("decision.unit = unit", level)
+        if has_attributes:
+            self.line("decision._context = context", level)
+        self.line("return decision", level)
+
+    def _write_unit(self) -> None:
+        source = "given"
+        if self.flag.unit_attribute is not None:
+            source = "unit"
+            self._read_context()
+            if self.flag.unit_attribute == TARGETING_KEY:
+                self.line("unit = given")
+            else:
+                self.line(f"unit = context.get({self.bind(self.flag.unit_attribute)})")
+        self.line(f"unit = {source} if type({source}) is str and {source} else unit_text({source})")
+
+    def _write_assigned(self, units: dict[str, Outcome]) -> None:
+        if units:
+            self.line(f"outcome = {self.bind(units)}.get(unit)")
+            self.line("if outcome is not None:")
+            self._give("outcome", 2)
+
+    def _write_rollout(self, rollout: Rollout, outcomes: RuleFates, level: int) -> None:
+        self.line("if unit is None:", level)
+        self.give(outcomes.invalid_unit, level + 1)
+        layer = rollout.layer
+        if layer is not None:
+            start, end = self.bind(threshold(layer.from_bp)), self.bind(threshold(layer.to_bp))
+            self.line(f"if not {start} <= {self._hash(layer.salt)} < {end}:", level)
+            self.give(outcomes.outside, level + 1)
+        if rollout.traffic_bp == 0:
+            self.give(outcomes.outside, level)
+            return
+        if rollout.traffic_bp < BASIS_POINTS:
+            self.line(f"if {self._hash(rollout.traffic_salt)} >= {self.bind(threshold(rollout.traffic_bp))}:", level)
+            self.give(outcomes.outside, level + 1)
+        shares = [
+            (share.weight_bp, outcome)
+            for share, outcome in zip(rollout.split, outcomes.gives, strict=True)
+            if share.weight_bp
+        ]
+        if len(shares) > 1:
+            self.line(f"place = {self._hash(rollout.split_salt)}", level)
+        end_bp = 0
+        for weight_bp, outcome in shares[:-1]:
+            end_bp += weight_bp
+            self.line(f"if place < {self.bind(threshold(end_bp))}:", level)
+            self.give(outcome, level + 1)
+        self.give(shares[-1][1], level)
+
+    def _hash(self, salt: str) -> str:
+        return f"hash_of({self.bind(well_formed(f'{salt}:'))} + unit, 0, False)"
+
+    def _read_context(self) -> None:
+        if not self._reads_context:
+            self._reads_context = True
+            self.line("if type(context) is not dict:")
+            self.line("context = as_mapping(context)", 2)
+
+    def _read_attributes(self, condition: Condition) -> None:
+        for comparison in comparisons(condition):
+            if comparison.attribute not in self._attributes:
+                self._read_context()
+                if not self._attributes:
+                    self.line("read = context.get")
+                name = self._attributes[comparison.attribute] = f"a{len(self._attributes)}"
+                self.line(f"{name} = read({self.bind(comparison.attribute)})")
+
+    def _true(self, condition: Condition) -> str:
+        match condition:
+            case Comparison():
+                return self._comparison(condition, True)
+            case Everyone(parts):
+                return _joined(" and ", [self._true(part) for part in parts], "True")
+            case Someone(parts):
+                return _joined(" or ", [self._true(part) for part in parts], "False")
+            case Negation(part):
+                return self._false(part)
+            case Audience(_, part):
+                return self._true(part)
+
+    def _false(self, condition: Condition) -> str:
+        match condition:
+            case Comparison():
+                return self._comparison(condition, False)
+            case Everyone(parts):
+                return _joined(" or ", [self._false(part) for part in parts], "False")
+            case Someone(parts):
+                return _joined(" and ", [self._false(part) for part in parts], "True")
+            case Negation(part):
+                return self._true(part)
+            case Audience(_, part):
+                return self._false(part)
+
+    def _comparison(self, comparison: Comparison, wanted: bool) -> str:
+        name, value, operand = comparison.operator.name, comparison.value, comparison.operand
+        a = self._attributes[comparison.attribute]
+        if name in _NEGATIONS:
+            name, wanted = _NEGATIONS[name], not wanted
+        if name == "exists":
+            return f"{a} is not None" if operand is wanted else f"{a} is None"
+        if name == "equals" and isinstance(value, str):
+            k = self.bind(value)
+            return f"{a} == {k}" if wanted else f"(isinstance({a}, str) and {a} != {k})"
+        if name == "equals" and isinstance(value, bool):
+            return f"{a} is {self.bind(value is wanted)}"
+        if name == "in" and value and all(isinstance(item, str) for item in value):
+            k = self.bind(frozenset(value))
+            return f"{a} in {k}" if wanted else f"(isinstance({a}, str) and {a} not in {k})"
+        if wanted and (name == "equals" or (name == "in" and value and all(is_number(item) for item in value))):
+            # 1 == True in Python: a boolean is no number.
+            sign, k = ("==", self.bind(value)) if name == "equals" else ("in", self.bind(frozenset(value)))
+            return f"({a} {sign} {k} and type({a}) is not bool)"
+        if name in {"equals", "in"}:
+            return self._tested(comparison, a, wanted is (name == comparison.operator.name))
+        if name in _NUMBERS:
+            symbol = _NUMBERS[name] if wanted else _OPPOSITE[_NUMBERS[name]]
+            return f"(isinstance({a}, NUMBERS) and type({a}) is not bool and {a} {symbol} {self.bind(operand)})"
+        if name in _VERSIONS:
+            symbol = _VERSIONS[name] if wanted else _OPPOSITE[_VERSIONS[name]]
+            k = self.bind(operand)
+            return f"(isinstance({a}, str) and (place := precedence({a})) is not None and place {symbol} {k})"
+        if name in _TIMES:
+            symbol = _TIMES[name] if wanted else _OPPOSITE[_TIMES[name]]
+            k = self.bind(operand)
+            return f"({a} is not None and (place := milliseconds({a})) is not None and place {symbol} {k})"
+        if name in _TEXTS:
+            verb = "" if wanted else "not "
+            return f"(isinstance({a}, str) and {verb}{a}.{_TEXTS[name]}({self.bind(operand)}))"
+        if name == "matches":
+            verb = "is not" if wanted else "is"
+            return f"(isinstance({a}, str) and {self.bind(operand.search)}({a}) {verb} None)"
+        return self._tested(comparison, a, wanted)
+
+    def _tested(self, comparison: Comparison, a: str, wanted: bool) -> str:
+        test, operand = self.bind(comparison.operator.test), self.bind(comparison.operand)
+        return f"({a} is not None and {test}({a}, {operand}) is {self.bind(wanted)})"
+
+
+def with_targeting_key(context: Mapping[str, Any], given: object) -> Mapping[str, Any]:
+    """The context in which `targetingKey` is the unit given, whatever it held under that name."""
+    return {**context, TARGETING_KEY: unit_text(given)}
+
+
+def _joined(word: str, parts: list[str], empty: str) -> str:
+    return f"({word.join(parts)})" if parts else empty

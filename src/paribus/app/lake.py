@@ -1,0 +1,150 @@
+"""Experiments on the lake: created from a flag, sealed in the store, analyzed on what has arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.app import definition
+from paribus.app.experiment import as_time
+from paribus.clock import Clock, system_clock
+from paribus.errors import NotFound, StorageError
+
+if TYPE_CHECKING:
+    from paribus.experiments.drafting import Method
+    from paribus.experiments.on_lake import Snapshot
+    from paribus.experiments.plan import Seal
+    from paribus.experiments.result import Result
+    from paribus.lake import LakeReader
+    from paribus.store import Revision, Store
+
+
+def create_experiment(
+    store: Store,
+    key: str,
+    *,
+    flag: str,
+    environment: str,
+    success: Sequence[str],
+    guardrails: Sequence[str] = (),
+    secondary: Sequence[str] = (),
+    window_days: int | None = None,
+    method: Method = "anytime",
+    runtime_days: int | None = None,
+    author: str,
+    project: str = definition.PROJECT,
+) -> tuple[Revision, tuple[str, ...]]:
+    """The stored document of an experiment on a flag, and what was assumed for it; see `experiments.drafting`."""
+    from paribus.experiments.drafting import draft
+    from paribus.experiments.registry import save
+
+    found = definition.read(store, "flag", flag, project=project)
+    drafted = draft(
+        key,
+        flag,
+        found.body or {},
+        environment,
+        success=success,
+        guardrails=guardrails,
+        secondary=secondary,
+        window_days=window_days,
+        method=method,
+        runtime_days=runtime_days,
+    )
+    revision = save(store, drafted.body, author=author, reason="created", expected=0, project=project)
+    return revision, drafted.assumed
+
+
+def seal_experiment(
+    store: Store,
+    key: str,
+    *,
+    folder: Path,
+    author: str | None = None,
+    amend: str | None = None,
+    project: str = definition.PROJECT,
+    clock: Clock = system_clock,
+) -> Seal:
+    """Registers a stored plan, with the watermark and how many exposures were readable then."""
+    from paribus.experiments.registry import seal_stored
+
+    reader = reader_of(folder, clock=clock)
+    return seal_stored(
+        store,
+        key,
+        clock=clock,
+        snapshot=snapshot_of(reader) if reader else None,
+        author=author,
+        amend=amend,
+        project=project,
+    )
+
+
+def analyze_experiment(
+    store: Store,
+    reader: LakeReader | None,
+    key: str,
+    *,
+    project: str = definition.PROJECT,
+    as_of: datetime | str | None = None,
+    segments: Sequence[str] = (),
+) -> Result:
+    """The verdict of a stored experiment on the newest version of the lake.
+
+    Raises:
+        NotFound: no such experiment, or nothing has arrived yet.
+    """
+    from paribus.experiments.on_lake import analyze_on_lake
+    from paribus.experiments.registry import killed_at, stored, stored_seal
+
+    document = stored(store, key, project=project)
+    if reader is None:
+        raise NotFound(
+            "no event has arrived yet",
+            where=f"experiment {key}",
+            rule="an analysis reads the exposures and events of the lake",
+            fix="paribus serve, and send some: client.variant(…), client.track(…)",
+        )
+    seal = stored_seal(store, key, project=project)
+    flag, environment = _flag_of(store, key, project)
+    return analyze_on_lake(
+        document,
+        snapshot_of(reader),
+        registered=seal,
+        killed_at=killed_at(store, flag, environment, since=seal.time if seal else None, project=project),
+        as_of=as_time(as_of),
+        segments=segments or None,
+    )
+
+
+def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None:
+    """The lake of a data folder; None before anything arrived."""
+    from paribus.lake import LakeReader
+
+    try:
+        return LakeReader(folder, clock=clock)
+    except StorageError:
+        return None
+
+
+def snapshot_of(reader: LakeReader) -> Snapshot:
+    """The newest version of the events, as an analysis reads it."""
+    from paribus.experiments.on_lake import Snapshot
+
+    found = reader.snapshot()
+    lateness = reader.lateness()
+    return Snapshot(
+        folder=reader.folder,
+        table_id=found.table_id,
+        version=found.version,
+        files=tuple(Path(file) for file in found.files),
+        watermark=found.watermark,
+        lateness_p99_seconds=lateness.total_seconds() if lateness else None,
+    )
+
+
+def _flag_of(store: Store, key: str, project: str) -> tuple[str, str]:
+    body: dict[str, Any] = definition.read(store, "experiment", key, project=project).body or {}
+    return str(body["flag"]), str(body.get("environment", "dev"))

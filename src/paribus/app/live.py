@@ -1,0 +1,287 @@
+"""The running installation: one process that holds the data folder, with every room wired to the others."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.app import definition
+from paribus.app.folder import DEFINITIONS, SERVER, open_folder
+from paribus.clock import Clock, system_clock
+from paribus.errors import DefinitionError, LockedError, ParibusError
+from paribus.settings import Settings
+from paribus.store import Address
+
+if TYPE_CHECKING:
+    from paribus.events.compile import CompiledPlan, PlanBook
+    from paribus.governance.access import Principal
+    from paribus.lake import Lake, Landing, LandingRow, Quarantined, Record
+    from paribus.store import Revision, Store
+
+Json = dict[str, Any]
+Step = Callable[[Json], Json]
+
+
+class Decoder:
+    """What the lake asks to make records of a landing row: the dialect, the plan of then, the key's label."""
+
+    def __init__(self, store: Store) -> None:
+        from paribus.events.compile import PlanBook
+
+        self._store = store
+        self._keys: dict[str, tuple[str, str, str]] = {}  # by key id: source label, project, environment
+        self._sources: dict[str, str] = {}
+        self.plans: PlanBook = PlanBook(self._plan)
+
+    def __call__(self, row: LandingRow) -> list[Record | Quarantined]:
+        """The records of a row, the same at every call."""
+        from paribus.events.dialects import dialect_named
+
+        self._key(row.key_id)
+        return list(dialect_named(row.dialect).decode(row, self.plans, self._sources))
+
+    def _plan(self, key_id: str, revision: int) -> tuple[Mapping[str, Any] | None, str]:
+        from paribus.events.plan import KIND
+
+        _, project, environment = self._key(key_id)
+        if revision == 0:
+            return None, environment
+        return self._store.get(Address(project, KIND, "default"), revision).body, environment
+
+    def _key(self, key_id: str) -> tuple[str, str, str]:
+        from paribus.governance.access import list_keys
+
+        if key_id not in self._keys:
+            self._keys |= {key.id: (key.source, key.project, key.environment) for key in list_keys(self._store)}
+            self._keys.setdefault(key_id, (key_id, definition.PROJECT, "dev"))
+            self._sources = {known: source for known, (source, _, _) in self._keys.items()}
+        return self._keys[key_id]
+
+
+class Installation:
+    """The rooms of one data folder, opened for writing; `paribus.server` and the commands that write use it.
+
+    Raises:
+        LockedError: another process holds the folder.
+        StorageError: the folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        from paribus.lake import Lake, WriterLock
+        from paribus.store import open_store
+
+        self.settings = settings
+        self.clock = clock
+        self.folder = open_folder(settings, create=True, clock=clock)
+        self._lock = WriterLock.acquire(self.folder, clock=clock)
+        self._token: str | None = None
+        self._cached = threading.Lock()
+        self._snapshots: dict[tuple[str, str], tuple[int, Json]] = {}
+        self._plans: dict[tuple[str, str], CompiledPlan] = {}
+        try:
+            self.store: Store = open_store(settings.store_url or self.folder / DEFINITIONS, clock=clock)
+            try:
+                self.lake: Lake = Lake.open(
+                    self.folder,
+                    clock=clock,
+                    decode=Decoder(self.store),
+                    lock=self._lock,
+                    max_events=settings.flush_events,
+                    max_queue_bytes=settings.max_queue_megabytes << 20,
+                )
+            except BaseException:
+                self.store.close()
+                raise
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def landing(self) -> Landing:
+        """Where events become durable."""
+        return self.lake.landing
+
+    def start(self) -> None:
+        """Runs flush and upkeep in the background."""
+        self.lake.start(flush_seconds=self.settings.flush_seconds)
+
+    def announce(self, url: str) -> str:
+        """Writes where the server is, for commands beside it (mode 0600), and returns their token."""
+        token = secrets.token_urlsafe(32)
+        path = self.folder / SERVER
+        draft = path.with_suffix(".new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"url": url, "token": token, "pid": os.getpid()}, file)
+        draft.replace(path)
+        self._token = token
+        return token
+
+    def close(self) -> None:
+        """Moves what waits into the lake, and lets go of the folder."""
+        with suppress(FileNotFoundError):
+            (self.folder / SERVER).unlink()
+        try:
+            self.lake.close()
+        finally:
+            self.store.close()
+            self._lock.release()
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def authenticate(self, secret: str) -> Principal:
+        """Whose key this is; the token in the folder's server.json is the owner's."""
+        from paribus.governance.access import Principal, authenticate
+
+        if self._token is not None and hmac.compare_digest(secret, self._token):
+            return Principal("local", "admin", definition.PROJECT, "dev", "main")
+        return authenticate(self.store, secret)
+
+    def snapshot(self, project: str, environment: str) -> Json:
+        """The definitions of an environment; the same object until a document changes."""
+        position = self.store.position(project)
+        with self._cached:
+            known = self._snapshots.get((project, environment))
+        if known is not None and known[0] == position:
+            return known[1]
+        built = definition.snapshot(self.store, project, environment)
+        if known is not None and _same(known[1], built):
+            built = known[1]
+        with self._cached:
+            self._snapshots[project, environment] = (position, built)
+        return built
+
+    def plans(self, project: str, environment: str) -> CompiledPlan:
+        """The tracking plan in force; the same object until it changes."""
+        from paribus.events.compile import compile_plan
+        from paribus.events.plan import KIND
+
+        found = self.store.find(Address(project, KIND, "default"))
+        revision = found.number if found is not None and found.body is not None else 0
+        with self._cached:
+            known = self._plans.get((project, environment))
+        if known is not None and known.revision == revision:
+            return known
+        compiled = compile_plan(found.body if found else None, revision=revision, environment=environment)
+        with self._cached:
+            self._plans[project, environment] = compiled
+        return compiled
+
+    def write(
+        self, project: str, kind: str, key: str, body: Json | None, *, author: str, reason: str, expected: int
+    ) -> Revision:
+        """Checks a document and writes its next revision; body None removes it."""
+        return definition.write(
+            self.store, kind, key, body, expected=expected, author=author, reason=reason, project=project
+        )
+
+    def change(self, project: str, kind: str, key: str, step: Step, *, author: str, reason: str) -> Revision:
+        """The document after one step."""
+        return definition.change(self.store, kind, key, step, author=author, reason=reason, project=project)
+
+    def tail(self, project: str, environment: str, limit: int) -> Sequence[Json]:
+        """The events that arrived last, newest first, those still in the queue included."""
+        from paribus.app.arrival import tail
+
+        return tail(self, limit)
+
+    def quarantine(
+        self, project: str, environment: str, *, reason: str | None = None, after: str = "", limit: int = 100
+    ) -> Json:
+        """Events that were held back, a page of them, with the count of each reason."""
+        from paribus.app.arrival import quarantine
+
+        return quarantine(self, reason=reason, after=after, limit=limit)
+
+    def replay(self, project: str, environment: str, *, reason: str | None = None) -> Json:
+        """Sends quarantined events through the plan in force again."""
+        from paribus.app.arrival import replay
+
+        return replay(self, project, environment, reason=reason)
+
+    def reconcile(self, project: str, environment: str) -> Json:
+        """Whether the counts from the door to the lake add up."""
+        from paribus.app.arrival import reconcile
+
+        return reconcile(self)
+
+    def analyze(self, project: str, experiment: str, request: Mapping[str, Any]) -> Json:
+        """The result of an experiment on what the lake holds now."""
+        from paribus.app.lake import analyze_experiment
+
+        return analyze_experiment(
+            self.store, self.lake, experiment, project=project, as_of=request.get("as_of")
+        ).to_dict()
+
+    def checks(self) -> Mapping[str, str]:
+        """Per part that must live: an empty text, or what is wrong."""
+        health = self.lake.health
+        found = {"writer": "" if health.is_alive else "the flush has stopped", "flush": health.last_error or ""}
+        try:
+            self.store.position(definition.PROJECT)
+            found["store"] = ""
+        except ParibusError as error:
+            found["store"] = error.what
+        return found
+
+    def gauges(self) -> Mapping[str, float]:
+        """Numbers worth watching."""
+        depth, health = self.landing.depth(), self.lake.health
+        return {
+            "queue_rows": depth.rows,
+            "queue_events": depth.events,
+            "queue_bytes": depth.bytes,
+            "queue_oldest_seconds": depth.oldest_seconds,
+            "flushes": health.flushes,
+            "flushed_events": health.events,
+            "watermark_lag_seconds": (self.clock() - self.lake.watermark()).total_seconds(),
+        }
+
+
+def running_server(folder: Path) -> tuple[str, str] | None:
+    """URL and token of the server that holds the folder; None when none does."""
+    from paribus.lake import lock_holder
+
+    if lock_holder(folder) is None:
+        return None
+    try:
+        noted = json.loads((folder / SERVER).read_text())
+        return str(noted["url"]), str(noted["token"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def refuse_locked(folder: Path) -> None:
+    """Says who holds the folder, before a command that needs it begins.
+
+    Raises:
+        LockedError: another process holds it.
+    """
+    from paribus.lake import lock_holder
+
+    holder = lock_holder(folder)
+    if holder is not None:
+        raise LockedError(
+            f"the data folder is in use by {holder}",
+            where=str(folder),
+            rule="one process writes a data folder",
+            fix="stop it, or send the command to it",
+        )
+
+
+def _same(one: Json, other: Json) -> bool:
+    return {**one, "revision": 0} == {**other, "revision": 0}
+
+
+__all__ = ["DefinitionError", "Installation", "refuse_locked", "running_server"]

@@ -1,0 +1,61 @@
+"""The verdict on each event of a batch, at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paribus.events.compile import CompiledPlan
+from paribus.events.hygiene import Flaw
+from paribus.events.incoming import Batch
+from paribus.events.request import Rejection, Verdict
+from paribus.events.timing import FUTURE, PAST
+
+MAX_NAME = 200
+MAX_ID = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One verdict byte per event, and the words for those that were rejected."""
+
+    verdicts: bytes
+    rejected: tuple[Rejection, ...]
+
+
+def tally(batch: Batch, plan: CompiledPlan, received_time: int, event_bytes: int, *, is_trusted: bool) -> Tally:
+    """The verdicts on the events of a batch, in order.
+
+    Rejected: what is no event of the dialect, or larger than allowed. Quarantined: a time that cannot be placed, a
+    broken contract, or an unplanned event where the plan says so.
+    """
+    verdicts = bytearray()
+    rejected: list[Rejection] = []
+    earliest, latest = received_time - PAST, received_time + FUTURE
+    known = plan.events
+    unplanned = Verdict.UNPLANNED if plan.unplanned == "accept" else Verdict.QUARANTINED
+    for index, event in enumerate(batch.events):
+        if isinstance(event, Flaw):
+            rejected.append(Rejection(index, event.what, event.rule))
+            verdicts.append(Verdict.REJECTED)
+            continue
+        flaw = None
+        if len(event.properties) + len(event.context) > event_bytes:
+            flaw = Flaw("the event is too large", f"at most {event_bytes} characters of properties and context")
+        elif not 0 < len(event.name) <= MAX_NAME:
+            flaw = Flaw("the name is empty or too long", f"1 to {MAX_NAME} characters")
+        elif len(event.event_id) > MAX_ID or (event.user_id is not None and len(event.user_id) > MAX_ID):
+            flaw = Flaw("an id is too long", f"at most {MAX_ID} characters")
+        if flaw is not None:
+            rejected.append(Rejection(index, flaw.what, flaw.rule))
+            verdicts.append(Verdict.REJECTED)
+            continue
+        time = event.time
+        if event.time_problem is not None or (time is not None and not is_trusted and not earliest <= time <= latest):
+            verdicts.append(Verdict.QUARANTINED)
+            continue
+        checker = known.get(event.name)
+        if checker is None:
+            verdicts.append(unplanned)
+        else:
+            verdicts.append(Verdict.PLANNED if checker.check(event.properties) else Verdict.QUARANTINED)
+    return Tally(bytes(verdicts), tuple(rejected))

@@ -1,0 +1,191 @@
+"""Analysis on the lake: the exposures of a flag and the events after them, at one version of the event table.
+
+A document that names a `flag` needs no other source. The statements are those of any warehouse; here they run over the
+relations of `warehouse.event_views`. What was read is named by table id, version and file checksums, so that the same
+files give the same digits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paribus.errors import FragmentError, InputError
+from paribus.experiments.analysis import analyze, earliest, measure_again
+from paribus.experiments.document import Document
+from paribus.experiments.plan import Design, Seal
+from paribus.experiments.result import Result
+from paribus.experiments.seal import deviations, sealed_design
+from paribus.metrics.cells import LakeState, Measurement
+from paribus.metrics.definition import DataModel, Metric
+from paribus.warehouse import open_engine
+from paribus.warehouse.event_views import EventTable, events_of
+from paribus.warehouse.sql.fragments import parse_fragment
+
+if TYPE_CHECKING:
+    from paribus.experiments.proof import Proof
+    from paribus.warehouse.engine import Engine
+
+SOURCE_URL = "lake:"  # what a proof names as the place of its data; its folder is the data folder
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The event table at one version, with what is known about its completeness.
+
+    folder                the data folder: files are named relative to it in proofs
+    files                 the Parquet files of the version
+    watermark             every event acknowledged before it is in these files
+    lateness_p99_seconds  99% of events arrived within this time of happening
+    """
+
+    folder: Path
+    table_id: str
+    version: int
+    files: tuple[Path, ...]
+    watermark: datetime | None = None
+    lateness_p99_seconds: float | None = None
+
+    def state(self, closed_at: datetime | None = None) -> LakeState:
+        """What a result says about the lake that it read."""
+        return LakeState(self.table_id, self.version, self.watermark, self.lateness_p99_seconds, closed_at)
+
+
+def reads_lake(data: DataModel | None) -> bool:
+    """Whether the data model reads the exposures of a flag from the lake."""
+    return data is not None and data.exposures is not None and data.exposures.relation.startswith("exposures:")
+
+
+def analyze_on_lake(
+    document: Document,
+    snapshot: Snapshot,
+    *,
+    registered: Seal | None = None,
+    killed_at: datetime | None = None,
+    as_of: datetime | None = None,
+    segments: Sequence[str] | None = None,
+    threads: int | None = None,
+) -> Result:
+    """The result of an experiment whose document names a flag, on a version of the lake.
+
+    Args:
+        document: the experiment as it stands.
+        snapshot: what to read.
+        registered: its seal; what was sealed is analyzed, and what differs now is listed.
+        killed_at: when a kill or rollback of the flag closed enrollment.
+        as_of: read no event of this time or later; the watermark where that is earlier.
+        segments: attributes to break effects down by (default: the document's).
+        threads: of the engine; None for its own choice.
+
+    Raises:
+        InputError, FragmentError: the document cannot be answered by these events.
+        PlanError: the plan contradicts itself.
+        EngineError: the engine failed.
+    """
+    design = sealed_design(registered, title=document.design.title) if registered else document.design
+    if segments is not None:
+        design = replace(design, segments=tuple(segments))
+    with lake_engine(design, document.data, snapshot, threads=threads) as engine:
+        return analyze(
+            design,
+            document.data,
+            engine,
+            registered=registered,
+            as_of=earliest(as_of, snapshot.watermark),
+            deviations=deviations(registered, document.design, document.data) if registered else (),
+            source_url=SOURCE_URL,
+            folder=str(snapshot.folder),
+            lake=snapshot.state(killed_at),
+        )
+
+
+def measure_proof_again(proof: Proof, folder: Path, current: Snapshot | None = None) -> Measurement:
+    """The measurement of a proof made anew on the very files it names, or where they are gone on the current version.
+
+    Args:
+        proof: of an analysis on the lake.
+        folder: the data folder.
+        current: the lake as it is now; what compaction or erasure changed is then told by how much.
+
+    Raises:
+        InputError: the files are gone and there is no current version.
+    """
+    if proof.data is None or not reads_lake(proof.data):
+        raise InputError("the proof is not of an analysis on the lake")
+    recorded = proof.measurement.fingerprint.get("lake")
+    read = recorded if isinstance(recorded, dict) else {}
+    files = tuple(folder / str(one["path"]) for one in read.get("files", ()))
+    snapshot = Snapshot(folder, str(read.get("table", "")), int(read.get("version", 0)), files)
+    if not files or not all(file.is_file() for file in files):
+        if current is None:
+            gone = [str(file) for file in files if not file.is_file()]
+            raise InputError(
+                f"{len(gone)} of {len(files)} files of the lake's version {snapshot.version} are gone",
+                where=gone[0] if gone else str(folder),
+                rule="compaction and erasure replace files, and cleaning removes the replaced ones",
+                fix="verify in the data folder, to compare with the version of now",
+            )
+        snapshot = current
+    with lake_engine(proof.design, proof.data, snapshot) as engine:
+        return measure_again(proof, engine)
+
+
+@contextmanager
+def lake_engine(design: Design, data: DataModel, snapshot: Snapshot, *, threads: int | None = None) -> Iterator[Engine]:
+    """The engine that answers the design's statements over the snapshot, closed at the end."""
+    if not reads_lake(data):
+        raise InputError(
+            f"the experiment {design.key!r} does not read the lake",
+            where="flag",
+            rule="on the lake a document names the flag whose exposures are analyzed",
+            fix="write flag: KEY in place of source, units, exposures and events",
+        )
+    engine = open_engine(None, base_dir=snapshot.folder, events=event_table(design, data, snapshot), threads=threads)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def event_table(design: Design, data: DataModel, snapshot: Snapshot) -> EventTable:
+    """The relations of the snapshot, with the columns that the design's fragments read."""
+    exposures = data.exposures
+    unit_type = exposures.unit.removesuffix("_unit") if exposures is not None else "user"
+    properties = {events_of(name): names for name, names in properties_read(design.metrics, data).items()}
+    if exposures is not None:
+        asked = (*design.segments, *data.segments, exposures.stratum, exposures.cluster)
+        properties[exposures.relation] = tuple(dict.fromkeys(name for name in asked if name))
+    return EventTable(snapshot.table_id, snapshot.version, snapshot.files, unit_type, properties)
+
+
+def properties_read(metrics: Sequence[Metric], data: DataModel) -> Mapping[str, tuple[str, ...]]:
+    """The names that the metrics' fragments use, by events source."""
+    found: dict[str, dict[str, None]] = {name: {} for name in data.events}
+
+    def add(source: str | None, *fragments: str | None) -> None:
+        if source in found:
+            for fragment in fragments:
+                found[source] |= dict.fromkeys(_names(fragment))
+
+    for metric in metrics:
+        add(metric.source, metric.value, metric.filter)
+        add(metric.denominator_source or metric.source, metric.denominator, metric.denominator_filter)
+        for step in metric.steps:
+            add(step.source, step.where)
+        for covariate in metric.covariates:
+            add(covariate.source or metric.source, covariate.value or metric.value, covariate.filter)
+    return {name: tuple(names) for name, names in found.items()}
+
+
+def _names(fragment: str | None) -> tuple[str, ...]:
+    """The columns of a fragment. One that does not parse is refused later, with its place."""
+    if fragment is None:
+        return ()
+    try:
+        return parse_fragment(fragment, dialect="duckdb", columns=None).columns
+    except FragmentError:
+        return ()

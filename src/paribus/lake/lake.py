@@ -1,0 +1,313 @@
+"""The lake of a data folder, opened by the one process that writes it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from paribus.clock import Clock
+from paribus.errors import ParibusError
+from paribus.lake.columns import EVENT_COLUMNS, EVENT_STATISTICS, QUARANTINE_COLUMNS, QUARANTINE_STATISTICS
+from paribus.lake.compaction import Compacted, Rewriter, compact
+from paribus.lake.erasure import Erased, Erasure
+from paribus.lake.flusher import Flushed, Flusher
+from paribus.lake.landing import QUEUE_FILE, Landing
+from paribus.lake.notes import durable_version, note_version, reset_version
+from paribus.lake.reading import EVENTS_TABLE, QUARANTINE_TABLE, LakeReader
+from paribus.lake.record import Decode
+from paribus.lake.removal import tally_removed
+from paribus.lake.repair import Repair, repair
+from paribus.lake.retention import Expired, expire
+from paribus.lake.table import Table
+from paribus.lake.writer_lock import WriterLock
+
+_log = logging.getLogger(__name__)
+
+READER_RETENTION_HOURS = 1
+FLUSH_SECONDS = 2.0
+COMPACT_COMMITS = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the writer does: threads alive, the last error in words, flushes and events since the start."""
+
+    is_alive: bool
+    last_error: str | None
+    flushes: int
+    events: int
+
+
+class Lake(LakeReader):
+    """The lake, held for writing: flush, compaction, retention, erasure; reading as `LakeReader`.
+
+    Every way to open it takes the folder's writer lock first, then repairs what a loss of power left behind.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        decode: Decode,
+        lock: WriterLock,
+        owns_lock: bool,
+        landing: Landing,
+        events: Table,
+        quarantine: Table,
+        repairs: dict[str, Repair],
+        max_events: int,
+    ) -> None:
+        super().__init__(folder, clock=clock)
+        self.landing = landing
+        self.repairs = repairs
+        self._lock = lock
+        self._owns_lock = owns_lock
+        self._events = events
+        self._quarantine = quarantine
+        spill = folder / "lake" / "spill"
+        self._rewriters = tuple(Rewriter(table, spill=spill) for table in (events, quarantine))
+        self._flusher = Flusher(landing, events, quarantine, decode=decode, clock=clock, max_events=max_events)
+        self._max_events = max_events
+        self.erase_also: list[Callable[[Sequence[str]], object]] = []
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._error: str | None = None
+        self._flushes = self._flushed_events = 0
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        clock: Clock,
+        decode: Decode,
+        lock: WriterLock | None = None,
+        max_events: int = 20_000,
+        max_queue_bytes: int = 4 << 30,
+        min_free_bytes: int = 64 << 20,
+    ) -> Lake:
+        """The lake of the folder, made when it does not exist.
+
+        Args:
+            lock: the folder's writer lock when the caller holds it already; taken here otherwise.
+            max_events: events of one flush.
+            max_queue_bytes, min_free_bytes: limits of the landing queue.
+
+        Raises:
+            LockedError: another process writes the folder.
+            StorageError: the folder cannot be used.
+        """
+        folder = Path(folder)
+        held = lock or WriterLock.acquire(folder, clock=clock)
+        landing: Landing | None = None
+        try:
+            shutil.rmtree(folder / "lake" / "spill", ignore_errors=True)
+            landing = Landing(
+                folder / QUEUE_FILE, clock=clock, max_bytes=max_queue_bytes, min_free_bytes=min_free_bytes
+            )
+            repairs: dict[str, Repair] = {}
+            events = _open_table(folder, EVENTS_TABLE, landing, repairs, EVENT_COLUMNS, "event_date", EVENT_STATISTICS)
+            quarantine = _open_table(
+                folder, QUARANTINE_TABLE, landing, repairs, QUARANTINE_COLUMNS, "received_date", QUARANTINE_STATISTICS
+            )
+            lake = cls(
+                folder,
+                clock=clock,
+                decode=decode,
+                lock=held,
+                owns_lock=lock is None,
+                landing=landing,
+                events=events,
+                quarantine=quarantine,
+                repairs=repairs,
+                max_events=max_events,
+            )
+            lake._settle()
+        except BaseException:
+            if landing is not None:
+                landing.close()
+            if lock is None:
+                held.release()
+            raise
+        return lake
+
+    def flush(self) -> Flushed:
+        """Moves the oldest waiting events to the table; see `Flusher.flush`."""
+        return self._flusher.flush()
+
+    def drain(self) -> int:
+        """Moves all events that wait now; the table's version after it."""
+        return self._flusher.drain()
+
+    def compact(self, day: date | None = None, *, is_full: bool = False, min_files: int = 2) -> Compacted:
+        """Sorts and joins a day's small files (or all its files), of every day by default."""
+        done = compact(
+            self._rewriters[0],
+            clock=self._clock,
+            day=day,
+            min_files=1 if is_full else min_files,
+            max_bytes=None if is_full else 256 << 20,
+        )
+        self._settle()
+        self._events.checkpoint()
+        self._quarantine.checkpoint()
+        return done
+
+    def vacuum(self, *, retention_hours: int = READER_RETENTION_HOURS) -> int:
+        """The number of files deleted: those that no version of the last hours reads."""
+        with self._rewriters[0].exclusive, self._rewriters[1].exclusive:
+            deleted = sum(
+                len(table.vacuum(retention_hours=retention_hours)) for table in (self._events, self._quarantine)
+            )
+        self._settle()
+        return deleted
+
+    def expire(self, before: date) -> Expired:
+        """Drops the days before the date, of events by event date and of quarantine by received date."""
+        expired = expire(self._rewriters, before=before, clock=self._clock)
+        self._settle()
+        return expired
+
+    def erase(self, ids: list[str], *, request: str = "") -> Erased:
+        """Removes everything of the given unit ids, from the tables of `erase_also` too; see `Erasure`."""
+        erasure = Erasure(
+            self.folder, self._flusher, self.landing, self._rewriters, self._clock, tuple(self.erase_also)
+        )
+        erased = erasure.erase(ids, request)
+        self._settle()
+        return erased
+
+    def start(self, *, flush_seconds: float = FLUSH_SECONDS, maintain_seconds: float = 60.0) -> None:
+        """Runs flush and maintenance in threads of their own until `close`."""
+        self._threads = [
+            threading.Thread(target=self._flush_loop, args=(flush_seconds,), name="paribus-flush", daemon=True),
+            threading.Thread(
+                target=self._maintain_loop, args=(maintain_seconds,), name="paribus-maintain", daemon=True
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def maintain(self) -> None:
+        """Compacts what has gathered, deletes files that nobody reads, shortens the logs; cheap when nothing is due."""
+        counts: dict[date, int] = {}
+        with self._events.commit_lock:
+            for file in self._events.files():
+                counts[file.day] = counts.get(file.day, 0) + 1
+        for day, files in counts.items():
+            if files >= COMPACT_COMMITS:
+                self.compact(day)
+        self._events.checkpoint()
+        self._quarantine.checkpoint()
+
+    @property
+    def untyped(self) -> Counter[str]:
+        """Values left out of their typed column since the start, by property: of another type than the column."""
+        return self._flusher.untyped
+
+    @property
+    def health(self) -> Health:
+        """How the writer does."""
+        is_alive = self.landing.is_alive and all(thread.is_alive() for thread in self._threads)
+        return Health(is_alive, self._error, self._flushes, self._flushed_events)
+
+    def close(self, *, drain: bool = True) -> None:
+        """Stops the threads, moves what waits to the table, closes the queue and gives the lock back."""
+        self._stopping.set()
+        self.landing.arrived.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+        try:
+            if drain and self.landing.is_alive:
+                self.drain()
+        finally:
+            self.landing.close()
+            if self._owns_lock:
+                self._lock.release()
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _flush_loop(self, seconds: float) -> None:
+        wait = seconds
+        while not self._stopping.wait(0):
+            self.landing.arrived.wait(timeout=wait)
+            if not self.landing.arrived.is_set():
+                continue
+            self.landing.arrived.clear()
+            self._wait_for_more(seconds)
+            try:
+                while self.landing.events_waiting and not self._stopping.is_set():
+                    moved = self._flusher.flush()
+                    self._flushes += 1
+                    self._flushed_events += moved.events
+                    if self.landing.events_waiting < self._max_events:
+                        break
+                self._error, wait = None, seconds
+            except Exception as failure:  # noqa: BLE001 - the rows wait in the queue; the loop goes on
+                self._error = str(failure)
+                _log.exception("flush failed; the events wait in the landing queue")
+                wait = min(wait * 2, 60.0)
+                self._stopping.wait(wait)
+            if self.landing.events_waiting:
+                self.landing.arrived.set()
+
+    def _wait_for_more(self, seconds: float) -> None:
+        step = seconds / 20
+        waited = 0.0
+        while waited < seconds and self.landing.events_waiting < self._max_events:
+            if self._stopping.wait(step):
+                return
+            waited += step
+
+    def _maintain_loop(self, seconds: float) -> None:
+        while not self._stopping.wait(seconds):
+            try:
+                self.maintain()
+            except ParibusError as failure:
+                self._error = str(failure)
+                _log.exception("maintenance failed; tried again later")
+            except Exception as failure:  # noqa: BLE001 - flush and intake go on
+                self._error = str(failure)
+                _log.exception("maintenance failed; tried again later")
+
+    def _settle(self) -> None:
+        """Notes durable versions and the rows that maintenance removed."""
+        tally_removed(self.landing, self._events)
+        versions = {"events": self._events.version, "quarantine": self._quarantine.version}
+
+        def note(connection: sqlite3.Connection) -> None:
+            for name, version in versions.items():
+                note_version(connection, name, version)
+
+        self.landing.run(note)
+
+
+def _open_table(
+    folder: Path,
+    name: str,
+    landing: Landing,
+    repairs: dict[str, Repair],
+    columns: dict[str, str],
+    partition: str,
+    statistics: tuple[str, ...],
+) -> Table:
+    path = folder / name
+    durable = landing.run(lambda connection: durable_version(connection, path.name))
+    repairs[path.name] = repair(path, durable, folder / "lake" / "damaged")
+    table = Table(path, columns=columns, partition=partition, statistics=statistics)
+    if table.version < durable:
+        landing.run(lambda connection: reset_version(connection, path.name, table.version))
+    return table

@@ -1,0 +1,275 @@
+"""The maintained tables `first_exposures` and `unit_metric`: what many experiments need of the lake, kept as it grows.
+
+An update reads the files that are new and appends to three sets of Parquet files:
+
+    first_exposures/        per experiment, unit, epoch and variant: the earliest exposure and what it said
+    unit_metric/ledger/     the events of every name in use, each once: unit, time, key, values
+    unit_metric/sums/       per experiment, unit and event name: sums of values over windows around first exposure
+
+Sums are added up on reading. A unit whose first exposure moved (it is new, or an earlier exposure came late) is summed
+again from the ledger; its newer generation replaces what stood before. An event that arrives again counts once, with
+the earlier of its times, as in the statement. Rows at or after the horizon wait for the update that passes them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from paribus.errors import InputError, StorageError
+from paribus.lake import maintained_sql as text
+from paribus.lake.maintained_definition import Definition, NewRows
+
+if TYPE_CHECKING:
+    import duckdb
+
+FORMAT = 1
+MOST_FILES = 16  # of one set; then they are merged into one
+SETS = ("exposures", "ledger", "gone", "sums")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the tables hold.
+
+    table, version  the event table and the version up to which its files were read
+    horizon         only events before this time are in the sums
+    generation      number of updates since the tables were built
+    files           by set, paths relative to the folder of the lake
+    """
+
+    table: str
+    version: int
+    horizon: datetime
+    definition: str
+    generation: int = 0
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class MaintainedTables:
+    """The two tables of one type of unit, in the lake's folder. Whoever updates holds the folder's writer lock.
+
+    Args:
+        folder: the lake's folder, for instance `paribus-data/lake`.
+        unit_type: of the units.
+        threads, memory_limit: DuckDB's; None for its own choice.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        unit_type: str = "user",
+        *,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.unit_type = unit_type
+        self._options = {"threads": threads, "memory_limit": memory_limit}
+        self._manifest = self.folder / "unit_metric" / f"{unit_type}.json"
+
+    def state(self, definition: Definition | None = None, table: str | None = None) -> State | None:
+        """What the tables hold; None when they must be built, for instance for another definition.
+
+        Raises:
+            StorageError: the manifest cannot be read.
+        """
+        try:
+            plain = json.loads(self._manifest.read_text(encoding="utf-8"))
+            if plain.pop("format") != FORMAT:
+                return None
+            files = {name: tuple(paths) for name, paths in plain["files"].items()}
+            state = State(**{**plain, "horizon": datetime.fromisoformat(plain["horizon"]), "files": files})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StorageError(
+                f"the maintained tables cannot be read: {error}",
+                where=str(self._manifest),
+                fix="delete the file: the tables are built again from the lake",
+            ) from error
+        if definition is not None and state.definition != definition.digest():
+            return None
+        if table is not None and state.table != table:
+            return None
+        there = all((self.folder / path).is_file() for paths in state.files.values() for path in paths)
+        return state if there else None
+
+    def build(self, definition: Definition, rows: NewRows, *, table: str, version: int, horizon: datetime) -> State:
+        """The tables made anew from all rows of a version; what stood before is deleted."""
+        empty = State(table, version, datetime(1, 1, 1, tzinfo=UTC), definition.digest())
+        return self._write(empty, definition, rows, version, horizon)
+
+    def update(self, definition: Definition, rows: NewRows, *, version: int, horizon: datetime) -> State:
+        """The tables with the rows of the files that are new since `state().version`.
+
+        Args:
+            definition: the one they were built for.
+            rows: of the new files only.
+            version: the version of the event table that these files complete.
+            horizon: the watermark; never earlier than the last one.
+
+        Raises:
+            InputError: there is nothing to update, or version or horizon lie before those of the tables.
+        """
+        before = self.state(definition)
+        if before is None:
+            raise InputError("the maintained tables do not exist for this definition", fix="build them first")
+        if version < before.version or horizon < before.horizon:
+            raise InputError(
+                f"version {version} at {horizon:%Y-%m-%d %H:%M} lies before what the tables hold",
+                rule=f"they hold version {before.version} up to {before.horizon:%Y-%m-%d %H:%M}",
+            )
+        return self._write(before, definition, rows, version, horizon)
+
+    def erase(self, units: Iterable[str]) -> int:
+        """Rewrites every file that names one of the units; returns the number of rows removed."""
+        state = self.state()
+        if state is None:
+            self._sweep({})
+            return 0
+        wanted = list(dict.fromkeys(units))
+        removed = 0
+        kept: dict[str, tuple[str, ...]] = {}
+        with self._connection() as connection:
+            connection.execute("CREATE TEMP TABLE erased AS SELECT unnest($1::VARCHAR[]) AS unit", [wanted])
+            for name, paths in state.files.items():
+                listed = []
+                for path in paths:
+                    reader = text.reader([self.folder / path])
+                    n = connection.execute(f"SELECT count(*) FROM {reader} SEMI JOIN erased USING (unit)").fetchall()
+                    if not n[0][0]:
+                        listed.append(path)
+                        continue
+                    removed += int(n[0][0])
+                    rest = f"SELECT * FROM {reader} ANTI JOIN erased USING (unit)"
+                    listed.append(self._copy(connection, name, rest))
+                kept[name] = tuple(listed)
+        self._save(State(**{**_shallow(state), "files": kept}))
+        return removed
+
+    def units_sql(
+        self, definition: Definition, experiment: str, *, end: datetime | None = None, state: State | None = None
+    ) -> str:
+        """A SELECT for DuckDB with one row per enrolled unit of an experiment.
+
+        Columns: unit, t0, variant, epoch, probability, is_mixed, a1 …, and per event name n of the definition
+        (counted from 1) sums n<n>_c1 …, n<n>_rows and n<n>_early.
+
+        Args:
+            definition: the one they were built for.
+            experiment: whose units.
+            end: enrolment ends before this time.
+            state: the tables as they were; now when omitted.
+        """
+        held = state or self.state(definition)
+        if held is None:
+            raise InputError("the maintained tables do not exist for this definition", fix="build them first")
+        files = {name: [self.folder / path for path in held.files.get(name, ())] for name in SETS}
+        return text.units(definition, experiment, files, held.horizon, end)
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _write(self, before: State, definition: Definition, rows: NewRows, version: int, horizon: datetime) -> State:
+        generation = before.generation + 1
+        files = {name: list(before.files.get(name, ())) for name in SETS}
+        paths = {name: [self.folder / path for path in listed] for name, listed in files.items()}
+        steps = text.Steps(definition, before.horizon, horizon, generation, paths)
+        with self._connection() as connection:
+            for statement in steps.read_rows(rows):
+                connection.execute(statement)
+            self._settle_repeats(connection, steps)
+            for statement in steps.find_units():
+                connection.execute(statement)
+            for statement in steps.add_sums():
+                connection.execute(statement)
+            for name, statement in steps.results().items():
+                if connection.execute(f"SELECT 1 FROM ({statement}) LIMIT 1").fetchall():
+                    files[name].append(self._copy(connection, name, statement))
+            for name, statement in steps.merges(MOST_FILES, {n: len(f) for n, f in files.items()}).items():
+                if name in files:
+                    merged = text.reader([self.folder / path for path in files[name]])
+                    files[name] = [self._copy(connection, name, statement.format(reader=merged))]
+        after = State(
+            before.table,
+            version,
+            horizon,
+            before.definition,
+            generation,
+            {name: tuple(listed) for name, listed in files.items()},
+        )
+        self._save(after)
+        return after
+
+    def _settle_repeats(self, connection: duckdb.DuckDBPyConnection, steps: text.Steps) -> None:
+        """Leaves one row of each new event, and of one that stood already the earlier."""
+        for find, settle in steps.repeats():
+            connection.execute(find)
+            if connection.execute("SELECT 1 FROM repeated LIMIT 1").fetchall():
+                for statement in settle:
+                    connection.execute(statement)
+            connection.execute("DROP TABLE repeated")
+
+    def _copy(self, connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> str:
+        folder = Path("first_exposures") if name == "exposures" else Path("unit_metric") / name
+        (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.unit_type}-{uuid4().hex}.parquet"
+        target = str(self.folder / path).replace("'", "''")
+        connection.execute(
+            f"COPY ({statement}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+        )
+        return path.as_posix()
+
+    def _save(self, state: State) -> None:
+        """The manifest replaced in one step; then files that it does not name are deleted."""
+        plain = {"format": FORMAT, **_shallow(state), "horizon": state.horizon.isoformat()}
+        self._manifest.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._manifest.with_suffix(".draft")
+        with draft.open("w", encoding="utf-8") as stream:
+            json.dump(plain, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(self._manifest)
+        self._sweep(state.files)
+
+    def _sweep(self, named: Mapping[str, tuple[str, ...]]) -> None:
+        kept = {self.folder / path for paths in named.values() for path in paths}
+        for folder in (self.folder / "first_exposures", *(self.folder / "unit_metric" / name for name in SETS)):
+            for path in folder.glob(f"{self.unit_type}-*.parquet"):
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        spill = self.folder / "unit_metric" / f"spill-{uuid4().hex}"
+        config = {name: value for name, value in self._options.items() if value is not None}
+        connection = duckdb.connect(config={**config, "temp_directory": str(spill)})
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET preserve_insertion_order = false")
+            yield connection
+        finally:
+            connection.close()
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _shallow(state: State) -> dict[str, object]:
+    return {name: getattr(state, name) for name in state.__dataclass_fields__}
+
+
+def microseconds(time: datetime) -> int:
+    """Since 1970, as times stand in the tables."""
+    return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+__all__ = ["Definition", "MaintainedTables", "NewRows", "State", "asdict", "microseconds"]

@@ -1,0 +1,41 @@
+"""What the writer notes in the queue's file: durable versions and running counts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+
+def note_version(connection: sqlite3.Connection, table: str, version: int) -> None:
+    """Notes that the table is on the disk up to the version; only rises."""
+    connection.execute(
+        "INSERT INTO state (name, value) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        (f"durable:{table}", version),
+    )
+
+
+def durable_version(connection: sqlite3.Connection, table: str) -> int:
+    """The version up to which the table was noted to be on the disk; -1 before the first."""
+    found = connection.execute("SELECT value FROM state WHERE name = ?", (f"durable:{table}",)).fetchall()
+    return int(found[0][0]) if found else -1
+
+
+def reset_version(connection: sqlite3.Connection, table: str, version: int) -> None:
+    """Notes the version even when it is lower; for a table that was restored or repaired."""
+    connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (f"durable:{table}", version))
+
+
+def count(connection: sqlite3.Connection, counts: Mapping[tuple[str, str], int]) -> None:
+    """Adds to the running counts by (dialect, kind)."""
+    connection.executemany(
+        "INSERT INTO tally (dialect, kind, events) VALUES (?, ?, ?) "
+        "ON CONFLICT (dialect, kind) DO UPDATE SET events = events + excluded.events",
+        [(*key, events) for key, events in counts.items() if events],
+    )
+
+
+def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """The running counts by (dialect, kind)."""
+    found = connection.execute("SELECT dialect, kind, events FROM tally").fetchall()
+    return {(dialect, kind): events for dialect, kind, events in found}

@@ -1,0 +1,55 @@
+"""Counting the rows that compaction, retention and erasure took out of the table of events.
+
+A commit carries its counts; they are added to the queue's running counts once, also when the process died between.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paribus.lake.landing import Landing
+from paribus.lake.notes import count
+from paribus.lake.table import LOG_FOLDER, Table
+
+KINDS = {"paribus.deduplicated": "deduplicated", "paribus.erased": "erased", "paribus.expired": "expired"}
+_TALLIED = "tallied:events"
+
+
+def tally_removed(landing: Landing, table: Table) -> None:
+    """Adds the counts of commits that have not been added yet."""
+    newest = table.version
+
+    def add(connection: sqlite3.Connection) -> None:
+        count(connection, removed_since(connection, table.path, newest))
+        connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (_TALLIED, newest))
+
+    landing.run(add)
+
+
+def removed_since(queue: sqlite3.Connection, table: Path, newest: int) -> Counter[tuple[str, str]]:
+    """The counts by (dialect, kind) of commits up to `newest` that the queue's running counts do not hold yet."""
+    found = queue.execute("SELECT value FROM state WHERE name = ?", (_TALLIED,)).fetchall()
+    tallied = int(found[0][0]) if found else 0
+    counts: Counter[tuple[str, str]] = Counter()
+    for version in range(tallied + 1, newest + 1):
+        file = table / LOG_FOLDER / f"{version:020d}.json"
+        if file.exists():
+            counts.update(_counts(file.read_text()))
+    return counts
+
+
+def _counts(log: str) -> Counter[tuple[str, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in log.splitlines():
+        if '"commitInfo"' not in line:
+            continue
+        info: Mapping[str, Any] = json.loads(line).get("commitInfo", {})
+        for key, kind in KINDS.items():
+            for dialect, events in (info.get(key) or {}).items():
+                counts[dialect, kind] += events
+    return counts

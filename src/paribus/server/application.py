@@ -1,0 +1,302 @@
+"""The one ASGI application: hot routes answered directly, the management API by FastAPI, the same rules around both."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from paribus.errors import ParibusError
+from paribus.server import definitions, intake, ofrep
+from paribus.server.answer import Answer, Headers
+from paribus.server.cors import Cors
+from paribus.server.credentials import Door
+from paribus.server.definitions import Definitions
+from paribus.server.exposures import Exposures
+from paribus.server.health import Health
+from paribus.server.intake import Intake
+from paribus.server.live import Live
+from paribus.server.observation import Observation
+from paribus.server.ofrep import Ofrep
+from paribus.server.problem import problem_answer
+from paribus.server.request import Disconnected, Request
+from paribus.server.streams import Stream, Streams
+from paribus.server.strict_json import strict_json
+from paribus.server.watch import Watches
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Handler = Callable[[Request], Awaitable[Answer | Stream]]
+Failed = Callable[[ParibusError, Request], Answer]
+
+MANAGEMENT = "/api/v1"
+LARGEST_DOCUMENT = 1_000_000  # bytes
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+ALWAYS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
+log = structlog.get_logger("paribus.server")
+
+
+def create_app(live: Live) -> Application:
+    """The ASGI application on a running installation; whoever opened `live` closes it after `stop`."""
+    return Application(live)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A hot route."""
+
+    name: str
+    methods: frozenset[str]
+    handler: Handler
+    failed: Failed = lambda error, request: problem_answer(error)
+
+
+class Application:
+    """Dispatches, and puts around every answer: request id, security headers, CORS, counting, logging."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.watches = Watches(live)
+        self.observation = Observation([live.gauges, self._gauges])
+        self.health = Health(live, self.observation)
+        self._door = Door(live)
+        arrivals = Intake(live, self._door, self.watches, self.observation)
+        self.exposures = Exposures(arrivals.land_own, live.clock)
+        self._cors = Cors(live.settings.cors_origins)
+        self._logs_all = live.settings.log_level == "debug"
+        self._pages: FastAPI | None = None
+        self._ids = itertools.count(1)
+        self._id_prefix = secrets.token_hex(6).encode()
+        flags = Ofrep(self._door, self.watches, self.exposures)
+        streams = Streams(self._door, self.watches)
+        single_definitions = Definitions(self._door, self.watches)
+        get, post = frozenset({"GET", "HEAD"}), frozenset({"POST"})
+        self._single = Route("ofrep_single", post, flags.single, ofrep.failed)
+        self._intake = Route("intake", frozenset({"GET", "HEAD", "POST"}), arrivals.events)
+        self._exact = {
+            ofrep.BULK: Route("ofrep_bulk", post, flags.bulk, ofrep.failed),
+            ofrep.STREAM: Route("ofrep_stream", get, streams.refetch),
+            definitions.PATH: Route("definitions", get, single_definitions.get),
+            definitions.STREAM: Route("definitions_stream", get, streams.definitions),
+            intake.OWN_PATH: Route("events", post, arrivals.events),
+            "/health": Route("health", get, self.health.health),
+            "/ready": Route("ready", get, self.health.ready),
+            "/metrics": Route("metrics", get, self.health.metrics),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            route = self._exact.get(path)
+            if route is None:
+                if path.startswith(ofrep.SINGLE):
+                    route = self._single
+                elif path == MANAGEMENT or path.startswith(MANAGEMENT + "/"):
+                    await self._managed(scope, receive, send)
+                    return
+                else:
+                    route = self._intake
+            await self._hot(route, scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+
+    def stop_streams(self) -> None:
+        """Ends the streams and lets `/ready` say no; the first step of stopping."""
+        self.health.is_stopping = True
+        self.watches.end()
+
+    async def stop(self) -> None:
+        """Lands what is left; the last step of stopping, when no request runs any more."""
+        self.stop_streams()
+        await self.exposures.flush()
+        await self.watches.stopped()
+
+    async def _hot(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        request_id = self._request_id(request)
+        try:
+            answer = await self._answer(route, request, request_id)
+        except Disconnected:
+            return
+        headers = [(b"x-request-id", request_id), *ALWAYS]
+        origin = request.headers.get(b"origin")
+        if origin is not None:
+            headers += self._cors.headers(origin, public=True)
+        if isinstance(answer, Stream):
+            await answer.run(request, send, headers)
+            return
+        headers += answer.headers
+        if answer.status != 304:
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+            if answer.body:
+                headers.append((b"content-type", answer.content_type))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+        seconds = time.perf_counter() - started
+        self.observation.request(route.name, answer.status, seconds)
+        if answer.status >= 500 or self._logs_all:
+            self._log(request.method, request.path, answer.status, seconds, request_id)
+
+    async def _answer(self, route: Route, request: Request, request_id: bytes) -> Answer | Stream:
+        if request.method not in route.methods:
+            if request.method == "OPTIONS":
+                return self._cors.preflight(request.headers.get(b"access-control-request-headers"))
+            return not_allowed(request, route.methods)
+        try:
+            return await route.handler(request)
+        except ParibusError as error:
+            return route.failed(error, request)
+        except Disconnected:
+            raise
+        except Exception:
+            log.exception("request_failed", route=route.name, request_id=request_id.decode())
+            return internal_error(request_id)
+
+    async def _managed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        request_id = self._request_id(request)
+        extra = [(b"x-request-id", request_id), *ALWAYS, (b"cache-control", b"no-store")]
+        extra += self._cors.headers(request.headers.get(b"origin"), public=False)
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message.get("headers", []), *extra]}
+            await send(message)
+
+        try:
+            answer = await self._before_page(request)
+            if isinstance(answer, Answer):
+                await _send_answer(answer, sending)
+            else:
+                await self._page()(*self._page_call(scope, answer, receive), sending)
+        except Disconnected:
+            return
+        except Exception:
+            log.exception("request_failed", path=request.path[:300], request_id=request_id.decode())
+            if not status:
+                await _send_answer(internal_error(request_id), sending)
+        seconds = time.perf_counter() - started
+        self.observation.request("api", status, seconds)
+        self._log(request.method, request.path, status, seconds, request_id)
+
+    async def _before_page(self, request: Request) -> Answer | bytes:
+        if request.method == "OPTIONS":
+            return self._cors.preflight(request.headers.get(b"access-control-request-headers"))
+        try:
+            body = await request.body(LARGEST_DOCUMENT)
+            if body:
+                strict_json(body, self.live.settings.max_depth)
+        except ParibusError as error:
+            return problem_answer(error)
+        return body
+
+    def _page_call(self, scope: Scope, body: bytes, receive: Receive) -> tuple[Scope, Receive]:
+        # Matched by the path as it was sent: a %2F in a key is part of the key, and dots are never a way up.
+        raw = scope.get("raw_path") or scope["path"].encode()
+        headers = [each for each in scope["headers"] if each[0] not in _REWRITTEN]
+        headers.append((b"content-length", b"%d" % len(body)))
+        if body:
+            headers.append((b"content-type", b"application/json"))
+        delivered = False
+
+        async def replay() -> Message:
+            nonlocal delivered
+            if not delivered:
+                delivered = True
+                return {"type": "http.request", "body": body, "more_body": False}
+            return await receive()
+
+        return {**scope, "path": raw.decode("latin-1"), "headers": headers}, replay
+
+    def _page(self) -> FastAPI:
+        if self._pages is None:
+            from paribus.server.management import management
+
+            self._pages = management(self.live, self._door, self.watches)
+        return self._pages
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._page()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _request_id(self, request: Request) -> bytes:
+        given = request.headers.get(b"x-request-id")
+        if given is not None and REQUEST_ID.match(given):
+            return given
+        return b"%s-%x" % (self._id_prefix, next(self._ids))
+
+    def _gauges(self) -> dict[str, float]:
+        exposures = self.exposures
+        return {
+            "streams_open": self.watches.listeners(),
+            "exposures_waiting": exposures.waiting,
+            "exposures_landed": exposures.landed,
+            "exposures_repeated": exposures.repeated,
+            "exposures_lost": exposures.lost,
+        }
+
+    @staticmethod
+    def _log(method: str, path: str, status: int, seconds: float, request_id: bytes) -> None:
+        log.info(
+            "request",
+            method=method,
+            path=path[:300],
+            status=status,
+            ms=round(seconds * 1000, 2),
+            request_id=request_id.decode(),
+        )
+
+
+_REWRITTEN = {b"content-length", b"content-encoding", b"transfer-encoding", b"content-type"}
+
+
+def not_allowed(request: Request, methods: frozenset[str]) -> Answer:
+    """405 with Allow."""
+    allow = ", ".join(sorted({*methods, "OPTIONS"}))
+    error = ParibusError(f"{request.method} is not possible here", where=request.path[:200], rule=f"allowed: {allow}")
+    answer = problem_answer(error, status=405)
+    return Answer(405, answer.body, answer.content_type, ((b"allow", allow.encode()),))
+
+
+def internal_error(request_id: bytes) -> Answer:
+    """500 without any inside knowledge; the log has the rest under the request id."""
+    error = ParibusError("something went wrong inside", fix=f"look for {request_id.decode()} in the server's log")
+    return problem_answer(error, status=500)
+
+
+async def _send_answer(answer: Answer, send: Send) -> None:
+    headers = [*answer.headers, (b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
