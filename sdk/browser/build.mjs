@@ -27,7 +27,7 @@ async function bundle(entry, output, options) {
     module: options.format === "esm",
     toplevel: true,
     ecma: 2020,
-    compress: { passes: 3, hoist_props: true, unsafe_arrows: true, pure_getters: true },
+    compress: { passes: 5, keep_fargs: false, hoist_props: true, unsafe_arrows: true, pure_getters: true },
   });
   await writeFile(here(output), code);
 }
@@ -35,10 +35,11 @@ async function bundle(entry, output, options) {
 await rm(here("dist"), { recursive: true, force: true });
 await mkdir(here("dist"));
 const chunk = replace(/\/recording\.js$/, "./recording.mjs", true);
+const vitals = replace(/lib\/softNavs\.js$/, here("src/softnavs.ts"));
 const script = replace(/\/recorder\.js$/, here("src/recorder.script.ts"));
 await Promise.all([
-  bundle("src/index.ts", "dist/paribus.mjs", { format: "esm", plugins: [chunk] }),
-  bundle("src/script.ts", "dist/paribus.iife.js", { format: "iife", plugins: [script] }),
+  bundle("src/index.ts", "dist/paribus.mjs", { format: "esm", plugins: [chunk, vitals] }),
+  bundle("src/script.ts", "dist/paribus.iife.js", { format: "iife", plugins: [script, vitals] }),
   bundle("src/react.ts", "dist/react.mjs", { format: "esm", external: ["react"] }),
   // rrweb arrives minified, and mangling again would only take time.
   build({ entryPoints: [here("src/recording.ts")], bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", outfile: here("dist/recording.mjs") }),

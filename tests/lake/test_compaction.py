@@ -66,11 +66,11 @@ def test_the_statistics_of_a_compacted_file_bound_what_it_holds_and_name_nobody(
 
     actions = Table(lake._events.handle.get_add_actions(flatten=True))
     assert sum(actions["num_records"].to_pylist()) == len(_physical(lake))
-    for path, low, high in zip(*(actions[n].to_pylist() for n in ("path", "min.corrected_time", "max.corrected_time"))):
+    columns = [actions[name].to_pylist() for name in ("path", "min.corrected_time", "max.corrected_time")]
+    for path, low, high in zip(*columns, strict=True):
         file = lake.folder / "lake" / "events" / path
-        least, most = duckdb.sql(
-            f"SELECT min(corrected_time), max(corrected_time) FROM read_parquet('{file}')"
-        ).fetchall()[0]
+        found = duckdb.sql(f"SELECT min(corrected_time), max(corrected_time) FROM read_parquet('{file}')").fetchall()
+        least, most = found[0]
         assert low <= least <= most <= high <= most + timedelta(milliseconds=1)
     assert not [name for name in actions.schema.names if "user" in name or "unit" in name]
 
@@ -115,9 +115,7 @@ def test_a_rewrite_of_files_that_are_gone_is_refused_as_a_whole(lake: Lake) -> N
     lake.compact()
     version = lake.files()[0]
     with pytest.raises(StorageError, match="no longer part"):
-        lake._events.replace(
-            [], stale, operation="compaction", statistics={}, details={}, is_data_change=False, time_ms=0
-        )
+        lake._events.replace([], stale, operation="compaction", statistics={}, details={}, is_data_change=False)
     assert lake.files()[0] == version
 
 

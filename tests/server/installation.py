@@ -99,11 +99,11 @@ class Installation:
 
     def flag(self, key: str, **how: Any) -> Revision:
         body = change.create(key, environment=ENVIRONMENT, **how)
-        return self.write(PROJECT, "flag", key, body, author="test", reason="", expected=0)
+        return self.write(PROJECT, "flag", key, body, author="test", reason="a test", expected=0)
 
     def kill(self, key: str) -> Revision:
         return self.change(
-            PROJECT, "flag", key, lambda body: change.killed(key, body, ENVIRONMENT), author="test", reason=""
+            PROJECT, "flag", key, lambda body: change.killed(key, body, ENVIRONMENT), author="test", reason="a test"
         )
 
     def events(self) -> list[Json]:

@@ -39,19 +39,19 @@ def test_written_read_deleted(http: httpx.Client) -> None:
 
 
 def test_a_stale_write_changes_nothing(http: httpx.Client) -> None:
-    http.put("/flags/f", json=body())
-    assert http.put("/flags/f", json=body()).status_code == 409, "exists already"
-    http.put("/flags/f", json=body() | {"description": "theirs"}, headers={"If-Match": '"1"'})
-    stale = http.put("/flags/f", json=body() | {"description": "mine"}, headers={"If-Match": '"1"'})
+    http.put("/flags/stale", json=body("stale"))
+    assert http.put("/flags/stale", json=body("stale")).status_code == 409, "exists already"
+    http.put("/flags/stale", json=body("stale") | {"description": "theirs"}, headers={"If-Match": '"1"'})
+    stale = http.put("/flags/stale", json=body("stale") | {"description": "mine"}, headers={"If-Match": '"1"'})
     assert stale.status_code == 412
     assert stale.headers["content-type"] == "application/problem+json"
     problem = stale.json()
     assert problem["code"] == "conflict"
     assert problem["status"] == 412
     assert problem["fix"]
-    assert http.get("/flags/f").json()["body"]["description"] == "theirs"
-    assert http.delete("/flags/f", headers={"If-Match": '"1"'}).status_code == 412
-    assert http.put("/flags/f", json=body(), headers={"If-Match": "soon"}).status_code == 400
+    assert http.get("/flags/stale").json()["body"]["description"] == "theirs"
+    assert http.delete("/flags/stale", headers={"If-Match": '"1"'}).status_code == 412
+    assert http.put("/flags/stale", json=body("stale"), headers={"If-Match": "soon"}).status_code == 400
 
 
 def test_pages_hold_every_key_once(http: httpx.Client) -> None:
@@ -61,35 +61,35 @@ def test_pages_hold_every_key_once(http: httpx.Client) -> None:
     found, after, pages = [], "", 0
     while after is not None:
         page = http.get("/flags", params={"limit": 3, "after": after}).json()
-        found += [each["key"] for each in page["items"]]
+        found += [each["key"] for each in page["items"] if each["key"].startswith("flag-")]
         after, pages = page["next"], pages + 1
     assert found == keys
-    assert pages == 3
+    assert pages >= 3
 
 
 def test_a_flag_that_cannot_be_used_is_refused_with_the_rule(http: httpx.Client) -> None:
-    wrong = body()
+    wrong = body("wrong")
     wrong["environments"]["dev"]["rules"][0]["rollout"]["split"][0]["weight_bp"] = 1  # type: ignore[index]
-    refused = http.put("/flags/f", json=wrong)
+    refused = http.put("/flags/wrong", json=wrong)
     assert refused.status_code == 422
     assert refused.json()["code"] == "definition"
     assert "10000" in refused.json()["detail"].replace(",", "")
-    assert http.get("/flags/f").status_code == 404
+    assert http.get("/flags/wrong").status_code == 404
 
 
 def test_killed_ramped_and_explained(http: httpx.Client) -> None:
-    http.put("/flags/f", json=body())
-    killed = http.post("/flags/f/kill", json={"reason": "it burns"}).json()
+    http.put("/flags/hot", json=body("hot"))
+    killed = http.post("/flags/hot/kill", json={"reason": "it burns"}).json()
     assert killed["body"]["environments"]["dev"]["killed"] is True
     assert killed["reason"] == "it burns"
-    told = http.post("/flags/f/explain", json={"unit": "u1"}).json()
+    told = http.post("/flags/hot/explain", json={"unit": "u1"}).json()
     assert told["decision"]["reason"] == "KILLED", "who has just written reads the own write"
-    http.post("/flags/f/revive", json={})
-    ramped = http.post("/flags/f/ramp", json={"traffic_bp": 2500}).json()
+    http.post("/flags/hot/revive", json={})
+    ramped = http.post("/flags/hot/ramp", json={"traffic_bp": 2500}).json()
     assert ramped["body"]["environments"]["dev"]["rules"][0]["rollout"]["traffic_bp"] == 2500
-    assert http.post("/flags/f/ramp", json={"traffic_bp": 10_001}).status_code == 422
-    assert http.post("/flags/g/kill", json={}).status_code == 404
-    assert http.post("/flags/f/kill", json={"environment": "nowhere"}).status_code == 404
+    assert http.post("/flags/hot/ramp", json={"traffic_bp": 10_001}).status_code == 422
+    assert http.post("/flags/none/kill", json={}).status_code == 404
+    assert http.post("/flags/hot/kill", json={"environment": "nowhere"}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,16 @@ TABLE = [
     ("GET", "/api/v1/definitions", {"server", "admin"}),
     ("POST", "/api/v1/events", {"server", "client", "intake", "admin"}),
     ("POST", "/v1/batch", {"server", "client", "intake", "admin"}),
-    ("GET", "/api/v1/flags", {"server", "admin"}),
-    ("GET", "/api/v1/flags/f", {"server", "admin"}),
-    ("GET", "/api/v1/flags/f/history", {"server", "admin"}),
+    ("GET", "/api/v1/flags", {"admin"}),
+    ("GET", "/api/v1/flags/f", {"admin"}),
+    ("GET", "/api/v1/flags/f/history", {"admin"}),
     ("PUT", "/api/v1/flags/f", {"admin"}),
     ("DELETE", "/api/v1/flags/f", {"admin"}),
     ("POST", "/api/v1/flags/f/kill", {"admin"}),
     ("POST", "/api/v1/flags/f/revive", {"admin"}),
     ("POST", "/api/v1/flags/f/switch", {"admin"}),
     ("POST", "/api/v1/flags/f/ramp", {"admin"}),
-    ("POST", "/api/v1/flags/f/explain", {"server", "admin"}),
+    ("POST", "/api/v1/flags/f/explain", {"admin"}),
     ("GET", "/api/v1/keys", {"admin"}),
     ("POST", "/api/v1/keys", {"admin"}),
     ("POST", "/api/v1/keys/x/rotate", {"admin"}),
@@ -85,7 +85,7 @@ def test_made_rotated_revoked(live: Installation, url: str) -> None:
             assert http.delete(f"/api/v1/keys/{each}").json()["revoked_time"]
         listed = http.get("/api/v1/keys")
         assert secret not in listed.text
-        assert len(listed.json()["items"]) == 3
+        assert key["id"] in listed.text
     import time
 
     time.sleep(0.8)

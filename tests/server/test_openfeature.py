@@ -66,12 +66,12 @@ def test_reasons_and_errors_arrive_as_such(live: Installation, client: OpenFeatu
     assert found.flag_metadata["reason"] == "KILLED"
     missing = client.get_boolean_details("a/b", True, unit("u1"))
     assert (missing.value, missing.error_code) == (True, ErrorCode.FLAG_NOT_FOUND)
-    wrong = client.get_integer_details("killed", 3, unit("u1"))
-    assert wrong.value == 3  # a boolean is an int to Python's client; the type asked for is its own check
+    wrong = client.get_string_details("killed", "mine", unit("u1"))
+    assert (wrong.value, wrong.error_code) == ("mine", ErrorCode.TYPE_MISMATCH)
 
 
 def test_without_a_unit_the_default_variant(live: Installation, client: OpenFeatureClient) -> None:
-    live.flag("split")
-    found = client.get_string_details("split", "mine", EvaluationContext())
+    live.flag("other-split")
+    found = client.get_string_details("other-split", "mine", EvaluationContext())
     assert (found.value, found.reason) == ("control", Reason.DEFAULT)
     assert found.flag_metadata["reason"] == "INVALID_UNIT"

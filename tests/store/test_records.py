@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import sqlalchemy as sa
 from tests.store.conftest import HandClock
 
 from paribus.errors import Conflict, InputError, NotFound
-from paribus.store import Records, RecordType, Store, open_store
+from paribus.store import Records, RecordType, Store, database, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +176,19 @@ def test_erased_bytes_leave_the_files(tmp_path: Path, clock: HandClock) -> None:
 
 def _bytes(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+def test_a_reader_in_the_way_is_told_and_passes(
+    place: str, store: Store, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "REWRITE_SECONDS", 1)
+    seats = store.records(SEATS)
+    seats.append(Seat("a", 1, "unit-jane"), Seat("a", 2, "unit-bob"))
+    reader = open_store(place, clock=clock)
+    with reader._database.read(snapshot=True) as connection:
+        connection.execute(sa.text("SELECT count(*) FROM paribus_records")).all()
+        erased = store.erase(["unit-jane"])
+        assert (erased.records, erased.overwritten) == ({"seat": 1}, False)
+    assert store.erase([]).overwritten
+    assert [seat.unit for seat in seats.scan()] == ["unit-bob"]
+    reader.close()

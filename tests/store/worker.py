@@ -1,16 +1,18 @@
-"""A process of its own for the tests of several processes: python worker.py MODE PLACE NAME COUNT."""
+"""What a process of its own does in the tests of several processes; it answers through a pipe."""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing.connection import Connection
 
 from paribus.clock import system_clock
 from paribus.store import Address, RecordType, StaleWrite, Store, open_store
 
 COUNTER = Address("default", "counter", "shared")
+Work = Callable[[Store, str, int, Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,16 @@ class Job:
 JOBS = RecordType(Job, name="job", key=("number",))
 
 
-def count(store: Store, name: str, times: int) -> None:
+def run(work: Work, place: str, name: str, times: int, pipe: Connection) -> None:
+    """Opens the store, says so, works, closes it."""
+    store = open_store(place, clock=system_clock)
+    pipe.send("ready")
+    work(store, name, times, pipe)
+    pipe.send("done")
+    store.close()
+
+
+def count(store: Store, name: str, times: int, pipe: Connection) -> None:
     """Adds one, again and again, each time from the revision that it read."""
     for _ in range(times):
         while True:
@@ -34,34 +45,26 @@ def count(store: Store, name: str, times: int) -> None:
                 continue
 
 
-def work(store: Store, name: str, times: int) -> None:
+def work(store: Store, name: str, times: int, pipe: Connection) -> None:
     """Claims and finishes jobs until none is left; says which."""
     jobs = store.records(JOBS)
     while claims := jobs.claim(timedelta(minutes=1), owner=name, limit=times):
         for claim in claims:
             if jobs.finish(claim):
-                print(claim.record.number, flush=True)
+                pipe.send(claim.record.number)
 
 
-def write(store: Store, name: str, times: int) -> None:
+def write(store: Store, name: str, times: int, pipe: Connection) -> None:
     """Writes new documents, and says which are acknowledged."""
     for i in range(times):
-        store.put(
-            Address("default", "flag", f"{name}-{i}"), {"i": i, "pad": "x" * 2000}, author=name, reason="r", expected=0
-        )
-        print(i, flush=True)
+        body = {"i": i, "pad": "x" * 2000}
+        store.put(Address("default", "flag", f"{name}-{i}"), body, author=name, reason="r", expected=0)
+        pipe.send(i)
 
 
-def ring(store: Store, name: str, times: int) -> None:
-    """Writes when told, and says when, on the clock that processes of one machine share."""
+def ring(store: Store, name: str, times: int, pipe: Connection) -> None:
+    """Writes when told, and says when, on the clock that the processes of one machine share."""
     for i in range(times):
-        sys.stdin.readline()
+        pipe.recv()
         store.put(Address("default", "bell", f"{name}-{i}"), {}, author=name, reason="r", expected=0)
-        print(time.monotonic(), flush=True)
-
-
-if __name__ == "__main__":
-    mode, place, name, times = sys.argv[1:]
-    store = open_store(place, clock=system_clock)
-    print("ready", flush=True)
-    {"count": count, "work": work, "write": write, "ring": ring}[mode](store, name, int(times))
+        pipe.send(time.monotonic())

@@ -1,5 +1,5 @@
 import { bucket, unitText } from "./bucket.js";
-import { failure, type Decision } from "./decision.js";
+import { failure, mismatch, type Decision } from "./decision.js";
 import { openDelivery, type Stats } from "./delivery.js";
 import type { Context, FlagType, Snapshot, Value } from "./definitions.js";
 import { Evaluator } from "./evaluator.js";
@@ -11,7 +11,8 @@ import type { Consent, Options } from "./options.js";
 import { watchPages } from "./pages.js";
 import { loadRecorder } from "./recorder.js";
 import type { Recorder } from "./recording.js";
-import { eraseStorage, openStorage } from "./storage.js";
+import { after, timestamp } from "./request.js";
+import { attempt, eraseStorage, openStorage } from "./storage.js";
 import { watchVitals, type Vital } from "./vitals.js";
 
 const SDK = "paribus-sdk-browser/0.1.0";
@@ -60,7 +61,9 @@ export function createClient(options: Options = {}): Client {
   const stats: Stats = { sent: 0, quarantined: 0, rejected: 0, dropped: 0, withheld: 0, deduplicated: 0, queued: 0 };
   let consent: Consent = options.consent ?? "granted";
   const granted = (): boolean => consent === "granted";
-  const storage = openStorage(() => browser && granted());
+  const storable = (): boolean => browser && granted();
+  const storage = openStorage(() => localStorage, storable);
+  const session = openStorage(() => sessionStorage, storable);
   if (consent === "denied") eraseStorage();
   const identity = openIdentity(storage, granted, browser, now);
   const delivery = openDelivery({
@@ -76,7 +79,7 @@ export function createClient(options: Options = {}): Client {
   const pageId = uuid();
   const listeners = new Set<(flags: string[]) => void>();
   const seen = new Set<string>();
-  const variants: Record<string, string> = Object.create(null) as Record<string, string>;
+  const variants: Record<string, string> = {};
   const undo: (() => void)[] = [];
   let user = unitText(options.unit);
   let context = options.context ?? {};
@@ -124,10 +127,7 @@ export function createClient(options: Options = {}): Client {
     }
     const found = precomputed!.decide(flag);
     const matches = fallback === undefined || fallback === null || typeof found.value === typeof fallback;
-    if (found.variant === null || matches) return found;
-    const { revision, unit_type } = found;
-    const message = `flag ${flag} is not of type ${typeof fallback}`;
-    return { ...failure(flag, "TYPE_MISMATCH", message, found.unit), revision, unit_type };
+    return found.variant === null || matches ? found : mismatch(found, typeof fallback);
   }
 
   function expose(decision: Decision): void {
@@ -141,7 +141,7 @@ export function createClient(options: Options = {}): Client {
     }
     if (seen.size >= EXPOSURES_REMEMBERED) seen.delete(seen.values().next().value!);
     seen.add(identityOf);
-    rememberExposures();
+    session.set("exposed", JSON.stringify([...seen].slice(-200)));
     const environment = options.environment ?? evaluator?.snapshot.environment ?? precomputed?.environment() ?? null;
     const { reason, revision, epoch, traffic_bp, split_bp, probability, attributes, unit_type } = decision;
     const facts = { flag, assigned, served, reason, revision, epoch, traffic_bp, split_bp, probability, attributes };
@@ -151,21 +151,9 @@ export function createClient(options: Options = {}): Client {
     });
   }
 
-  function rememberExposures(): void {
-    try {
-      if (browser && granted()) sessionStorage.setItem("paribus:exposed", JSON.stringify([...seen].slice(-200)));
-    } catch {
-      // Exposures are then repeated on the next page, which readers deduplicate.
-    }
-  }
-
   function recallExposures(): void {
-    try {
-      if (!browser || !granted()) return;
-      for (const each of JSON.parse(sessionStorage.getItem("paribus:exposed") ?? "[]") as string[]) seen.add(each);
-    } catch {
-      // As above.
-    }
+    const exposed = attempt(() => JSON.parse(session.get("exposed") ?? "[]") as string[], []);
+    exposed.forEach((each) => seen.add(each));
   }
 
   function record(name: string, properties: Record<string, unknown>, about: Partial<Event> = {}, kept = true): void {
@@ -173,7 +161,7 @@ export function createClient(options: Options = {}): Client {
       stats.withheld++;
       return;
     }
-    const event: Event = { event_id: uuid(), name, time: new Date(now()).toISOString(), sequence: sequence++, ...whose(), ...about, properties, context: { sdk: SDK } };
+    const event: Event = { event_id: uuid(), name, time: timestamp(now()), sequence: sequence++, ...whose(), ...about, properties, context: { sdk: SDK } };
     if (browser) event.context.page = location.pathname;
     if (granted()) return delivery.add(encode(event), kept);
     held.push(event);
@@ -183,15 +171,15 @@ export function createClient(options: Options = {}): Client {
     }
   }
 
+  // JSON leaves out what is undefined.
   function whose(): Partial<Event> {
-    const current = unit();
-    const anonymous = identity.anonymousId();
-    const session = identity.sessionId();
+    const current = unit() ?? undefined;
     return {
-      ...(current === null ? {} : { unit_type: options.unitType ?? "user", unit: current }),
-      ...(user === null ? {} : { user_id: user }),
-      ...(anonymous === null ? {} : { anonymous_id: anonymous }),
-      ...(session === null ? {} : { session_id: session }),
+      unit_type: current && (options.unitType ?? "user"),
+      unit: current,
+      user_id: user ?? undefined,
+      anonymous_id: identity.anonymousId() ?? undefined,
+      session_id: identity.sessionId() ?? undefined,
     };
   }
 
@@ -256,8 +244,9 @@ export function createClient(options: Options = {}): Client {
       const waiting = held;
       held = [];
       for (const event of waiting) {
-        const own = { anonymous_id: after!, ...(event.unit === before && after ? { unit: after } : {}) };
-        delivery.add(encode({ ...event, ...(after ? own : {}) }));
+        if (event.anonymous_id) event.anonymous_id = after!;
+        if (event.unit && event.unit === before) event.unit = after!;
+        delivery.add(encode(event));
       }
       recallExposures();
       delivery.adopt();
@@ -307,7 +296,7 @@ export function createClient(options: Options = {}): Client {
         if (closed) return;
         vitals.push(vital);
         if (document.visibilityState === "hidden") hide();
-        else setTimeout(reportVitals, VITALS_WAIT_MS);
+        else after(VITALS_WAIT_MS, reportVitals);
       });
     }
     startRecorder();
@@ -341,7 +330,7 @@ export function createClient(options: Options = {}): Client {
       const other = unitText(about.unit);
       if (other !== null) fields.unit = other;
       const time = about.time === undefined ? NaN : Number(about.time);
-      if (Number.isFinite(time)) fields.time = new Date(time).toISOString();
+      if (Number.isFinite(time)) fields.time = timestamp(time);
       record(name, { ...properties }, fields);
     },
     identify(given, extra) {

@@ -1,4 +1,4 @@
-import { Problem, own, type Condition, type Context, type Snapshot } from "./definitions.js";
+import { Problem, need, own, type Condition, type Context, type Snapshot } from "./definitions.js";
 import { parseInstant } from "./instant.js";
 import { compareVersions, parseVersion } from "./semver.js";
 
@@ -99,10 +99,9 @@ Object.assign(OPERATORS, {
 
 /** Compiles conditions of one snapshot; throws `Problem` for one that cannot be evaluated. */
 export function conditionCompiler(snapshot: Snapshot): (condition: Condition) => CompiledCondition {
-  const audiences: Record<string, CompiledCondition | null> = Object.create(null) as Record<string, null>;
+  const audiences = new Map<string, CompiledCondition | null>();
 
   function many(parts: Condition[], decisive: boolean): CompiledCondition {
-    if (!Array.isArray(parts)) throw new Problem("all and any take a list");
     const compiled = parts.map(compile);
     return {
       names: compiled.flatMap((part) => part.names),
@@ -119,21 +118,17 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
   }
 
   function audience(key: string): CompiledCondition {
-    const known = audiences[key];
-    if (known === null) throw new Problem(`audience ${key} refers to itself`);
+    const known = audiences.get(key);
     if (known) return known;
-    const condition = own(snapshot.audiences, key);
-    if (!condition) throw new Problem(`there is no audience ${key}`);
-    audiences[key] = null;
-    try {
-      return (audiences[key] = compile(condition));
-    } finally {
-      if (!audiences[key]) delete audiences[key];
-    }
+    // Null while it is being compiled, and for good when it cannot be.
+    need(known === undefined, `audience ${key} is broken or refers to itself`);
+    audiences.set(key, null);
+    const compiled = compile(need(own(snapshot.audiences, key), `no audience ${key}`));
+    audiences.set(key, compiled);
+    return compiled;
   }
 
   function compile(condition: Condition): CompiledCondition {
-    if (!condition || typeof condition !== "object") throw new Problem("a condition must be an object");
     if ("all" in condition) return many(condition.all, false);
     if ("any" in condition) return many(condition.any, true);
     if ("audience" in condition) return audience(condition.audience);
@@ -145,11 +140,10 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
       };
     }
     const { attribute: name, op } = condition;
-    if (!isText(name)) throw new Problem("a condition must name an attribute");
-    const operator = own(OPERATORS, op);
     // `matches` is RE2, which browsers lack: such flags come precomputed.
-    if (!operator) throw new Problem(`no operator ${op} in browsers`);
+    const operator = need(own(OPERATORS, op), `no operator ${op} in browsers`);
     const test = operator(condition.value);
+    usable(name, isText);
     const isUnit = name === "targetingKey";
     return {
       names: [name],

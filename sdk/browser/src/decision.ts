@@ -71,3 +71,8 @@ export function decision(flag: string, reason: Reason, fields: Partial<Decision>
 export function failure(flag: string, code: ErrorCode, message: string, unit: string | null): Decision {
   return decision(flag, "ERROR", { error_code: code, error_message: message, unit });
 }
+
+/** The decision when its value is not of the type asked for. */
+export function mismatch({ flag, unit, unit_type, revision }: Decision, asked: string): Decision {
+  return { ...failure(flag, "TYPE_MISMATCH", `flag ${flag} is not of type ${asked}`, unit), unit_type, revision };
+}

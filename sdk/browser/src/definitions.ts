@@ -65,3 +65,9 @@ export class Problem extends Error {}
 export function own<T>(object: Record<string, T> | null | undefined, name: string): T | undefined {
   return object && Object.prototype.hasOwnProperty.call(object, name) ? object[name] : undefined;
 }
+
+/** What was found, or a `Problem` that says what is missing. */
+export function need<T>(found: T | undefined | null | false | "" | 0, what: string): T {
+  if (!found) throw new Problem(what);
+  return found;
+}

@@ -1,3 +1,4 @@
+import { after, post, timestamp } from "./request.js";
 import type { Storage } from "./storage.js";
 
 /** Counts of what became of events; nothing is lost without showing here. */
@@ -85,20 +86,17 @@ export function openDelivery(settings: Settings, name: string): Delivery {
     if (!parts.length) return storage.remove(backup);
     storage.set(backup, `{"time":${released ? 0 : now()},"events":[${parts.join(",")}]}`);
     // The time says that this page is alive; a frozen or ended page stops saying so.
-    if (!released && !closed) saver = unblocking(setTimeout(() => save(), HEARTBEAT_MS));
+    if (!released && !closed) saver = after(HEARTBEAT_MS, () => save());
   }
 
   function saveSoon(): void {
     if (queue.length < 64) return save();
-    if (saver === undefined) saver = unblocking(setTimeout(() => save(), 200));
+    saver ??= after(200, () => save());
   }
 
   function schedule(milliseconds: number): void {
     if (closed || timer !== undefined || !queue.length) return;
-    timer = unblocking(setTimeout(() => {
-      timer = undefined;
-      void flush();
-    }, milliseconds));
+    timer = after(milliseconds, () => void flush());
   }
 
   /** The first of these events that fit one request, one at least. */
@@ -110,23 +108,11 @@ export function openDelivery(settings: Settings, name: string): Delivery {
       if (events.length && bytes > KEEPALIVE_BYTES) break;
       events.push(event);
     }
-    const sent = new Date(now()).toISOString();
-    return { events, body: `{"sent_at":"${sent}","batch":[${events.map(({ json }) => json).join(",")}]}` };
+    return { events, body: `{"sent_at":"${timestamp(now())}","batch":[${events.map(({ json }) => json).join(",")}]}` };
   }
 
   function remove(events: Waiting[]): void {
     queue = queue.filter((event) => !events.includes(event) || ((characters -= event.json.length), false));
-  }
-
-  async function post(body: string): Promise<Response | null> {
-    const headers: Record<string, string> = { "Content-Type": "application/json" };
-    if (key) headers.Authorization = "Bearer " + key;
-    const keepalive = size(body) < KEEPALIVE_BYTES;
-    try {
-      return await fetch(endpoint, { method: "POST", headers, body, keepalive, credentials: "omit" });
-    } catch {
-      return null;
-    }
   }
 
   async function drain(): Promise<boolean> {
@@ -135,7 +121,7 @@ export function openDelivery(settings: Settings, name: string): Delivery {
       if (now() < resumeAt) break;
       const { events, body } = batch(queue, largest);
       flying = events.length;
-      const answer = await post(body);
+      const answer = await post(endpoint, key, body, { keepalive: size(body) < KEEPALIVE_BYTES }).catch(() => null);
       flying = 0;
       const status = answer ? answer.status : 0;
       if (status >= 200 && status < 300) {
@@ -152,7 +138,8 @@ export function openDelivery(settings: Settings, name: string): Delivery {
         stats.rejected += events.length;
       } else {
         const pause = Math.min(60_000, 1000 * 2 ** failures++) * (0.5 + Math.random() / 2);
-        resumeAt = now() + Math.max(pause, retryAfter(answer, now));
+        const asked = Number(answer?.headers.get("Retry-After")) * 1000;
+        resumeAt = now() + Math.max(pause, asked || 0);
         break;
       }
       remove(events);
@@ -239,17 +226,4 @@ export function openDelivery(settings: Settings, name: string): Delivery {
       save(true);
     },
   };
-}
-
-/** Milliseconds that the server asks to wait, in either form of the header. */
-function retryAfter(answer: Response | null, now: () => number): number {
-  const text = answer?.headers.get("Retry-After");
-  if (!text) return 0;
-  return (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now()) || 0;
-}
-
-/** In Node a timer must not keep a process alive. */
-function unblocking<T>(timer: T): T {
-  (timer as { unref?: () => void }).unref?.();
-  return timer;
 }

@@ -1,7 +1,7 @@
 import { bucket, unitText } from "./bucket.js";
 import { conditionCompiler, type CompiledCondition } from "./condition.js";
-import { decision, failure, type Decision, type Reason } from "./decision.js";
-import { Problem, own, type Context, type Flag, type FlagType, type Rollout, type Snapshot, type Value } from "./definitions.js";
+import { decision, failure, mismatch, type Decision, type Reason } from "./decision.js";
+import { Problem, need, own, type Context, type Flag, type FlagType, type Rollout, type Snapshot, type Value } from "./definitions.js";
 
 interface CompiledRule {
   id: string;
@@ -30,59 +30,47 @@ const TYPES: Record<FlagType, (value: Value) => boolean> = {
 
 /** Decides flags for units from one snapshot of the definitions. Never throws. */
 export class Evaluator {
-  private readonly compiled = new Map<string, CompiledFlag>();
-  private readonly compileCondition: ReturnType<typeof conditionCompiler>;
+  readonly #compiled = new Map<string, CompiledFlag>();
+  readonly #compileCondition: ReturnType<typeof conditionCompiler>;
 
   constructor(readonly snapshot: Snapshot) {
-    this.compileCondition = conditionCompiler(snapshot);
+    this.#compileCondition = conditionCompiler(snapshot);
   }
 
   get flags(): string[] {
     return Object.keys(this.snapshot.flags);
   }
 
-  /** What is broken, by flag. */
-  get problems(): Record<string, string> {
-    const problems: Record<string, string> = {};
-    for (const key of this.flags) {
-      const problem = this.find(key)?.problem;
-      if (problem) problems[key] = problem;
-    }
-    return problems;
-  }
-
   /** What the flag decides for a unit; `kind` is the type asked for, `fallback` the caller's default. */
   evaluate(key: string, unit: unknown, context: Context = {}, kind?: FlagType | null, fallback?: Value): Decision {
     const target = unitText(unit);
-    const compiled = this.find(key);
-    if (!compiled) return { ...failure(key, "FLAG_NOT_FOUND", `there is no flag ${key}`, target), value: fallback };
+    const compiled = this.#find(key);
+    if (!compiled) return { ...failure(key, "FLAG_NOT_FOUND", `no flag ${key}`, target), value: fallback };
     const { flag, problem } = compiled;
-    const result = this.decide(key, compiled, target, context);
+    const result = this.#decide(key, compiled, target, context);
     if (!problem && kind && kind !== flag.type && !(kind === "float" && flag.type === "integer")) {
-      const message = `flag ${key} is of type ${flag.type}, asked for ${kind}`;
-      const { unit, unit_type, revision } = result;
-      return { ...failure(key, "TYPE_MISMATCH", message, unit), unit_type, revision, value: fallback };
+      return { ...mismatch(result, kind), value: fallback };
     }
     return result.variant === null ? { ...result, value: fallback } : result;
   }
 
-  private find(key: string): CompiledFlag | null {
-    const known = this.compiled.get(key);
+  #find(key: string): CompiledFlag | null {
+    const known = this.#compiled.get(key);
     if (known) return known;
     const flag = own(this.snapshot?.flags, key);
     if (!flag) return null;
     const compiled: CompiledFlag = { flag, problem: null, rules: [], values: new Map(), standard: null };
     try {
-      this.compile(key, compiled);
+      this.#compile(key, compiled);
     } catch (error) {
       compiled.problem = error instanceof Problem ? error.message : "the definition cannot be read";
     }
-    this.compiled.set(key, compiled);
+    this.#compiled.set(key, compiled);
     return compiled;
   }
 
   /** Whether the flag's prerequisites lead back to it. */
-  private isOnCycle(key: string): boolean {
+  #isOnCycle(key: string): boolean {
     const reached = new Set<string>();
     const reaches = (from: string): boolean =>
       (own(this.snapshot.flags, from)?.prerequisites ?? []).some(({ flag }) => {
@@ -94,57 +82,45 @@ export class Evaluator {
     return reaches(key);
   }
 
-  private compile(key: string, compiled: CompiledFlag): void {
+  #compile(key: string, compiled: CompiledFlag): void {
     const { flag, values } = compiled;
     const { snapshot } = this;
-    const hasType = own(TYPES, flag.type);
-    if (!hasType) throw new Problem(`there is no type ${flag.type}`);
+    const hasType = need(own(TYPES, flag.type), `no type ${flag.type}`);
     for (const { name, value } of flag.variants) {
-      if (typeof name !== "string" || !name || values.has(name)) throw new Problem(`variants need different names`);
-      if (!hasType(value)) throw new Problem(`the value of variant ${name} is not of type ${flag.type}`);
+      need(typeof name === "string" && name && !values.has(name) && hasType(value), `variant ${name} has no name or value of its own`);
       values.set(name, value);
     }
-    const known = (variant: string): string => {
-      if (!values.has(variant)) throw new Problem(`there is no variant ${variant}`);
-      return variant;
-    };
+    const known = (variant: string): string => need(values.has(variant) && variant, `no variant ${variant}`);
     compiled.standard = known(flag.default_variant);
-    for (const holdout of flag.holdouts ?? []) {
-      if (!own(snapshot.holdouts, holdout)) throw new Problem(`there is no holdout ${holdout}`);
-    }
+    for (const holdout of flag.holdouts ?? []) need(own(snapshot.holdouts, holdout), `no holdout ${holdout}`);
     for (const { flag: needed, variants } of flag.prerequisites ?? []) {
-      const other = own(snapshot.flags, needed);
-      if (!other) throw new Problem(`there is no flag ${needed}, a prerequisite`);
+      const other = need(own(snapshot.flags, needed), `no flag ${needed}`);
       for (const variant of variants) {
-        if (!other.variants.some(({ name }) => name === variant)) throw new Problem(`flag ${needed} has no variant ${variant}`);
+        need(other.variants.some(({ name }) => name === variant), `no variant ${variant} of flag ${needed}`);
       }
     }
-    if (this.isOnCycle(key)) throw new Problem("its prerequisites form a cycle");
+    need(!this.#isOnCycle(key), "its prerequisites form a cycle");
     const names = new Set<string>();
     for (const rule of flag.rules ?? []) {
-      const when = rule.when ? this.compileCondition(rule.when) : null;
+      const when = rule.when ? this.#compileCondition(rule.when) : null;
       when?.names.forEach((name) => names.add(name));
       const { rollout } = rule;
-      if ((rule.variant === undefined) === !rollout) throw new Problem(`rule ${rule.id} needs a variant or a rollout`);
+      need((rule.variant === undefined) !== !rollout, `rule ${rule.id} needs a variant or a rollout`);
       let layerSalt: string | undefined;
       if (rollout) {
         let total = 0;
         for (const { variant, weight_bp } of rollout.split) {
           known(variant);
-          if (!Number.isInteger(weight_bp) || weight_bp < 0) throw new Problem("a weight is a whole number of basis points");
-          total += weight_bp;
+          total += need(Number.isInteger(weight_bp) && weight_bp >= 0, "a weight that is no share") && weight_bp;
         }
-        if (total !== 10000) throw new Problem(`the split of rule ${rule.id} adds up to ${total}, not 10000`);
-        if (rollout.layer) {
-          layerSalt = own(snapshot.layers, rollout.layer.key)?.salt;
-          if (layerSalt === undefined) throw new Problem(`there is no layer ${rollout.layer.key}`);
-        }
+        need(total === 10000, `the split adds up to ${total}, not 10000`);
+        if (rollout.layer) layerSalt = need(own(snapshot.layers, rollout.layer.key), `no layer ${rollout.layer.key}`).salt;
       } else known(rule.variant!);
       compiled.rules.push({ id: rule.id, when, names: [...names], variant: rule.variant, rollout, layerSalt });
     }
   }
 
-  private decide(key: string, { flag, problem, rules, values, standard }: CompiledFlag, target: string | null, context: Context): Decision {
+  #decide(key: string, { flag, problem, rules, values, standard }: CompiledFlag, target: string | null, context: Context): Decision {
     const unit = flag.unit_attribute ? unitText(own(context, flag.unit_attribute)) : target;
     const give = (name: string | null, reason: Reason, rule?: CompiledRule, extra?: Partial<Decision>): Decision => {
       const attributes: Record<string, unknown> = {};
@@ -175,7 +151,7 @@ export class Evaluator {
     const override = listed(flag.overrides);
     if (override) return give(override, "OVERRIDE");
     for (const { flag: needed, variants } of flag.prerequisites ?? []) {
-      const found = this.decide(needed, this.find(needed)!, target, context);
+      const found = this.#decide(needed, this.#find(needed)!, target, context);
       if (!found.variant || !variants.includes(found.variant)) return give(standard, "PREREQUISITE");
     }
     const sticky = listed(flag.sticky);

@@ -1,14 +1,16 @@
+import { attempt } from "./storage.js";
+
 /** One event as the intake takes it. */
 export interface Event {
   event_id: string;
   name: string;
   time: string;
   sequence: number;
-  unit_type?: string;
-  unit?: string;
-  user_id?: string;
-  anonymous_id?: string;
-  session_id?: string;
+  unit_type?: string | undefined;
+  unit?: string | undefined;
+  user_id?: string | undefined;
+  anonymous_id?: string | undefined;
+  session_id?: string | undefined;
   properties: Record<string, unknown>;
   context: Record<string, unknown>;
 }
@@ -27,19 +29,14 @@ export function uuid(): string {
  * takes, become U+FFFD.
  */
 export function encode(event: Event): string {
-  let text: string;
-  try {
-    text = JSON.stringify(event);
-  } catch {
-    const properties: Record<string, unknown> = {};
-    for (const name of Object.keys(event.properties)) {
-      try {
-        properties[name] = JSON.parse(JSON.stringify(event.properties[name])) as unknown;
-      } catch {
-        properties[name] = String(event.properties[name]);
-      }
-    }
-    text = JSON.stringify({ ...event, properties });
-  }
+  const text = attempt(() => JSON.stringify(event), "") || JSON.stringify({ ...event, properties: plain(event.properties) });
   return text.replace(/\\\\|\\u(?:0000|d[89a-f]..)/g, (found) => (found === "\\\\" ? found : "\\ufffd"));
+}
+
+function plain(properties: Record<string, unknown>): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(properties)) {
+    result[name] = attempt<unknown>(() => JSON.parse(JSON.stringify(value)), attempt(() => String(value), null));
+  }
+  return result;
 }

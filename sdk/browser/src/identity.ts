@@ -5,8 +5,8 @@ import { readCookie, writeCookie, type Storage } from "./storage.js";
 export interface Identity {
   anonymousId: () => string | null;
   sessionId: () => string | null;
-  /** Storage may be used from now on: takes the id stored earlier, unless `keep`, and stores what is in use. */
-  settle: (keep: boolean) => void;
+  /** Storage may be used from now on: takes the id stored earlier, unless `stay`, and stores what is in use. */
+  settle: (stay: boolean) => void;
   /** Forgets all; the next visitor of this browser is someone else. */
   renew: () => void;
 }
@@ -18,13 +18,18 @@ export function openIdentity(storage: Storage, allowed: () => boolean, browser: 
   let anonymous: string | null = null;
   let session: { id: string; at: number } | null = null;
 
-  function settle(keep: boolean): void {
-    if (!browser || !allowed()) return;
-    const stored = [storage.get("id"), readCookie()].find((id) => id && ID.test(id)) ?? null;
-    if (stored && keep && anonymous) return;
-    anonymous = stored ?? anonymous ?? uuid();
+  function keep(): void {
+    if (!anonymous || !allowed()) return;
     storage.set("id", anonymous);
     writeCookie(anonymous);
+  }
+
+  function settle(stay: boolean): void {
+    if (!browser || !allowed()) return;
+    const stored = [storage.get("id"), readCookie()].find((id) => id && ID.test(id));
+    if (stored && stay && anonymous) return;
+    anonymous = stored ?? anonymous ?? uuid();
+    keep();
   }
 
   settle(false);
@@ -46,10 +51,7 @@ export function openIdentity(storage: Storage, allowed: () => boolean, browser: 
       anonymous = browser ? uuid() : null;
       session = null;
       storage.remove("session");
-      if (anonymous && allowed()) {
-        storage.set("id", anonymous);
-        writeCookie(anonymous);
-      }
+      keep();
     },
   };
 }

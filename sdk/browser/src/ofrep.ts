@@ -1,7 +1,8 @@
 import { murmur3, unitText } from "./bucket.js";
 import { decision, failure, type Decision, type ErrorCode, type Reason } from "./decision.js";
 import { own, type Context, type Value } from "./definitions.js";
-import type { Storage } from "./storage.js";
+import { after, post } from "./request.js";
+import { attempt, type Storage } from "./storage.js";
 
 /** Decisions that the server made for one unit and context, kept fresh. */
 export interface Precomputed {
@@ -19,10 +20,17 @@ interface Answer {
   key: string;
   value?: Value;
   variant?: string;
-  reason?: string;
-  errorCode?: string;
+  reason?: Reason;
+  errorCode?: ErrorCode;
   errorDetails?: string;
-  metadata?: Record<string, string | number | boolean>;
+  metadata?: Partial<Decision> & {
+    errorCode?: ErrorCode;
+    errorDetails?: string;
+    /** The attribute that is the unit, for a flag that is not decided by the targeting key. */
+    unit_attribute?: string;
+    /** Attributes that the deciding rules name, comma between. */
+    attribute_names?: string;
+  };
 }
 
 interface Bulk {
@@ -50,7 +58,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
   let unit: string | null = null;
   let context: Context = {};
   let bulk: Bulk | null = null;
-  let answers: Record<string, Answer> = {};
+  let answers = new Map<string, Answer>();
   let etag: string | null = null;
   let fetchedAt = 0;
   let turn = 0;
@@ -64,44 +72,31 @@ export function openPrecomputed(settings: Settings): Precomputed {
   function apply(next: Bulk | null): void {
     const before = answers;
     bulk = next;
-    answers = {};
-    for (const answer of next?.flags ?? []) Object.defineProperty(answers, answer.key, { value: answer, enumerable: true });
-    const keys = new Set([...Object.keys(before), ...Object.keys(answers)]);
-    const changed = [...keys].filter((key) => JSON.stringify(own(before, key)) !== JSON.stringify(own(answers, key)));
+    answers = new Map((next?.flags ?? []).map((answer) => [answer.key, answer]));
+    const keys = new Set([...before.keys(), ...answers.keys()]);
+    const changed = [...keys].filter((key) => JSON.stringify(before.get(key)) !== JSON.stringify(answers.get(key)));
     if (changed.length) settings.changed(changed);
   }
 
-  function lastGood(): { etag: string | null; bulk: Bulk | null } {
-    try {
-      const found = JSON.parse(storage.get(slot()) ?? "{}") as { etag?: string; bulk?: Bulk };
-      return { etag: found.etag ?? null, bulk: Array.isArray(found.bulk?.flags) ? found.bulk : null };
-    } catch {
-      return { etag: null, bulk: null };
-    }
-  }
+  const lastGood = (): { etag?: string; bulk?: Bulk } =>
+    attempt(() => JSON.parse(storage.get(slot()) ?? "{}") as { etag?: string; bulk?: Bulk }, {});
 
   function later(milliseconds: number): void {
     clearTimeout(timer);
     if (closed || !milliseconds) return;
-    timer = setTimeout(() => void refresh(), milliseconds);
-    (timer as { unref?: () => void }).unref?.();
+    timer = after(milliseconds, () => void refresh());
   }
 
   async function fetchBulk(query = ""): Promise<void> {
     if (closed || !settings.allowed()) return;
     const mine = ++turn;
-    const headers: Record<string, string> = { "Content-Type": "application/json" };
-    if (settings.key) headers.Authorization = "Bearer " + settings.key;
-    if (etag) headers["If-None-Match"] = etag;
     const controller = new AbortController();
     const limit = setTimeout(() => controller.abort(), TIMEOUT_MS);
     try {
-      const response = await fetch(`${settings.url}/ofrep/v1/evaluate/flags${query}`, {
-        method: "POST",
-        headers,
-        body: JSON.stringify({ context: { ...context, ...(unit === null ? {} : { targetingKey: unit }) } }),
+      const asked = JSON.stringify({ context: { ...context, targetingKey: unit ?? undefined } });
+      const response = await post(`${settings.url}/ofrep/v1/evaluate/flags${query}`, settings.key, asked, {
+        headers: etag ? { "If-None-Match": etag } : {},
         signal: controller.signal,
-        credentials: "omit",
       });
       const body = response.status === 200 ? ((await response.json()) as Bulk) : null;
       if (mine !== turn) return;
@@ -175,47 +170,40 @@ export function openPrecomputed(settings: Settings): Precomputed {
       if (!same) {
         etag = null;
         const cached = lastGood();
-        etag = cached.etag;
-        apply(cached.bulk);
+        etag = cached.etag ?? null;
+        apply(cached.bulk ?? null);
       }
       return fetchBulk();
     },
     decide: (flag) => {
-      const answer = own(answers, flag);
+      const answer = answers.get(flag);
       if (!bulk) return failure(flag, "PROVIDER_NOT_READY", "the decisions have not arrived", unit);
-      if (!answer) return failure(flag, "FLAG_NOT_FOUND", `there is no flag ${flag} for this key`, unit);
+      if (!answer) return failure(flag, "FLAG_NOT_FOUND", `no flag ${flag} for this key`, unit);
       return read(answer, unit, context);
     },
   };
 }
 
-/** The decision in an OFREP answer; our server adds the fields that OFREP lacks as metadata. */
+/** The decision in an OFREP answer; our server adds the fields that OFREP lacks as metadata of the same names. */
 function read(answer: Answer, unit: string | null, context: Context): Decision {
-  const { metadata = {}, variant = null } = answer;
-  const number = (name: string): number | null => (typeof metadata[name] === "number" ? metadata[name] : null);
-  const text = (name: string): string | null => (typeof metadata[name] === "string" ? metadata[name] : null);
-  const unitAttribute = text("unit_attribute");
+  const { key, value, variant = null, metadata = {} } = answer;
+  const { errorCode, errorDetails, unit_attribute, attribute_names, ...facts } = metadata;
+  const code = answer.errorCode ?? errorCode;
   const attributes: Record<string, unknown> = {};
-  for (const name of text("attribute_names")?.split(",") ?? []) {
+  for (const name of attribute_names?.split(",") ?? []) {
     const given = own(context, name) ?? null;
     if (given !== null) attributes[name] = given;
   }
-  const code = answer.errorCode ?? text("errorCode");
-  const split = number("split_bp");
-  return decision(answer.key, (code ? "ERROR" : (text("reason") ?? answer.reason ?? "DEFAULT")) as Reason, {
-    value: answer.value,
+  return decision(key, code ? "ERROR" : (answer.reason ?? "DEFAULT"), {
+    assigned: variant,
+    served: variant,
+    unit_type: "user",
+    ...facts,
+    value,
     variant,
-    assigned: text("assigned") ?? variant,
-    served: text("served") ?? variant,
-    error_code: code as ErrorCode | null,
-    error_message: answer.errorDetails ?? text("errorDetails"),
-    revision: number("revision"),
-    epoch: number("epoch"),
-    traffic_bp: number("traffic_bp"),
-    split_bp: split,
-    probability: number("probability") ?? (split === null ? null : split / 10000),
-    unit: unitAttribute ? unitText(own(context, unitAttribute)) : unit,
-    unit_type: text("unit_type") ?? "user",
+    error_code: code ?? null,
+    error_message: answer.errorDetails ?? errorDetails ?? null,
+    unit: unit_attribute ? unitText(own(context, unit_attribute)) : unit,
     attributes,
   });
 }

@@ -1,4 +1,5 @@
 import { record } from "rrweb";
+import { mask } from "./masking.js";
 
 /** What a recording may show; unless told otherwise, all text and all input is masked. */
 export interface RecordingOptions {
@@ -48,8 +49,6 @@ interface Chunk {
   text: string;
 }
 
-const META = 4;
-
 /** Records the page in chunks; `lost` counts recorded events that could not be reported. */
 export function startRecording(
   recording: string,
@@ -88,8 +87,7 @@ export function startRecording(
   const stopRecord = record({
     emit: (event) => {
       const { type, data, timestamp } = event as Recorded;
-      const page = data as { href?: string };
-      if (type === META && page.href) page.href = page.href.replace(/[?#].*$/, "");
+      mask(data, options.showText === true);
       gathered.push({ type, data, timestamp });
       if (timestamp > deadline) stop();
     },

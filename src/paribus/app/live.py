@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.app import definition
 from paribus.app.folder import DEFINITIONS, SERVER, open_folder
 from paribus.clock import Clock, system_clock
-from paribus.errors import DefinitionError, LockedError, ParibusError
+from paribus.errors import LockedError, ParibusError
 from paribus.settings import Settings
 from paribus.store import Address
 
@@ -87,11 +87,12 @@ class Installation:
         self._plans: dict[tuple[str, str], CompiledPlan] = {}
         try:
             self.store: Store = open_store(settings.store_url or self.folder / DEFINITIONS, clock=clock)
+            self.decode = Decoder(self.store)
             try:
                 self.lake: Lake = Lake.open(
                     self.folder,
                     clock=clock,
-                    decode=Decoder(self.store),
+                    decode=self.decode,
                     lock=self._lock,
                     max_events=settings.flush_events,
                     max_queue_bytes=settings.max_queue_megabytes << 20,
@@ -194,7 +195,7 @@ class Installation:
         """The events that arrived last, newest first, those still in the queue included."""
         from paribus.app.arrival import tail
 
-        return tail(self, limit)
+        return tail(self.folder, self.decode, limit)
 
     def quarantine(
         self, project: str, environment: str, *, reason: str | None = None, after: str = "", limit: int = 100
@@ -202,7 +203,7 @@ class Installation:
         """Events that were held back, a page of them, with the count of each reason."""
         from paribus.app.arrival import quarantine
 
-        return quarantine(self, reason=reason, after=after, limit=limit)
+        return quarantine(self.folder, reason=reason, after=after, limit=limit)
 
     def replay(self, project: str, environment: str, *, reason: str | None = None) -> Json:
         """Sends quarantined events through the plan in force again."""
@@ -282,6 +283,3 @@ def refuse_locked(folder: Path) -> None:
 
 def _same(one: Json, other: Json) -> bool:
     return {**one, "revision": 0} == {**other, "revision": 0}
-
-
-__all__ = ["DefinitionError", "Installation", "refuse_locked", "running_server"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from paribus.cli import demo, experiment, experiments, flag, key, proof, serve
+from paribus.cli import demo, experiment, experiments, flag, key, proof, serve, upkeep
 
 app = typer.Typer(
     name="paribus",
@@ -23,11 +23,17 @@ for command in (
     proof.sql,
     proof.verify,
     serve.serve,
+    upkeep.diff,
+    upkeep.apply,
+    upkeep.pull,
+    upkeep.backup,
+    upkeep.restore,
+    upkeep.doctor,
     demo.demo,
 ):
     app.command()(command)
 
-for group in (flag.app, experiments.app, key.app):
+for group in (flag.app, experiments.app, key.app, upkeep.audit):
     app.add_typer(group)
 
 

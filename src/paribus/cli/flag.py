@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -308,7 +309,7 @@ def explain(
             key, unit, attributes
         )
     if as_json:
-        print_json(explanation.to_dict())
+        print_json(asdict(explanation))
     else:
         typer.echo(str(explanation))
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from paribus.errors import DefinitionError
 from paribus.events.plan import EventDoc, PlanDoc, PropertyDoc
 
-_PYTHON = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "datetime": "datetime", "json": "Any"}
+_PYTHON = {
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "datetime": "datetime",
+    "json": "Any",
+}
 _TYPESCRIPT = {
     "string": "string",
     "integer": "number",
@@ -20,9 +27,12 @@ _TYPESCRIPT = {
     "json": "unknown",
 }
 _TYPESCRIPT_WORDS = frozenset(
-    "break case catch class const continue debugger default delete do else enum export extends false finally for "
-    "function if import in instanceof new null return super switch this throw true try typeof var void while with "
-    "await yield let static implements interface package private protected public client unit arguments eval".split()
+    re.findall(
+        r"\w+",
+        "break case catch class const continue debugger default delete do else enum export extends false finally for "
+        "function if import in instanceof new null return super switch this throw true try typeof var void while with "
+        "await yield let static implements interface package private protected public client unit arguments eval",
+    )
 )
 _PYTHON_TAKEN = frozenset({"client", "unit", "time", "properties"})
 
@@ -46,7 +56,7 @@ def python_client(plan: PlanDoc) -> str:
         "class Tracker(Protocol):",
         '    """What sends events: `paribus_sdk.Client`, or a test\'s own."""',
         "",
-        "    def track(self, name: str, unit: Any = ..., time: Any = ..., **properties: Any) -> Any: ...",
+        "    def track(self, name: str, /, unit: Any = ..., time: Any = ..., *, properties: Any = ...) -> Any: ...",
     ]
     for name, event in plan.events.items():
         lines += ["", "", *_python_function(names[name], name, event)]
@@ -93,14 +103,14 @@ def _python_function(function: str, name: str, event: EventDoc) -> list[str]:
     lines += [f"    {arguments[key]}: {_python_type(event.properties[key])}," for key in required]
     lines += [f"    {arguments[key]}: {_python_type(event.properties[key])} | None = None," for key in optional]
     lines += ["    time: datetime | None = None,", ") -> None:"]
-    lines += [f"    {json.dumps(event.description or name)}"]
+    lines += [f"    {(event.description or name)!r}"]
     lines.append("    properties: dict[str, Any] = {")
-    lines += [f"        {json.dumps(key)}: {_python_value(arguments[key], event.properties[key])}," for key in required]
+    lines += [f"        {key!r}: {_python_value(arguments[key], event.properties[key])}," for key in required]
     lines.append("    }")
     for key in optional:
         lines.append(f"    if {arguments[key]} is not None:")
-        lines.append(f"        properties[{json.dumps(key)}] = {_python_value(arguments[key], event.properties[key])}")
-    lines.append(f"    client.track({json.dumps(name)}, unit=unit, time=time, **properties)")
+        lines.append(f"        properties[{key!r}] = {_python_value(arguments[key], event.properties[key])}")
+    lines.append(f"    client.track({name!r}, unit=unit, time=time, properties=properties)")
     return lines
 
 
@@ -115,7 +125,7 @@ def _python_type(declared: PropertyDoc) -> str:
 
 
 def _python_literal(value: object) -> str:
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return repr(value)
 
 
 def _typescript_type(declared: PropertyDoc) -> str:
@@ -133,8 +143,7 @@ def _doc(text: str) -> list[str]:
     return [f"/** {words} */"] if words else []
 
 
-def _identifiers(names: Iterable[str], spell: object, taken: frozenset[str]) -> dict[str, str]:
-    assert callable(spell)
+def _identifiers(names: Iterable[str], spell: Callable[[str], str], taken: frozenset[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         identifier = spell(name)

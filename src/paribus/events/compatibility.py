@@ -30,7 +30,7 @@ class Change:
     """One difference between two revisions, and what it needs."""
 
     event: str
-    property: str | None
+    property_name: str | None
     what: str
     need: Need
     is_versioned: bool = False
@@ -42,7 +42,7 @@ class Change:
         return self.need == "nothing" or (self.need == "new_version" and self.is_versioned)
 
     def __str__(self) -> str:
-        where = f"{self.event}.{self.property}" if self.property else self.event
+        where = f"{self.event}.{self.property_name}" if self.property_name else self.event
         return f"{where}: {self.what}"
 
 
@@ -60,9 +60,7 @@ def compare_plans(old: PlanDoc, new: PlanDoc) -> list[Change]:
         if after.version < before.version:
             changes.append(Change(name, None, f"version lowered from {before.version} to {after.version}", "refused"))
         is_versioned = after.version > before.version
-        changes += [
-            Change(name, part, what, need, is_versioned) for part, what, need in _event_changes(before, after)
-        ]
+        changes += [Change(name, part, what, need, is_versioned) for part, what, need in _event_changes(before, after)]
     for name, event in new.events.items():
         if name not in old.events:
             changes.append(Change(name, None, "added", "nothing"))
@@ -109,8 +107,10 @@ def _event_changes(old: EventDoc, new: EventDoc) -> Iterator[tuple[str | None, s
                 yield name, what, need
     for name, declared in new.properties.items():
         if name not in old.properties:
-            yield name, "added as required" if declared.required else "added", (
-                "new_version" if declared.required else "nothing"
+            yield (
+                name,
+                "added as required" if declared.required else "added",
+                ("new_version" if declared.required else "nothing"),
             )
 
 

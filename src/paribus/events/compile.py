@@ -10,15 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from paribus.events.plan import (
-    EventDoc,
-    PlanDoc,
-    PropertyDoc,
-    UnplannedPolicy,
-    column_name,
-    compile_pattern,
-    parse_plan,
-)
+from paribus.events.plan import EventDoc, PlanDoc, PropertyDoc, UnplannedPolicy, compile_pattern, parse_plan, typed_name
 from paribus.events.reserved import RESERVED
 
 Typed = dict[str, Any]
@@ -49,7 +41,10 @@ class CompiledEvent:
         self.is_strict = is_strict
         self._parts = {key: _Part(key, part) for key, part in declared.properties.items()}
         fields = [
-            (part.field, part.kind) if part.is_required else (part.field, part.kind | None, None)
+            (part.field, part.kind)
+            if part.is_required
+            # msgspec reads a union with Raw as null only; Raw takes null by itself.
+            else (part.field, part.kind if part.kind is msgspec.Raw else part.kind | None, None)
             for part in self._parts.values()
         ]
         self._type = msgspec.defstruct(
@@ -106,9 +101,7 @@ class _Part:
         self.key = key
         self.declared = declared
         self.is_required = declared.required
-        self.field = column_name(key)[2:]
-        if not self.field.isidentifier() or self.field.startswith("__"):
-            self.field = f"_{self.field}"
+        self.field = typed_name(key)
         self.kind = _kind(declared)
         self.finish = _finish(key, declared)
 
@@ -179,8 +172,8 @@ def _aware(value: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999") from error
 
 
-def _text(value: msgspec.Raw) -> str:
-    return str(value, "utf-8")
+def _text(value: msgspec.Raw) -> str | None:
+    return None if bytes(value) == b"null" else str(value, "utf-8")
 
 
 def _without_values(error: Exception) -> str:

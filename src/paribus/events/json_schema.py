@@ -52,8 +52,8 @@ def event_schema(name: str, event: EventDoc) -> dict[str, Any]:
 def plan_schema(plan: PlanDoc) -> dict[str, Any]:
     """One schema for the whole plan: an event is {name, properties} with the properties of its name."""
     definitions = {name: event_schema(name, event) for name, event in plan.events.items()}
-    for schema in definitions.values():
-        del schema["$schema"], schema["$id"]
+    for definition in definitions.values():
+        del definition["$schema"], definition["$id"]
     choices = [
         {
             "if": {"properties": {"name": {"const": name}}, "required": ["name"]},

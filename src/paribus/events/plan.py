@@ -92,7 +92,13 @@ def column_name(property_name: str) -> str:
     >>> column_name("Order ID")
     'p_Order_ID'
     """
-    return "p_" + re.sub(r"[^A-Za-z0-9_]", "_", property_name)
+    return f"p_{typed_name(property_name)}"
+
+
+def typed_name(property_name: str) -> str:
+    """The property's name in a record's typed values: an identifier of ASCII letters, digits and `_`."""
+    spelled = re.sub(r"[^A-Za-z0-9_]", "_", property_name)
+    return spelled if spelled.isidentifier() and not spelled.startswith("__") else f"x{spelled}"
 
 
 def parse_plan(body: Mapping[str, Any]) -> PlanDoc:

@@ -70,7 +70,7 @@ def refuse_broken(snapshot: Mapping[str, Any], key: str) -> None:
     wrong = [problem for problem in Evaluator(snapshot).problems if problem.flag == key]
     if wrong:
         raise DefinitionError(
-            "; ".join(problem.what for problem in wrong[:3]),
+            "; ".join(problem.why for problem in wrong[:3]),
             where=f"flag {key}, {wrong[0].where}" if wrong[0].where else f"flag {key}",
             rule="a rule must be usable before it is delivered",
         )

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
-from weakref import WeakKeyDictionary
 
 from paribus.errors import AccessError, Conflict, InputError, NotFound, did_you_mean
-from paribus.store import RecordType, Store
+from paribus.governance.access_keyring import (
+    KEYS,
+    SCOPES,
+    SHOWN,
+    Key,
+    Keyring,
+    Principal,
+    Scope,
+    authenticate,
+    hash_of,
+    keyring_of,
+)
+from paribus.store import Store
 
-Scope = Literal["server", "client", "intake", "admin"]
+__all__ = [
+    "KEYS",
+    "PERMITTED",
+    "SCOPES",
+    "Action",
+    "Key",
+    "Keyring",
+    "Principal",
+    "Scope",
+    "authenticate",
+    "authorize",
+    "create_key",
+    "list_keys",
+    "revoke_key",
+    "rotate_key",
+]
+
 Action = Literal[
     "evaluate",
     "definitions.read",
@@ -28,50 +51,12 @@ Action = Literal[
     "data.erase",
     "system.manage",
 ]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
 PERMITTED: dict[Scope, frozenset[Action]] = {
     "server": frozenset({"evaluate", "definitions.read", "intake"}),
     "client": frozenset({"evaluate", "intake"}),  # client flags only: the server leaves the others out
     "intake": frozenset({"intake"}),
     "admin": frozenset(get_args(Action)),
 }
-REMEMBERED_SECONDS = 0.5
-"""How long a key is believed without another look; a revocation elsewhere is in force after it."""
-MOST_REMEMBERED = 10_000
-LONGEST_SECRET = 200
-SHOWN = 12  # characters of a secret that lists show
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An API key as it is kept: never the secret, only its SHA-256 and its first 12 characters."""
-
-    id: str
-    scope: Scope
-    project: str
-    environment: str
-    source: str
-    prefix: str
-    hash: str
-    created_time: datetime
-    created_by: str
-    expires_time: datetime | None = None
-    revoked_time: datetime | None = None
-    replaced_by: str | None = None
-
-
-KEYS = RecordType(Key, name="key", key=("id",), lookup="hash")
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Whoever holds a valid key."""
-
-    key_id: str
-    scope: Scope
-    project: str
-    environment: str
-    source: str
 
 
 def create_key(
@@ -121,7 +106,7 @@ def rotate_key(store: Store, key_id: str, *, author: str, grace: timedelta = tim
         )
     new, secret = _make(old.scope, old.project, old.environment, old.source, author, now)
     records.upsert(new, replace(old, expires_time=now + grace, replaced_by=new.id))
-    _keyring(store).forget(old.hash)
+    keyring_of(store).forget(old.hash)
     return new, secret
 
 
@@ -135,17 +120,8 @@ def revoke_key(store: Store, key_id: str) -> Key:
     if key.revoked_time is None:
         key = replace(key, revoked_time=store.clock())
         store.records(KEYS).upsert(key)
-    _keyring(store).forget(key.hash)
+    keyring_of(store).forget(key.hash)
     return key
-
-
-def authenticate(store: Store, secret: str) -> Principal:
-    """Whose secret this is; what was looked up is believed for half a second.
-
-    Raises:
-        AccessError: nobody's, or the key expired or was revoked (`authenticated` False).
-    """
-    return _keyring(store).authenticate(secret)
 
 
 def authorize(
@@ -177,57 +153,6 @@ def authorize(
             )
 
 
-class Keyring:
-    """Keys as they were last read from a store, believed for half a second each; safe to share among threads."""
-
-    def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._keys = store.records(KEYS)
-        self._clock = store.clock
-        self._monotonic = monotonic
-        self._known: dict[str, tuple[float, Key | None]] = {}
-
-    def authenticate(self, secret: str) -> Principal:
-        """Whose secret this is.
-
-        Raises:
-            AccessError: nobody's, or the key expired or was revoked (`authenticated` False).
-        """
-        if len(secret) > LONGEST_SECRET:
-            raise _unknown("")
-        digest = _hash(secret)
-        until, key = self._known.get(digest, (0.0, None))
-        if self._monotonic() >= until:
-            key = self._look_up(digest)
-        if key is None or not hmac.compare_digest(key.hash, digest):
-            raise _unknown(secret)
-        if key.revoked_time is not None:
-            raise _ended(key, f"was revoked at {key.revoked_time:%Y-%m-%d %H:%M} UTC")
-        if key.expires_time is not None and key.expires_time <= self._clock():
-            raise _ended(key, f"was replaced and ended at {key.expires_time:%Y-%m-%d %H:%M} UTC")
-        return Principal(key.id, key.scope, key.project, key.environment, key.source)
-
-    def forget(self, digest: str) -> None:
-        """Reads the key anew when it is used next."""
-        self._known.pop(digest, None)
-
-    def _look_up(self, digest: str) -> Key | None:
-        now = self._monotonic()
-        key = next(iter(self._keys.by(digest)), None)
-        if len(self._known) >= MOST_REMEMBERED:
-            self._known.clear()
-        self._known[digest] = (now + REMEMBERED_SECONDS, key)
-        return key
-
-
-_KEYRINGS: WeakKeyDictionary[Store, Keyring] = WeakKeyDictionary()
-
-
-def _keyring(store: Store) -> Keyring:
-    if (keyring := _KEYRINGS.get(store)) is None:
-        keyring = _KEYRINGS.setdefault(store, Keyring(store))
-    return keyring
-
-
 def _make(scope: Scope, project: str, environment: str, source: str, author: str, now: datetime) -> tuple[Key, str]:
     if scope not in SCOPES:
         raise InputError(f"{scope!r} is no scope of keys", fix=did_you_mean(str(scope), SCOPES))
@@ -239,7 +164,7 @@ def _make(scope: Scope, project: str, environment: str, source: str, author: str
         environment=environment,
         source=source,
         prefix=secret[:SHOWN],
-        hash=_hash(secret),
+        hash=hash_of(secret),
         created_time=now,
         created_by=author,
     )
@@ -250,26 +175,3 @@ def _named(store: Store, key_id: str) -> Key:
     if (key := store.records(KEYS).find(key_id)) is None:
         raise NotFound(f"there is no key {key_id[:80]!r}", fix="paribus key list shows their ids")
     return key
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
-
-
-def _unknown(secret: str) -> AccessError:
-    known_form = any(secret.startswith(f"pb_{scope}_") for scope in SCOPES)
-    return AccessError(
-        f"no key {secret[:SHOWN]}… is known here" if known_form else "this is not the secret of a key",
-        authenticated=False,
-        rule="a secret begins with pb_ and its scope, and belongs to one data folder or database",
-        fix="paribus key list shows the keys; paribus key create makes one",
-    )
-
-
-def _ended(key: Key, how: str) -> AccessError:
-    return AccessError(
-        f"the key {key.prefix}… {how}",
-        authenticated=False,
-        rule="an ended key opens nothing",
-        fix=f"use its successor {key.replaced_by}" if key.replaced_by else "paribus key create makes a new one",
-    )

@@ -79,8 +79,6 @@ _EVENT_FIELDS = tuple(name for name in EVENT_COLUMNS if name not in {"landing_id
 _QUARANTINE_FIELDS = tuple(
     name for name in QUARANTINE_COLUMNS if name not in {"landing_id", "landing_index", "received_date"}
 )
-_event_values = attrgetter(*_EVENT_FIELDS)
-_quarantine_values = attrgetter(*_QUARANTINE_FIELDS)
 _FORBIDDEN_IN_NAME = re.compile(r"[ ,;{}()\n\t=\x00]")
 _INT64 = 1 << 63
 
@@ -97,9 +95,9 @@ def events_table(
         known: the table's columns so far, name → Delta type; a typed value that does not fit its column's type is left
             out of the column (the JSON text keeps it) and counted in `untyped` by property name.
     """
-    columns = dict(zip(_EVENT_FIELDS, zip(*map(_event_values, records), strict=True), strict=True))
-    columns["landing_id"], columns["landing_index"] = zip(*places, strict=True)
-    columns["event_date"] = tuple(record.original_time // DAY for record in records)
+    columns = {name: list(map(attrgetter(name), records)) for name in _EVENT_FIELDS}
+    columns["landing_id"], columns["landing_index"] = map(list, zip(*places, strict=True))
+    columns["event_date"] = [time // DAY for time in columns["original_time"]]
     arrays = {name: _array(columns[name], kind) for name, kind in EVENT_COLUMNS.items()}
     arrays.update(_typed_arrays(records, known, untyped))
     return _table(arrays)
@@ -107,9 +105,9 @@ def events_table(
 
 def quarantine_table(events: Sequence[Quarantined], places: Sequence[Place]) -> Table:
     """The quarantined events as one Arrow table with the partition column."""
-    columns = dict(zip(_QUARANTINE_FIELDS, zip(*map(_quarantine_values, events), strict=True), strict=True))
-    columns["landing_id"], columns["landing_index"] = zip(*places, strict=True)
-    columns["received_date"] = tuple(event.received_time // DAY for event in events)
+    columns = {name: list(map(attrgetter(name), events)) for name in _QUARANTINE_FIELDS}
+    columns["landing_id"], columns["landing_index"] = map(list, zip(*places, strict=True))
+    columns["received_date"] = [time // DAY for time in columns["received_time"]]
     return _table({name: _array(columns[name], kind) for name, kind in QUARANTINE_COLUMNS.items()})
 
 

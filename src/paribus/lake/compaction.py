@@ -15,7 +15,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.clock import Clock
 from paribus.lake.columns import DUCKDB_TYPES
 from paribus.lake.durability import sync_file, sync_folder
 from paribus.lake.table import DataFile, Table
@@ -199,7 +198,7 @@ class Rewriter:
 
 
 def compact(
-    rewriter: Rewriter, *, clock: Clock, day: date | None = None, min_files: int = 2, max_bytes: int | None = 256 << 20
+    rewriter: Rewriter, *, day: date | None = None, min_files: int = 2, max_bytes: int | None = 256 << 20
 ) -> Compacted:
     """Rewrites each day that has at least `min_files` files below `max_bytes` (None: all files of the day).
 
@@ -222,7 +221,6 @@ def compact(
                 statistics={file.path: written.statistics for file in added},
                 details={"paribus.deduplicated": dropped},
                 is_data_change=False,
-                time_ms=int(clock().timestamp() * 1000),
             )
             days += 1
             before += len(files)

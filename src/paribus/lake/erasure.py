@@ -130,7 +130,8 @@ class Erasure:
         if kind == "quarantined":
             gone = f"({own} OR coalesce({named}, false) OR {self._undecodable(rewriter, files, ids)})"
             named = "false"
-        held = rewriter.matching(files, f"{gone} OR coalesce({named}, false)", {"gone": gone, "named": named})
+        mentioned = f"NOT {gone} AND coalesce({named}, false)"
+        held = rewriter.matching(files, f"{gone} OR coalesce({named}, false)", {"mentions": mentioned})
         by_day: dict[date, list[DataFile]] = {}
         for file in files:
             if file.path in held:
@@ -150,11 +151,10 @@ class Erasure:
                 statistics={file.path: written.statistics for file in added},
                 details={"paribus.erased": {k: v for k, v in written.dropped.items() if v}},
                 is_data_change=True,
-                time_ms=int(self.clock().timestamp() * 1000),
             )
             counts[kind] += sum(written.dropped.values())
             counts["files"] += len(affected)
-            counts["mentions"] += sum(held[file.path]["named"] for file in affected)
+            counts["mentions"] += sum(held[file.path]["mentions"] for file in affected)
 
     @staticmethod
     def _undecodable(rewriter: Rewriter, files: Sequence[DataFile], ids: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from paribus.clock import Clock
 from paribus.lake.columns import DAY, Place, events_table, quarantine_table
 from paribus.lake.landing import Landing
-from paribus.lake.lateness import buckets_of
+from paribus.lake.lateness import BUCKETS, buckets_of
 from paribus.lake.notes import count, note_version
 from paribus.lake.record import REJECTED, Decode, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.table import Table
@@ -222,6 +222,5 @@ def _lateness(records: Sequence[Record]) -> dict[tuple[int, int], int]:
         return {}
     received = np.array([record.received_time for record in records], dtype=np.int64)
     corrected = np.array([record.corrected_time for record in records], dtype=np.int64)
-    buckets = buckets_of(received - corrected)
-    pairs, counts = np.unique(np.stack([received // DAY, buckets], axis=1), axis=0, return_counts=True)
-    return {(int(day), int(bucket)): int(events) for (day, bucket), events in zip(pairs, counts, strict=True)}
+    keys, counts = np.unique(received // DAY * BUCKETS + buckets_of(received - corrected), return_counts=True)
+    return {divmod(key, BUCKETS): events for key, events in zip(keys.tolist(), counts.tolist(), strict=True)}

@@ -151,7 +151,6 @@ class Lake(LakeReader):
         """Sorts and joins a day's small files (or all its files), of every day by default."""
         done = compact(
             self._rewriters[0],
-            clock=self._clock,
             day=day,
             min_files=1 if is_full else min_files,
             max_bytes=None if is_full else 256 << 20,
@@ -172,7 +171,7 @@ class Lake(LakeReader):
 
     def expire(self, before: date) -> Expired:
         """Drops the days before the date, of events by event date and of quarantine by received date."""
-        expired = expire(self._rewriters, before=before, clock=self._clock)
+        expired = expire(self._rewriters, before=before)
         self._settle()
         return expired
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BUCKETS_PER_DOUBLING = 8
+BUCKETS = 1024
 
 
 def buckets_of(waits: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -18,7 +19,8 @@ def buckets_of(waits: NDArray[np.int64]) -> NDArray[np.int64]:
 
     milliseconds = np.maximum(waits, 0) / 1000
     logarithm = np.log2(np.maximum(milliseconds, 1))
-    return np.where(milliseconds < 1, 0, 1 + np.floor(BUCKETS_PER_DOUBLING * logarithm)).astype(np.int64)
+    buckets = np.where(milliseconds < 1, 0, 1 + np.floor(BUCKETS_PER_DOUBLING * logarithm)).astype(np.int64)
+    return np.minimum(buckets, BUCKETS - 1)
 
 
 def quantile_seconds(counts: Sequence[tuple[int, int]], quantile: float) -> float | None:

@@ -18,8 +18,8 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -153,7 +153,7 @@ class MaintainedTables:
                     rest = f"SELECT * FROM {reader} ANTI JOIN erased USING (unit)"
                     listed.append(self._copy(connection, name, rest))
                 kept[name] = tuple(listed)
-        self._save(State(**{**_shallow(state), "files": kept}))
+        self._save(replace(state, files=kept))
         return removed
 
     def units_sql(
@@ -221,7 +221,7 @@ class MaintainedTables:
     def _copy(self, connection: duckdb.DuckDBPyConnection, name: str, statement: str) -> str:
         folder = Path("first_exposures") if name == "exposures" else Path("unit_metric") / name
         (self.folder / folder).mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.unit_type}-{uuid4().hex}.parquet"
+        path = folder / f"{self.unit_type}@{uuid4().hex}.parquet"
         target = str(self.folder / path).replace("'", "''")
         connection.execute(
             f"COPY ({statement}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
@@ -230,7 +230,7 @@ class MaintainedTables:
 
     def _save(self, state: State) -> None:
         """The manifest replaced in one step; then files that it does not name are deleted."""
-        plain = {"format": FORMAT, **_shallow(state), "horizon": state.horizon.isoformat()}
+        plain = {"format": FORMAT, **asdict(state), "horizon": state.horizon.isoformat()}
         self._manifest.parent.mkdir(parents=True, exist_ok=True)
         draft = self._manifest.with_suffix(".draft")
         with draft.open("w", encoding="utf-8") as stream:
@@ -243,7 +243,7 @@ class MaintainedTables:
     def _sweep(self, named: Mapping[str, tuple[str, ...]]) -> None:
         kept = {self.folder / path for paths in named.values() for path in paths}
         for folder in (self.folder / "first_exposures", *(self.folder / "unit_metric" / name for name in SETS)):
-            for path in folder.glob(f"{self.unit_type}-*.parquet"):
+            for path in folder.glob(f"{self.unit_type}@*.parquet"):
                 if path not in kept:
                     path.unlink(missing_ok=True)
 
@@ -261,15 +261,3 @@ class MaintainedTables:
         finally:
             connection.close()
             shutil.rmtree(spill, ignore_errors=True)
-
-
-def _shallow(state: State) -> dict[str, object]:
-    return {name: getattr(state, name) for name in state.__dataclass_fields__}
-
-
-def microseconds(time: datetime) -> int:
-    """Since 1970, as times stand in the tables."""
-    return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-__all__ = ["Definition", "MaintainedTables", "NewRows", "State", "asdict", "microseconds"]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from paribus.clock import Clock
 from paribus.lake.compaction import Rewriter
 
 
@@ -21,7 +20,7 @@ class Expired:
     quarantined: int
 
 
-def expire(rewriters: Sequence[Rewriter], *, before: date, clock: Clock) -> Expired:
+def expire(rewriters: Sequence[Rewriter], *, before: date) -> Expired:
     """Drops every day before the date from events and quarantine; the bytes go with the next vacuum."""
     rows: list[int] = []
     files: list[int] = []
@@ -40,7 +39,6 @@ def expire(rewriters: Sequence[Rewriter], *, before: date, clock: Clock) -> Expi
                         statistics={},
                         details={"paribus.expired": dict(Counter(dropped))},
                         is_data_change=True,
-                        time_ms=int(clock().timestamp() * 1000),
                     )
         rows.append(sum(dropped.values()))
         files.append(len(old))

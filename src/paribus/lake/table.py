@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -112,7 +113,6 @@ class Table:
         statistics: Mapping[str, str],
         details: Mapping[str, Any],
         is_data_change: bool,
-        time_ms: int,
     ) -> int:
         """The new version in which `added`, files written and synced by the caller, stand for `removed`.
 
@@ -125,6 +125,7 @@ class Table:
         """
         from deltalake.transaction import AddAction, RemoveAction
 
+        time_ms = time.time_ns() // 1_000_000  # the files' clock: vacuum compares it with theirs
         with self.commit_lock:
             self._freshen()
             present = {file.path for file in self.files()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -87,14 +88,12 @@ async def ramp(key: Key, order: Ramp, live: LiveHere, watches: WatchesHere, call
 @router.post("/explain", responses=problems(404))
 async def explain(key: Key, question: Question, watches: WatchesHere, caller: Reader) -> dict[str, Any]:
     """The decision for a unit and each step to it, in sentences; exposes nobody."""
-    import dataclasses
-
     published = (await watches.get(caller.project, caller.environment)).current
     if key not in published.snapshot["flags"]:
         raise NotFound(f"there is no flag {key!r} in {caller.environment}", where=f"project {caller.project}")
-    explanation = published.evaluator.explain(key, question.unit, question.context)
-    decision = published.evaluator.evaluate(key, question.unit, question.context)
-    return {"decision": decision.to_dict(), "explanation": dataclasses.asdict(explanation)}
+    explained = published.evaluator.explain(key, question.unit, question.context)
+    steps = [dataclasses.asdict(step) for step in explained.steps]
+    return {"decision": explained.decision.to_dict(), "steps": steps}
 
 
 async def _step(

@@ -43,6 +43,7 @@ def management(live: Live, door: Door, watches: Watches) -> FastAPI:
     api.state.live = live
     api.state.door = door
     api.state.watches = watches
+    api.add_api_route(f"{PREFIX}/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     for room in (flag_actions, keys, arrivals, experiments, documents):
         api.include_router(room.router, prefix=PREFIX)
     api.add_exception_handler(ParibusError, _paribus)  # type: ignore[arg-type]
@@ -50,7 +51,6 @@ def management(live: Live, door: Door, watches: Watches) -> FastAPI:
     api.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     api.add_exception_handler(Exception, _unexpected)
     api.openapi = describe(api)  # type: ignore[method-assign]
-    api.add_api_route(f"{PREFIX}/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     return api
 
 

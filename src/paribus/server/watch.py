@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from paribus.events.compile import CompiledPlan
 
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 0.25
 log = structlog.get_logger("paribus.server")
 
 

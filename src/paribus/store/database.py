@@ -19,6 +19,7 @@ from paribus.store.tables import HEADS
 
 SQLITE_NAME = "definitions.sqlite"
 BUSY_SECONDS = 30
+REWRITE_SECONDS = 2
 _POSTGRES = {"postgresql", "postgres", "postgresql+psycopg"}
 _FULL = ("disk is full", "disk full", "no space left", "disk i/o error")
 _DAMAGED = ("not a database", "malformed", "readonly", "read-only", "unable to open")
@@ -70,16 +71,29 @@ class Database:
             raise self.explained(error) from error
         return int(rows[0][0]) if rows else 0
 
-    def overwrite_deleted(self) -> bool:
-        """Whether the bytes of deleted rows left the files: SQLite's log is folded in, PostgreSQL's table rewritten."""
+    def overwrite_deleted(self, *tables: sa.Table) -> bool:
+        """Whether the bytes of deleted rows left the files: SQLite's log is folded in, PostgreSQL's tables rewritten.
+
+        False when readers stood in the way for too long.
+        """
         if self.is_sqlite:
             with self.translated(), self.engine.connect() as connection:
-                raw = connection.connection.driver_connection
-                busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # type: ignore[union-attr]
+                raw: Any = connection.connection.driver_connection
+                raw.execute(f"PRAGMA busy_timeout = {REWRITE_SECONDS * 1000}")  # writers wait as long as this does
+                busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
                 return not busy
         with self.read() as connection:
-            for table in ("paribus_records", "paribus_record_units", "paribus_revisions"):
-                connection.exec_driver_sql(f"VACUUM FULL {table}")
+            try:
+                connection.exec_driver_sql(f"SET lock_timeout = '{REWRITE_SECONDS}s'")
+                for table in tables:
+                    connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+            except sa.exc.OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                    raise
+                return False
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
         return True
 
     def close(self) -> None:

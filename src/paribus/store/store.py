@@ -22,7 +22,7 @@ from paribus.store.database import Database, open_database
 from paribus.store.migration import bring_up, copy_sqlite
 from paribus.store.record_type import R, RecordType
 from paribus.store.records import Records
-from paribus.store.tables import DOCUMENTS, HEADS, RECORDS
+from paribus.store.tables import DOCUMENTS, HEADS, RECORDS, REVISIONS, UNITS
 
 Revisions: TypeAlias = list[Revision]  # the class below has a method named list
 
@@ -131,7 +131,7 @@ class Store:
         time = instant_text(self.clock())
         with self._database.write() as connection:
             documents.redact(connection, address, number, author=author, reason=reason, time=time)
-        self._database.overwrite_deleted()
+        self._database.overwrite_deleted(REVISIONS)
         self._bell.ring()
         return self.get(address, number)
 
@@ -151,7 +151,7 @@ class Store:
         """
         with self._database.write() as connection:
             counts = records.erase(connection, sorted(set(units)))
-        return Erased(counts, self._database.overwrite_deleted())
+        return Erased(counts, self._database.overwrite_deleted(RECORDS, UNITS))
 
     def backup(self, path: str | Path) -> Path:
         """Writes everything to one file at one consistent moment while others go on writing; returns the path.

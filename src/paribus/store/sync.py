@@ -17,7 +17,7 @@ from paribus.store.store import Store
 from paribus.store.yaml_text import yaml_text
 
 State = Literal["added", "changed", "removed", "behind", "conflict"]
-_PAGE = 500
+_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
+_BREAKS = re.compile("[\r\x85\u2028\u2029]")  # PyYAML writes these as they are and reads them as ends of lines
+
 
 def yaml_text(body: dict[str, Any]) -> str:
     """The body as YAML: names sorted, lists in their order, quotes around text that YAML 1.1 or 1.2 would misread.
@@ -38,7 +40,8 @@ def _dumper() -> type[yaml.SafeDumper]:
             super().increase_indent(flow, False)
 
     def text(dumper: Dumper, value: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+        style = '"' if _BREAKS.search(value) else "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
     # PyYAML follows YAML 1.1 and would write the text 1e3 without quotes; YAML 1.2 reads that as a number.

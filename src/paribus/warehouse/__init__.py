@@ -11,7 +11,7 @@ from paribus.errors import InputError
 from paribus.warehouse.engine import ColumnKind, Engine, Table
 
 if TYPE_CHECKING:
-    from paribus.warehouse.event_views import EventTable
+    from paribus.warehouse.event_views import Relations
 
 __all__ = ["ColumnKind", "Engine", "Table", "open_engine"]
 
@@ -24,7 +24,7 @@ def open_engine(
     threads: int | None = None,
     memory_limit: str | None = None,
     timeout_seconds: float | None = None,
-    events: EventTable | None = None,
+    events: Relations | None = None,
 ) -> Engine:
     """The engine that a URL names.
 
@@ -37,7 +37,7 @@ def open_engine(
             `__arrow_c_stream__`. DuckDB only.
         threads: DuckDB's number of threads; default all processors.
         memory_limit: the memory DuckDB may use, for instance "8GB"; default 80% of the machine's.
-        events: an event table whose relations statements may name. DuckDB only.
+        events: relations of an event table that statements may name. DuckDB only.
         timeout_seconds: the longest a statement may run, on SQLAlchemy engines that can be told.
 
     Raises:

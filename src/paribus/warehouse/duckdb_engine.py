@@ -24,7 +24,7 @@ from paribus.warehouse.files import FileSet, names_of_files, resolve_files
 if TYPE_CHECKING:
     import duckdb
 
-    from paribus.warehouse.event_views import EventTable
+    from paribus.warehouse.event_views import Relations
 
 ATTACHED = "source"  # the name under which the database file is attached
 
@@ -37,7 +37,7 @@ class DuckDBEngine:
         base_dir: the folder that relative file names start from.
         frames: in-memory tables by name.
         threads, memory_limit: DuckDB's; None for its own choice.
-        events: an event table whose relations statements may name.
+        events: relations of an event table that statements may name.
 
     Raises:
         InputError: the database file does not exist, or a frame is of a type that cannot be read.
@@ -54,7 +54,7 @@ class DuckDBEngine:
         frames: Mapping[str, object] | None = None,
         threads: int | None = None,
         memory_limit: str | None = None,
-        events: EventTable | None = None,
+        events: Relations | None = None,
     ) -> None:
         self.notes: list[str] = []
         self._base = Path(base_dir)

@@ -1,6 +1,7 @@
 """Relations over the files of an event table at one version: the exposures of a flag, and the events of one name.
 
     exposures:new-checkout@prod     who met which variant of the flag when (@prod: in that environment only)
+    exposures:                      of every flag, which then is a column
     events:order_completed          the events of that name, their properties as columns
 
 The unit stands in `<unit type>_unit`, for instance `user_unit`; the time of both is the corrected time. A property is
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from paribus.errors import InputError
 from paribus.warehouse.csv_types import quote
@@ -97,6 +98,18 @@ class EventFiles(FileSet):
         return {"kind": "delta", "table": self.table_id, "version": self.version, "files": shown}
 
 
+class Relations(Protocol):
+    """Relations that an engine does not find by itself."""
+
+    def offers(self, relation: str) -> bool:
+        """Whether the name is one of them."""
+        ...
+
+    def view(self, relation: str, connection: duckdb.DuckDBPyConnection) -> FileView:
+        """The relation as a view. Raises InputError."""
+        ...
+
+
 @dataclass(slots=True)
 class EventTable:
     """Every relation that an event table offers to statements.
@@ -104,6 +117,8 @@ class EventTable:
     table_id, version, files   the table at the version to read
     unit_type                  of the units that the exposures name
     properties                 by relation, the names that fragments use: they become columns
+    is_part                    the files are a part of the table: a property that none of their events has is missing,
+                               not misspelled
     """
 
     table_id: str
@@ -111,6 +126,7 @@ class EventTable:
     files: Sequence[Path]
     unit_type: str = "user"
     properties: Mapping[str, Iterable[str]] = field(default_factory=dict)
+    is_part: bool = False
     _columns: dict[str, str] = field(default_factory=dict)
 
     def offers(self, relation: str) -> bool:
@@ -165,7 +181,11 @@ class EventTable:
         columns += [
             f"{self._attribute(name, is_typed)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS
         ]
-        conditions = [where, f"{self._field('flag', 'VARCHAR', is_typed)} = {literal(flag)}"]
+        conditions = [where]
+        if flag:
+            conditions.append(f"{self._field('flag', 'VARCHAR', is_typed)} = {literal(flag)}")
+        else:
+            columns += [f"{self._field(name, 'VARCHAR', is_typed)} AS {name}" for name in ("flag", "environment")]
         if environment:
             conditions.append(f"{self._field('environment', 'VARCHAR', is_typed)} = {literal(environment)}")
         return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(conditions)}"
@@ -247,14 +267,14 @@ class EventTable:
         found = {}
         for i, name in enumerate(names):
             numbers, booleans, present = row[3 * i : 3 * i + 3]
-            if some and not present:
+            if some and not present and not self.is_part:
                 raise InputError(
                     f"no event has a property {name!r}",
                     where=f"events with {where}",
                     rule="a fragment reads properties that the events have",
                     fix="check the spelling, or wait for the first event that has it",
                 )
-            found[name] = "DOUBLE" if numbers or not some else "BOOLEAN" if booleans else "VARCHAR"
+            found[name] = "DOUBLE" if numbers or not present else "BOOLEAN" if booleans else "VARCHAR"
         return found
 
 

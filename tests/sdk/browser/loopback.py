@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 DIST = Path(__file__).parents[3] / "sdk" / "browser" / "dist"
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Page {path}</title></head><body>
-<h1>Shop</h1><p id="text">Private words</p><input id="name" value="secret value"><button id="slow">Slow</button>
+<h1>Shop</h1><p id="text" title="Private title">Private words</p><input id="name" value="secret value"><button id="slow">Slow</button>
 <a id="next" href="/page/next{query}">Next</a>
 <script src="/sdk/paribus.iife.js"></script>
 <script>

@@ -75,13 +75,12 @@ def test_trips_after_a_long_good_record() -> None:
     assert watch.said
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_million_calls_at_the_base_rate_trip_at_most_once(seed: int) -> None:
-    assert _false_trips(seed, 1_000_000) <= 1
+def test_a_million_calls_at_the_base_rate_trip_at_most_once() -> None:
+    assert _false_trips(1, 1_000_000) <= 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3, 23))
+@pytest.mark.parametrize("seed", range(2, 22))
 def test_million_calls_at_the_base_rate_many_seeds(seed: int) -> None:
     assert _false_trips(seed, 1_000_000) <= 1
 
@@ -204,10 +203,11 @@ def test_reports_of_unknown_flags_are_ignored() -> None:
 def _false_trips(seed: int, calls: int) -> int:
     draw = random.Random(seed).random
     watch = Watch()
+    report, said = watch.breaker.report, watch.said
     for _ in range(calls):
-        watch.call("treatment", draw() < 0.002)
+        report("checkout", "treatment", "control", draw() < 0.002, None)
         if draw() < 0.1:
-            watch.call("control", draw() < 0.002)
-        if watch.said:
+            report("checkout", "control", "control", draw() < 0.002, None)
+        if said and said[-1]["state"] != "closed":
             watch.breaker.reset("checkout")
-    return len(watch.said)
+    return len(said)

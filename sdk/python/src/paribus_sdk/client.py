@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import secrets
 import threading
 import time as clock
 from collections.abc import Callable, Mapping
@@ -15,7 +14,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from paribus_sdk.breaker import Breaker, BreakerPolicy
-from paribus_sdk.connection import Connection, Settings, default_cache
 from paribus_sdk.counters import Stats
 from paribus_sdk.current import CurrentDefinitions
 from paribus_sdk.decision import Decision, Outcome, Reason
@@ -26,6 +24,7 @@ from paribus_sdk.fork import watch
 from paribus_sdk.request import current_request
 
 if TYPE_CHECKING:
+    from paribus_sdk.connection import Connection, Settings
     from paribus_sdk.explain import Explanation
 
 BREAKER = "$breaker"
@@ -78,6 +77,8 @@ class Client:
         exit_seconds: float = 2.0,
         breaker: BreakerPolicy | None = None,
     ) -> None:
+        from paribus_sdk.connection import Settings, default_cache
+
         url = url or os.environ.get("PARIBUS_URL")
         if not url and file is None:
             raise ValueError(
@@ -310,7 +311,7 @@ class Client:
             self._connection.forked()
             self._connection = None
         self._stats.reset()
-        self._process = secrets.token_hex(8)
+        self._process = os.urandom(8).hex()
         self._sequence = itertools.count(1)
         self._current.after_fork()
         self._exposures.after_fork()
@@ -337,7 +338,7 @@ class Client:
 
     def _prepare(self, exposure_memory: int, breaker: BreakerPolicy | None) -> None:
         self._stats = Stats()
-        self._process = secrets.token_hex(8)
+        self._process = os.urandom(8).hex()
         self._sequence = itertools.count(1)
         self._evaluate = self._unready
         self._current = CurrentDefinitions(self._stats, self._use)
@@ -350,6 +351,8 @@ class Client:
         self._closed = False
 
     def _connect(self) -> None:
+        from paribus_sdk.connection import Connection
+
         self._connection = Connection(self._settings, self._current, self._stats, self._process, self._emit)
         self._record = self._connection.record
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -43,6 +42,8 @@ class Settings:
     @property
     def folder(self) -> Path:
         """The cache's folder for this server and key: events of one environment never reach another."""
+        import hashlib
+
         return self.cache_dir / hashlib.sha256(f"{self.url}\0{self.key}".encode()).hexdigest()[:16]
 
 

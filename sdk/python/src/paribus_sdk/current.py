@@ -8,6 +8,7 @@ from typing import Any
 
 from paribus_sdk.counters import Stats
 from paribus_sdk.evaluator import Evaluator
+from paribus_sdk.fork import whole
 
 
 class CurrentDefinitions:
@@ -40,7 +41,8 @@ class CurrentDefinitions:
         with self._applying:
             if snapshot == self.snapshot:
                 return True
-            evaluator = Evaluator(snapshot)
+            with whole:
+                evaluator = Evaluator(snapshot)
             if not evaluator.usable:
                 self._stats.trouble("snapshot", "the definitions received cannot be read; the last good ones stay")
                 return False

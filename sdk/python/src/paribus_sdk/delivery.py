@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import random
+import os
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
 from paribus_sdk.counters import Stats
 from paribus_sdk.event import SDK_VERSION, timestamp
+from paribus_sdk.fork import whole
 from paribus_sdk.spool import Batch, DiskSpool, Spool
 
 BATCH_EVENTS = 100
 BATCH_BYTES = 400_000
 GZIP_BEYOND = 1_000
+GZIP_FORMAT = 31
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 LONGEST_RETRY_AFTER = 3600.0
 ORPHANS_SECONDS = 30.0
@@ -162,7 +163,7 @@ class Delivery:
         body = b'{"sent_at":"' + sent_at + b'","batch":[' + b",".join(lines) + b"]}"
         headers = {"Content-Type": "application/json", "User-Agent": SDK_VERSION}
         if len(body) > GZIP_BEYOND:
-            body = gzip.compress(body, 1)
+            body = zlib.compress(body, 1, wbits=GZIP_FORMAT)
             headers["Content-Encoding"] = "gzip"
         reply = self._post(body, headers)
         if reply.status == 200 and isinstance(reply.body, dict) and "accepted" in reply.body:
@@ -196,9 +197,9 @@ class Delivery:
         self._stats.trouble("delivery", f"events wait: {reply.trouble or f'the server answered {reply.status}'}")
         ceiling = min(FIRST_WAIT * 2**self._attempts, LONGEST_WAIT)
         self._attempts = min(self._attempts + 1, 16)
-        wait = ceiling * (0.5 + random.random() / 2)  # noqa: S311  (jitter, no secret)
+        wait = jittered(ceiling)
         if reply.retry_after is not None:
-            wait = max(min(reply.retry_after, LONGEST_RETRY_AFTER), 0.0) + random.random() * 0.1  # noqa: S311
+            wait = min(reply.retry_after, LONGEST_RETRY_AFTER) + jittered(0.1)
         self._not_before = time.monotonic() + wait
 
     def _run(self) -> None:
@@ -245,12 +246,19 @@ class Delivery:
         return self._thread is not None and self._thread.is_alive()
 
 
+def jittered(seconds: float) -> float:
+    """A random time between the half of `seconds` and all of it, so that many clients do not come back together."""
+    return seconds * (0.5 + int.from_bytes(os.urandom(2), "big") / 131072)
+
+
 def retry_after_seconds(header: str | None) -> float | None:
     """Seconds to wait, from a Retry-After header in either of its forms; None when there is none that makes sense."""
     if not header:
         return None
     with contextlib.suppress(ValueError):
         return max(float(header), 0.0)
+    with whole:
+        from email.utils import parsedate_to_datetime
     with contextlib.suppress(ValueError, TypeError):
         at = parsedate_to_datetime(header)
         return max((at - datetime.now(UTC if at.tzinfo else None)).total_seconds(), 0.0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import uuid
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -50,7 +49,7 @@ def encode(event: Event, process: str) -> bytes:
     """
     properties = event.properties() if callable(event.properties) else event.properties
     body: dict[str, Any] = {
-        "event_id": str(uuid.uuid4()),
+        "event_id": _new_id(),
         "name": event.name,
         "time": event.time if isinstance(event.time, str) else timestamp(event.time),
         "sequence": event.sequence,
@@ -77,6 +76,12 @@ def timestamp(seconds: float) -> str:
         return str(seconds)
 
 
+def _new_id() -> str:
+    """A random UUID (RFC 9562, version 4)."""
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+
+
 def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
@@ -86,8 +91,6 @@ def _plain(value: object) -> Any:
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Decimal):
-        return str(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
     if is_dataclass(value) and not isinstance(value, type):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import weakref
 from typing import Protocol
 
@@ -21,6 +22,9 @@ class Forkable(Protocol):
         ...
 
 
+whole = threading.RLock()
+"""Held by a thread of ours while it does what a fork must not cut in two: a module half imported stays locked."""
+
 _living: weakref.WeakSet[Forkable] = weakref.WeakSet()
 _watching: list[bool] = []
 
@@ -29,11 +33,12 @@ def watch(client: Forkable) -> None:
     """Calls `client.after_fork` in each child of this process, as long as the client lives."""
     if not _watching and hasattr(os, "register_at_fork"):
         _watching.append(True)
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=whole.acquire, after_in_parent=whole.release, after_in_child=_after_fork)
     _living.add(client)
 
 
 def _after_fork() -> None:
+    whole.release()
     for client in tuple(_living):
         with contextlib.suppress(Exception):
             client.after_fork()

@@ -58,6 +58,7 @@ class ParibusProvider(AbstractProvider):
         self.client = client
         self._ready_seconds = ready_seconds
         self._resolve = client.decide if exposures else client.peek
+        self._late = False
         client.on_change(self._changed)
 
     def get_metadata(self) -> Metadata:
@@ -69,7 +70,8 @@ class ParibusProvider(AbstractProvider):
         Raises:
             ProviderNotReadyError: None came in time; flags give their defaults until they do.
         """
-        if not self.client.ready(self._ready_seconds):
+        self._late = not self.client.ready(self._ready_seconds)
+        if self._late:
             raise ProviderNotReadyError(f"no definitions came within {self._ready_seconds:g} s")
 
     def shutdown(self) -> None:
@@ -136,6 +138,9 @@ class ParibusProvider(AbstractProvider):
         )
 
     def _changed(self, flags: frozenset[str]) -> None:
+        if self._late:
+            self._late = False
+            self.emit_provider_ready(ProviderEventDetails(flags_changed=sorted(flags)))
         self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=sorted(flags)))
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
-import shutil
 import struct
 import threading
 from collections import deque
@@ -134,7 +132,7 @@ class DiskSpool:
         if fcntl is None:
             raise OSError("no file locks on this system")
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{os.getpid()}-{os.urandom(4).hex()}"
         hidden = root / f".{name}"
         hidden.mkdir(mode=0o700)
         lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -207,7 +205,7 @@ class DiskSpool:
         with self._lock:
             self.abandon()
             if not self.depth_on_disk:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                self._remove()
             os.close(self._lock_handle)
 
     def abandon(self) -> None:
@@ -260,6 +258,7 @@ class DiskSpool:
                 break
             want *= 4
         lines = data.split(b"\n")[:-1][:count]
+        lines = lines[: max(_fitting(lines, size), 1)]
         return lines, offset + sum(len(line) + 1 for line in lines)
 
     def _leave_segment(self) -> None:
@@ -302,6 +301,12 @@ class DiskSpool:
         os.pwrite(self._position, POSITION.pack(self._segment, 0), 0)
         for segment in segments:
             self._path(segment).unlink(missing_ok=True)
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            for path in self.folder.iterdir():
+                path.unlink()
+            self.folder.rmdir()
 
     def _path(self, segment: int) -> Path:
         return self.folder / f"{segment:08d}.jsonl"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import random
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from paribus_sdk.counters import Stats
+from paribus_sdk.delivery import jittered
 from paribus_sdk.transport import Transport
 
 Apply = Callable[[Mapping[str, Any]], bool]
@@ -72,7 +72,7 @@ class ServerDefinitions:
             self._try(self._poll, 10.0)
             wait = min(FIRST_WAIT * 2 ** min(attempt, 16), self._poll_seconds)
             attempt += 1
-            self._stopping.wait(wait * (0.5 + random.random() / 2))  # noqa: S311  (jitter, no secret)
+            self._stopping.wait(jittered(wait))
 
     def _try(self, ask: Callable[..., bool], *arguments: float) -> bool:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus_sdk.delivery import Reply, retry_after_seconds
 from paribus_sdk.event import SDK_VERSION
+from paribus_sdk.fork import whole
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -52,8 +53,10 @@ class Transport:
         Raises:
             urllib3.exceptions.HTTPError: The server cannot be reached in time.
         """
-        import urllib3
+        with whole:
+            import urllib3
 
+            "host".encode("idna")  # the codec of host names is imported when first used
         with self._lock:
             if self._pool is None:
                 self._pool = urllib3.PoolManager(num_pools=2, maxsize=2)

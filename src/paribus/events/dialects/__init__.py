@@ -6,10 +6,12 @@ from paribus.errors import NotFound
 from paribus.events.dialects.amplitude import AmplitudeDialect
 from paribus.events.dialects.cloudevents import CloudEventsDialect
 from paribus.events.dialects.dialect import Dialect, route_of
+from paribus.events.dialects.history import AmplitudeHistory, CsvHistory, MixpanelHistory, SegmentHistory
 from paribus.events.dialects.mixpanel import MixpanelDialect
 from paribus.events.dialects.otlp import OtlpDialect
 from paribus.events.dialects.paribus import ParibusDialect
 from paribus.events.dialects.posthog import PostHogDialect
+from paribus.events.dialects.replay import ReplayDialect
 from paribus.events.dialects.segment import RudderStackDialect, SegmentDialect
 from paribus.events.dialects.snowplow import SnowplowDialect
 from paribus.events.request import IntakeRequest
@@ -30,6 +32,12 @@ REGISTRY: dict[str, Dialect] = {
         CloudEventsDialect(),
     )
 }
+
+_INNER: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (ReplayDialect(), AmplitudeHistory(), MixpanelHistory(), SegmentHistory(), CsvHistory())
+}
+"""Dialects without a route: replays and imports."""
 
 _ROUTES: dict[str, tuple[Dialect, ...]] = {
     route: tuple(dialect for dialect in REGISTRY.values() if route in dialect.routes)
@@ -74,7 +82,7 @@ def dialect_named(name: str) -> Dialect:
     Raises:
         NotFound: no dialect has that name.
     """
-    found = REGISTRY.get(name)
+    found = REGISTRY.get(name) or _INNER.get(name)
     if found is None:
         raise NotFound(f"no intake dialect {name!r}", rule="one of " + ", ".join(REGISTRY))
     return found

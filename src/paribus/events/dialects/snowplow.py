@@ -32,10 +32,7 @@ class SnowplowDialect(Dialect):
     """`tp2` by POST and the pixel `/i` by GET; self-describing events are named by their schema."""
 
     name = "snowplow"
-    routes: ClassVar[Routes] = {
-        **dict.fromkeys(_POST_PATHS, frozenset({"POST"})),
-        **dict.fromkeys(_GET_PATHS, frozenset({"GET"})),
-    }
+    routes: ClassVar[Routes] = {"/com.snowplowanalytics.snowplow/tp2": POST, "/i": frozenset({"GET"})}
     limits = Limits(body_bytes=1024 * 1024, event_bytes=192 * 1024, events=2_000)
     list_key = "data"
 

@@ -1,0 +1,277 @@
+"""Many experiments kept up to date on the lake: what the maintained tables are to hold, and the cells read from them.
+
+One pass over the new files serves every experiment whose units are of one type. What a metric asks must be additive
+over events: sums, counts, whether there was any. Funnels, quantiles, numbers of sessions and clusters are measured by
+the statement over the lake.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from paribus.errors import InputError
+from paribus.experiments.analysis import earliest
+from paribus.experiments.document import Document
+from paribus.experiments.on_lake import Snapshot, event_table, reads_lake
+from paribus.experiments.reading import planned_end
+from paribus.lake.maintained import MaintainedTables, State
+from paribus.lake.maintained_definition import Definition, Enrolment, NewRows, UnitSum
+from paribus.metrics.compile import make_scope
+from paribus.metrics.definition import MetricType
+from paribus.metrics.demand import Demand, demands
+from paribus.metrics.kept import read_kept
+from paribus.metrics.reading import Reading
+from paribus.metrics.source import Source
+from paribus.warehouse import open_engine
+from paribus.warehouse.csv_types import quote
+from paribus.warehouse.duckdb_engine import DuckDBEngine
+from paribus.warehouse.event_views import EventTable, events_of, exposures_of, unit_column
+from paribus.warehouse.file_views import FileView
+from paribus.warehouse.files import FileSet
+from paribus.warehouse.sql import build as sql
+from paribus.warehouse.sql.dialects import hooks
+
+ALL_EXPOSURES = exposures_of("")
+KEPT = "unit_metric"
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The experiments that are maintained together, by key, and the definition of their tables."""
+
+    documents: dict[str, Document]
+    definition: Definition
+
+    def column_of(self, demand: Demand) -> str:
+        """The column of the maintained table with what a metric asks."""
+        name = demand.source
+        n = list(self.definition.values).index(name) + 1
+        wanted = _unit_sum(self.definition, demand)
+        return f"n{n}_c{self.definition.columns(name).index(wanted) + 1}"
+
+
+def not_kept(document: Document) -> str | None:
+    """Why an experiment cannot be read from maintained tables; None when it can."""
+    design, data = document.design, document.data
+    if not reads_lake(data):
+        return "it does not read the lake"
+    if data.exposures is not None and (data.exposures.cluster or data.exposures.stratum):
+        return "it is randomized in clusters, or stratified"
+    for metric in design.metrics:
+        if metric.type in {MetricType.FUNNEL, MetricType.QUANTILE}:
+            return f"{metric.name} is a {metric.type}"
+        if metric.cap is not None and (metric.cap.lower_percentile or metric.cap.upper_percentile):
+            return f"{metric.name} is capped at a percentile"
+        asked = demands(metric, data.events)
+        if any(demand.how == "sessions" for demand in asked.outcomes):
+            return f"{metric.name} counts sessions"
+    return None
+
+
+def upkeep(documents: Sequence[Document]) -> Upkeep:
+    """What the tables of these experiments are to hold.
+
+    Raises:
+        InputError: one of them cannot be kept, two have the same key, or their units are of several types.
+    """
+    if not documents:
+        raise InputError("no experiment is to be maintained")
+    enrolments: dict[str, Enrolment] = {}
+    values: dict[str, dict[str, None]] = {}
+    asked: dict[str, list[Demand]] = {}
+    tolerance: dict[str, int] = {}
+    for document in documents:
+        design, exposures = document.design, document.data.exposures
+        reason = not_kept(document)
+        if reason is not None or exposures is None:
+            raise InputError(f"the experiment {design.key!r} cannot be maintained: {reason}", where=design.key)
+        if design.key in enrolments:
+            raise InputError(f"two experiments have the key {design.key!r}")
+        flag, _, environment = exposures.relation.removeprefix("exposures:").partition("@")
+        variants = tuple(variant.name for variant in design.variants)
+        start = earliest(design.plan.start)
+        enrolments[design.key] = Enrolment(flag, environment or None, variants, start, tuple(design.segments))
+        tolerance[design.key] = -int(-design.tolerance_seconds // 1)
+        listed = asked.setdefault(design.key, [])
+        for metric in design.metrics:
+            found = demands(metric, document.data.events)
+            listed += [*found.outcomes, *(demand for _, demand in found.covariates), *found.history]
+        for demand in listed:
+            values.setdefault(demand.source, {})[_identity(demand)] = None
+    units = {document.data.exposures.unit for document in documents if document.data.exposures is not None}
+    if len(units) > 1:
+        raise InputError("the units of the experiments are of several types", rule="one type of unit per table")
+    definition = Definition(
+        units.pop().removesuffix("_unit"),
+        enrolments,
+        {name: tuple(each) for name, each in values.items()},
+        {},
+        tolerance,
+    )
+    sums: dict[str, dict[str, tuple[UnitSum, ...]]] = {}
+    for key, listed in asked.items():
+        for demand in listed:
+            own = sums.setdefault(key, {})
+            own[demand.source] = tuple(dict.fromkeys((*own.get(demand.source, ()), _unit_sum(definition, demand))))
+    return Upkeep({document.design.key: document for document in documents}, replace(definition, sums=sums))
+
+
+def keep(
+    tables: MaintainedTables,
+    kept: Upkeep,
+    snapshot: Snapshot,
+    added: Sequence[Path] | None,
+    *,
+    threads: int | None = None,
+) -> State:
+    """The tables brought up to the snapshot.
+
+    Args:
+        tables: of the type of unit of the experiments.
+        kept: the experiments.
+        snapshot: the lake as it is; its watermark is the horizon.
+        added: the files of new events since `tables.state(kept.definition).version`; None builds the tables anew, as
+            after erasure, or where the log does not say what is new.
+        threads: of the engine that looks at the new files.
+
+    Raises:
+        InputError: the snapshot has no watermark.
+    """
+    if snapshot.watermark is None:
+        raise InputError("the lake has no watermark", rule="events up to a known time are kept")
+    files = snapshot.files if added is None else tuple(added)
+    rows = new_rows(kept, replace(snapshot, files=files), threads=threads) if files else NewRows(None, {})
+    if added is None:
+        return tables.build(
+            kept.definition, rows, table=snapshot.table_id, version=snapshot.version, horizon=snapshot.watermark
+        )
+    return tables.update(kept.definition, rows, version=snapshot.version, horizon=snapshot.watermark)
+
+
+def new_rows(kept: Upkeep, snapshot: Snapshot, *, threads: int | None = None) -> NewRows:
+    """The SELECTs over the snapshot's files that feed the tables."""
+    properties: dict[str, dict[str, None]] = {ALL_EXPOSURES: {}}
+    for document in kept.documents.values():
+        own = event_table(document.design, document.data, snapshot).properties
+        for relation, asked in own.items():
+            place = ALL_EXPOSURES if relation.startswith("exposures:") else relation
+            properties.setdefault(place, {}).update(dict.fromkeys(asked))
+    unit_type = kept.definition.unit_type
+    table = EventTable(snapshot.table_id, snapshot.version, snapshot.files, unit_type, properties, is_part=True)
+    engine = DuckDBEngine(base_dir=snapshot.folder, events=table, threads=threads)
+    try:
+        unit = unit_column(unit_type)
+        exposures = (
+            f'SELECT flag, environment, "{unit}" AS unit, assigned AS variant, reason, epoch, probability, time'
+            + "".join(f", {quote(each)}" for each in properties[ALL_EXPOSURES])
+            + f" FROM ({engine.reader_sql(ALL_EXPOSURES)}) AS t"
+        )
+        events = {name: _event_rows(engine, kept.definition, name, unit) for name in kept.definition.values}
+    finally:
+        engine.close()
+    return NewRows(exposures, events)
+
+
+def read_cells(
+    tables: MaintainedTables,
+    kept: Upkeep,
+    key: str,
+    *,
+    killed_at: datetime | None = None,
+    threads: int | None = None,
+) -> Reading:
+    """The cells of an experiment up to the tables' horizon, equal to those of the statement over the lake.
+
+    Raises:
+        InputError: the tables hold another definition, or none.
+        EngineError: the engine failed.
+    """
+    document = kept.documents[key]
+    design = document.design
+    state = tables.state(kept.definition)
+    if state is None:
+        raise InputError("the maintained tables do not hold these experiments", fix="bring them up to date first")
+    end = earliest(planned_end(design.plan, design.plan.start), killed_at)
+    text = tables.units_sql(kept.definition, key, end=end, state=state)
+    scope = make_scope(
+        variants=[variant.name for variant in design.variants],
+        as_of=state.horizon,
+        start=design.plan.start,
+        end=end,
+        by_day=True,
+        segments=design.segments,
+        tolerance=design.tolerance_seconds,
+    )
+    files = [tables.folder / path for paths in state.files.values() for path in paths]
+    engine = open_engine(None, base_dir=tables.folder, events=_KeptUnits(text, tuple(files)), threads=threads)
+    try:
+        return read_kept(
+            engine,
+            KEPT,
+            design.metrics,
+            document.data.events,
+            kept.column_of,
+            scope,
+            time_zone=design.time_zone,
+            caps={m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None},
+        )
+    finally:
+        engine.close()
+
+
+def _event_rows(engine: DuckDBEngine, definition: Definition, name: str, unit: str) -> str:
+    relation = events_of(name)
+    source = Source(relation, sql.verbatim("t"), engine.columns(relation), hooks("duckdb"), "duckdb")
+    values = [
+        f"{_value(source, identity, name).sql(dialect='duckdb')} AS v{i + 1}"
+        for i, identity in enumerate(definition.values[name])
+    ]
+    return f'SELECT "{unit}" AS unit, time, event_id, {", ".join(values)} FROM ({engine.reader_sql(relation)}) AS t'
+
+
+def _identity(demand: Demand) -> str:
+    """What is summed of a row, by name; whether there was any row is asked of the number of rows."""
+    if demand.how == "sum":
+        return json.dumps(["sum", demand.value, demand.filter])
+    if demand.value is not None:
+        return json.dumps(["true", demand.value, demand.filter])
+    return json.dumps(["row", None, demand.filter])
+
+
+def _unit_sum(definition: Definition, demand: Demand) -> UnitSum:
+    slot = definition.values[demand.source].index(_identity(demand))
+    return UnitSum(slot, demand.window.first, demand.window.last)
+
+
+def _value(source: Source, identity: str, name: str) -> sql.Expr:
+    """The number that a row adds, NULL for none; a value that is not finite counts as missing."""
+    how, fragment, condition = json.loads(identity)
+    where = f"events.{name}"
+    conditions = [source.condition(condition, where)]
+    if how == "row":
+        return sql.case((sql.every(conditions), sql.number(1)))
+    value = source.number(fragment, where)
+    conditions.append(sql.finite(value))
+    if how == "true":
+        conditions.append(sql.differ(value, sql.number(0)))
+    return sql.case((sql.every(conditions), value if how == "sum" else sql.number(1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptUnits:
+    """The units of one experiment as a relation of an engine."""
+
+    text: str
+    files: tuple[Path, ...]
+
+    def offers(self, relation: str) -> bool:
+        """Whether it is the relation of units."""
+        return relation == KEPT
+
+    def view(self, relation: str, connection: object) -> FileView:
+        """The units."""
+        return FileView(FileSet(relation, "parquet", self.files), self.text, self.files)
