@@ -19,6 +19,7 @@ from paribus.events.dialects import dialect_named
 from paribus.flags import change
 from paribus.governance import access
 from paribus.lake.landing import Landing
+from paribus.lake.record import Quarantined
 from paribus.server import create_app
 from paribus.server.serve import Server
 from paribus.settings import Settings
@@ -92,7 +93,7 @@ class Installation:
     def gauges(self) -> Mapping[str, float]:
         return {"queue_events": self.landing.events_waiting}
 
-    # What tests ask beyond the protocol.
+    # What tests ask for beyond the protocol.
 
     def secret(self, scope: Any, environment: str = ENVIRONMENT) -> str:
         return access.create_key(self.store, scope, project=PROJECT, environment=environment, author="test")[1]
@@ -113,8 +114,9 @@ class Installation:
         for row in self.landing.read(after=0, max_events=10**9):
             for record in dialect_named(row.dialect).decode(row, book, {}):
                 shown = {name: getattr(record, name, None) for name in ("event_id", "name", "unit", "user_id")}
-                shown["properties"] = json.loads(record.properties)
-                shown["dialect"], shown["quarantined"] = row.dialect, type(record).__name__ == "Quarantined"
+                held_back = isinstance(record, Quarantined)
+                shown["properties"] = json.loads(record.body if held_back else record.properties)
+                shown["dialect"], shown["quarantined"] = row.dialect, record.reason if held_back else None
                 found.append(shown)
         return found
 

@@ -143,11 +143,10 @@ export function createClient(options: Options = {}): Client {
     seen.add(identityOf);
     session.set("exposed", JSON.stringify([...seen].slice(-200)));
     const environment = options.environment ?? evaluator?.snapshot.environment ?? precomputed?.environment() ?? null;
-    const { reason, revision, epoch, traffic_bp, split_bp, probability, attributes, unit_type } = decision;
-    const facts = { flag, assigned, served, reason, revision, epoch, traffic_bp, split_bp, probability, attributes };
-    record("$exposure", { ...facts, environment, sdk: SDK, sequence, unit_type, unit: decision.unit }, {
+    const { value: _value, variant: _variant, error_code: _code, error_message: _message, rule: _rule, ...facts } = decision;
+    record("$exposure", { ...facts, environment, sdk: SDK, sequence }, {
       unit: decision.unit,
-      unit_type: unit_type ?? "user",
+      unit_type: decision.unit_type ?? "user",
     });
   }
 

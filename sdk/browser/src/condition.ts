@@ -15,7 +15,7 @@ export interface CompiledCondition {
 type Scalar = string | number | boolean;
 const isScalar = (value: unknown): value is Scalar =>
   typeof value === "string" || typeof value === "boolean" || isNumber(value);
-const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
 const isText = (value: unknown): value is string => typeof value === "string";
 const isScalars = (value: unknown): value is Scalar[] => Array.isArray(value) && value.every(isScalar);
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);

@@ -63,7 +63,7 @@ export class Problem extends Error {}
 
 /** The object's own entry, so that a flag called `constructor` is a flag like any other. */
 export function own<T>(object: Record<string, T> | null | undefined, name: string): T | undefined {
-  return object && Object.prototype.hasOwnProperty.call(object, name) ? object[name] : undefined;
+  return object && Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
 /** What was found, or a `Problem` that says what is missing. */

@@ -23,8 +23,8 @@ interface CompiledFlag {
 const TYPES: Record<FlagType, (value: Value) => boolean> = {
   boolean: (value) => typeof value === "boolean",
   string: (value) => typeof value === "string",
-  integer: (value) => Number.isInteger(value),
-  float: (value) => typeof value === "number",
+  integer: Number.isInteger,
+  float: Number.isFinite,
   json: () => true,
 };
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app.lake import reader_of
-from paribus.lake import LandingRow, Quarantined, Record
+from paribus.lake import LakeReader, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.recent import SHOWN, held, newest, waiting
 from paribus.lake.reconciliation import Reconciliation
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Decode = Callable[[LandingRow], Iterable[Record | Quarantined]]
+PAGE = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,9 +48,36 @@ def quarantine(folder: Path, *, reason: str | None = None, after: str = "", limi
     return {"items": page.rows, "next": page.next, "reasons": page.reasons}
 
 
-def reconcile(live: Installation) -> Json:
+def replay(live: Installation, project: str, environment: str, *, reason: str | None = None) -> Json:
+    """Judges what is in quarantine by the plan in force, and brings back what it accepts.
+
+    What came back once stays listed in quarantine as it was; replayed again it is still one event to every reader.
+    """
+    from paribus.app.live import local_key
+    from paribus.events.quarantine import replay as judge
+
+    plan = live.plans(project, environment)
+    replayed, still = 0, Counter[str]()
+    after: str | None = ""
+    while after is not None:
+        page = held(live.lake, reason=reason, after=after, limit=PAGE)
+        after = page.next
+        judged = judge(
+            [_held(row) for row in page.rows],
+            plan,
+            key_id=local_key(project, environment),
+            now=microseconds(live.clock()),
+        )
+        if judged.rows:
+            live.landing.append(judged.rows)
+        replayed += len(judged.replayed)
+        still.update(why for _, why in judged.kept)
+    return {"replayed": replayed, "still_quarantined": still.total(), "reasons": dict(still.most_common(20))}
+
+
+def reconcile(reader: LakeReader) -> Json:
     """The counts by dialect from the door to the lake, and whether they add up."""
-    found = live.lake.reconcile()
+    found = reader.reconcile()
     names = [each.name for each in fields(Reconciliation)]
     dialects = [
         {name: getattr(each, name) for name in names}
@@ -62,6 +91,12 @@ def reconcile(live: Installation) -> Json:
     ]
     adds_up = all(each.missing == 0 and each.unexplained_rows == 0 for each in found)
     return {"adds_up": adds_up, "dialects": dialects}
+
+
+def _held(row: Json) -> Quarantined:
+    received = datetime.fromisoformat(row["received_time"])
+    given = {name: row[name] for name in ("reason", "detail", "source", "name", "event_id", "plan_revision", "body")}
+    return Quarantined(received_time=microseconds(received), **given)
 
 
 def _shown(record: Record) -> Json:

@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from paribus.store import Revision, Store
 
 
+def analyze_stored(
+    key: str, *, data: Path | None = None, as_of: datetime | str | None = None, segments: Sequence[str] = ()
+) -> Result:
+    """The verdict of an experiment on a flag, on the events that the data folder holds now.
+
+    Raises:
+        NotFound: no such folder or experiment, or nothing has arrived yet.
+    """
+    from paribus.app.folder import definitions
+    from paribus.settings import from_environment
+
+    settings = from_environment(data=data)
+    with definitions(settings) as store:
+        return analyze_experiment(store, reader_of(settings.data), key, as_of=as_of, segments=segments)
+
+
 def create_experiment(
     store: Store,
     key: str,

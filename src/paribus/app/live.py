@@ -60,7 +60,7 @@ class Decoder:
 
         if key_id not in self._keys:
             self._keys |= {key.id: (key.source, key.project, key.environment) for key in list_keys(self._store)}
-            self._keys.setdefault(key_id, (key_id, definition.PROJECT, "dev"))
+            self._keys.setdefault(key_id, _local(key_id))
             self._sources = {known: source for known, (source, _, _) in self._keys.items()}
         return self._keys[key_id]
 
@@ -146,7 +146,7 @@ class Installation:
         from paribus.governance.access import Principal, authenticate
 
         if self._token is not None and hmac.compare_digest(secret, self._token):
-            return Principal("local", "admin", definition.PROJECT, "dev", "main")
+            return Principal(local_key(definition.PROJECT, "dev"), "admin", definition.PROJECT, "dev", "local")
         return authenticate(self.store, secret)
 
     def snapshot(self, project: str, environment: str) -> Json:
@@ -215,7 +215,7 @@ class Installation:
         """Whether the counts from the door to the lake add up."""
         from paribus.app.arrival import reconcile
 
-        return reconcile(self)
+        return reconcile(self.lake)
 
     def analyze(self, project: str, experiment: str, request: Mapping[str, Any]) -> Json:
         """The result of an experiment on what the lake holds now."""
@@ -279,6 +279,17 @@ def refuse_locked(folder: Path) -> None:
             rule="one process writes a data folder",
             fix="stop it, or send the command to it",
         )
+
+
+def local_key(project: str, environment: str) -> str:
+    """The key id of events that come by a command, such as an import."""
+    return f"local/{project}/{environment}"
+
+
+def _local(key_id: str) -> tuple[str, str, str]:
+    kind, _, rest = key_id.partition("/")
+    project, _, environment = rest.partition("/")
+    return (kind, project or definition.PROJECT, environment or "dev")
 
 
 def _same(one: Json, other: Json) -> bool:

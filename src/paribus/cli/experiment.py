@@ -19,7 +19,10 @@ Connection = Annotated[str | None, typer.Option("--source", help="Database URL; 
 
 @answers
 def analyze(
-    source: Annotated[str, typer.Argument(help="experiment.yaml, or a file with one row per unit.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="experiment.yaml, a file with one row per unit, or the key of an experiment on a flag."),
+    ],
     unit: Annotated[str | None, typer.Option(help="Column of the unit's id.")] = None,
     variant: Annotated[str | None, typer.Option(help="Column of the variant.")] = None,
     metric: Annotated[
@@ -41,11 +44,18 @@ def analyze(
     csv: Annotated[Path | None, typer.Option(help="Write the estimates as CSV.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the result with its proof, for paribus verify.")] = None,
     proof: Annotated[str, typer.Option(help="'full' hashes data files of any size.")] = "standard",
+    data: Annotated[Path | None, typer.Option("--data", help="The data folder, for an experiment on a flag.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say what happened, whether it can be believed, and what the plan says to do."""
     from paribus import app
 
+    if data is not None or _is_stored(source, unit, variant, metric, connection):
+        from paribus.app.lake import analyze_stored
+
+        result = analyze_stored(source, data=data, as_of=as_of, segments=segment or ())
+        deliver(result, html=html, csv=csv, save=save, as_json=as_json)
+        return
     if proof not in ("standard", "full"):
         raise InputError(f"{proof!r} is no kind of proof", where="--proof", rule="standard or full")
     result = app.analyze(
@@ -66,6 +76,11 @@ def analyze(
         full_proof=proof == "full",
     )
     deliver(result, html=html, csv=csv, save=save, as_json=as_json)
+
+
+def _is_stored(source: str, *table: object) -> bool:
+    """Whether the source is the key of an experiment in the store: a bare word, and nothing that describes a table."""
+    return not any(table) and not Path(source).exists() and not set(source) & set("./*\\:")
 
 
 @answers

@@ -9,6 +9,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import mmh3
+
 from paribus.lake.record import Quarantined, Record, microseconds
 
 if TYPE_CHECKING:
@@ -34,9 +36,11 @@ EVENT_COLUMNS: dict[str, str] = {
     "sequence": "long",
     "landing_id": "long",
     "landing_index": "long",
+    "event_key": "long",
     "event_date": "date",
 }
-"""Name → Delta type. landing_id and landing_index (place in the request) say which accepted event a row is."""
+"""Name → Delta type. landing_id and landing_index (place in the request) say which accepted event a row is; event_key
+is a hash of (source, event_id), by which copies are found without reading the ids."""
 
 QUARANTINE_COLUMNS: dict[str, str] = {
     "reason": "string",
@@ -75,7 +79,9 @@ DUCKDB_TYPES = {
 }
 
 _PYTHON_TYPES = {bool: "boolean", int: "long", float: "double", str: "string", datetime: "timestamp"}
-_EVENT_FIELDS = tuple(name for name in EVENT_COLUMNS if name not in {"landing_id", "landing_index", "event_date"})
+_EVENT_FIELDS = tuple(
+    name for name in EVENT_COLUMNS if name not in {"landing_id", "landing_index", "event_key", "event_date"}
+)
 _QUARANTINE_FIELDS = tuple(
     name for name in QUARANTINE_COLUMNS if name not in {"landing_id", "landing_index", "received_date"}
 )
@@ -97,6 +103,7 @@ def events_table(
     """
     columns = {name: list(map(attrgetter(name), records)) for name in _EVENT_FIELDS}
     columns["landing_id"], columns["landing_index"] = map(list, zip(*places, strict=True))
+    columns["event_key"] = list(map(_event_key, columns["source"], columns["event_id"]))
     columns["event_date"] = [time // DAY for time in columns["original_time"]]
     arrays = {name: _array(columns[name], kind) for name, kind in EVENT_COLUMNS.items()}
     arrays.update(_typed_arrays(records, known, untyped))
@@ -109,6 +116,14 @@ def quarantine_table(events: Sequence[Quarantined], places: Sequence[Place]) -> 
     columns["landing_id"], columns["landing_index"] = map(list, zip(*places, strict=True))
     columns["received_date"] = [time // DAY for time in columns["received_time"]]
     return _table({name: _array(columns[name], kind) for name, kind in QUARANTINE_COLUMNS.items()})
+
+
+def _event_key(source: str, event_id: str) -> int:
+    """The first half, signed, of MurmurHash3 x64 128 of source, NUL, event id."""
+    try:
+        return mmh3.hash64(f"{source}\0{event_id}")[0]
+    except UnicodeEncodeError:
+        return mmh3.hash64(f"{source}\0{event_id}".encode("utf-8", "replace"))[0]
 
 
 def _typed_arrays(records: Sequence[Record], known: dict[str, str], untyped: Counter[str]) -> dict[str, Array]:

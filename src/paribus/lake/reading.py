@@ -194,16 +194,17 @@ def select_events(
 ) -> str:
     """A SELECT for DuckDB of each distinct event of the files once; of copies, the first that landed.
 
-    A first pass over hashes finds which events have copies, mostly none; only those are sorted, the others stream.
+    A first pass over hashes of the ids finds which events have copies, mostly none; only those are sorted, the others stream.
     """
     chosen = "*" if columns is None else ", ".join(map(_identifier, columns))
     where = "" if names is None else f" WHERE name IN ({', '.join(map(_literal, names)) or 'NULL'})"
+    key = "event_key" if "event_key" in types else "hash(source, event_id)"
     return (
         f"WITH stored AS NOT MATERIALIZED (SELECT * FROM ({_select_files(files, types, 'event_date')}){where}), "
-        "copied AS MATERIALIZED (SELECT key FROM (SELECT hash(source, event_id) AS key FROM stored) "
+        f"copied AS MATERIALIZED (SELECT key FROM (SELECT {key} AS key FROM stored) "
         "GROUP BY key HAVING count(*) > 1) "
-        f"SELECT {chosen} FROM stored WHERE hash(source, event_id) NOT IN (SELECT key FROM copied) "
-        f"UNION ALL SELECT {chosen} FROM (SELECT * FROM stored WHERE hash(source, event_id) IN (SELECT key FROM copied) "
+        f"SELECT {chosen} FROM stored WHERE {key} NOT IN (SELECT key FROM copied) "
+        f"UNION ALL SELECT {chosen} FROM (SELECT * FROM stored WHERE {key} IN (SELECT key FROM copied) "
         "QUALIFY row_number() OVER (PARTITION BY source, event_id ORDER BY landing_id, landing_index) = 1)"
     )
 

@@ -91,9 +91,9 @@ class Application:
         self._intake = Route("intake", frozenset({"GET", "HEAD", "POST"}), arrivals.events)
         self._exact = {
             ofrep.BULK: Route("ofrep_bulk", post, flags.bulk, ofrep.failed),
-            ofrep.STREAM: Route("ofrep_stream", get, streams.refetch),
+            ofrep.STREAM: Route("ofrep_stream", frozenset({"GET"}), streams.refetch),
             definitions.PATH: Route("definitions", get, single_definitions.get),
-            definitions.STREAM: Route("definitions_stream", get, streams.definitions),
+            definitions.STREAM: Route("definitions_stream", frozenset({"GET"}), streams.definitions),
             intake.OWN_PATH: Route("events", post, arrivals.events),
             "/health": Route("health", get, self.health.health),
             "/ready": Route("ready", get, self.health.ready),

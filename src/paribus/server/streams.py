@@ -39,7 +39,7 @@ class Stream:
         gone = asyncio.ensure_future(_left(request))
         following = asyncio.ensure_future(listener.next())
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.start", "status": 200, "headers": [*headers, *HEADERS]})
             await _within(send, b"retry: %d\n\n" % RETRY_MS)
             while True:
                 done, _ = await asyncio.wait(

@@ -22,6 +22,17 @@ _CURRENT = REVISIONS.join(
 )
 
 
+def _at(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(table.c[name] == sa.bindparam(name) for name in ("project", "kind", "key"))
+
+
+# Made once: building a statement costs more than running it.
+_POINTER = sa.select(DOCUMENTS).where(*_at(DOCUMENTS))
+_FIND = sa.select(REVISIONS).select_from(_CURRENT).where(*_at(DOCUMENTS))
+_FIND_NUMBER = sa.select(REVISIONS).where(*_at(REVISIONS), REVISIONS.c.number == sa.bindparam("number"))
+_HISTORY = sa.select(REVISIONS).where(*_at(REVISIONS)).order_by(REVISIONS.c.number)
+
+
 def append(
     connection: sa.Connection, changes: Sequence[Change], *, author: str, reason: str, time: str
 ) -> list[Revision]:
@@ -66,11 +77,11 @@ def append(
 
 def find(connection: sa.Connection, address: Address, number: int | None = None) -> Revision | None:
     """The current revision, a tombstone included, or the one with this number."""
+    values: dict[str, Any] = _named(address)
     if number is None:
-        query = sa.select(REVISIONS).select_from(_CURRENT).where(*_at(DOCUMENTS, address))
+        row = connection.execute(_FIND, values).mappings().first()
     else:
-        query = sa.select(REVISIONS).where(*_at(REVISIONS, address), REVISIONS.c.number == number)
-    row = connection.execute(query).mappings().first()
+        row = connection.execute(_FIND_NUMBER, {**values, "number": number}).mappings().first()
     return _revision(row) if row else None
 
 
@@ -88,8 +99,7 @@ def page(connection: sa.Connection, project: str, kind: str, after: str, limit: 
 
 def history(connection: sa.Connection, address: Address) -> list[Revision]:
     """Every revision of one document, in order."""
-    query = sa.select(REVISIONS).where(*_at(REVISIONS, address)).order_by(REVISIONS.c.number)
-    return [_revision(row) for row in connection.execute(query).mappings()]
+    return [_revision(row) for row in connection.execute(_HISTORY, _named(address)).mappings()]
 
 
 def since(connection: sa.Connection, project: str, sequence: int, limit: int) -> list[Revision]:
@@ -126,12 +136,11 @@ def redact(connection: sa.Connection, address: Address, number: int, *, author: 
         )
     if revision.redacted:
         return
-    connection.execute(
-        sa.update(REVISIONS).where(*_at(REVISIONS, address), REVISIONS.c.number == number).values(body=None)
-    )
+    place = (REVISIONS.c.project == address.project, REVISIONS.c.sequence == revision.sequence)
+    connection.execute(sa.update(REVISIONS).where(*place).values(body=None))
     note = {"kind": address.kind, "key": address.key, "revision": number, "body_hash": revision.body_hash}
-    place = Address(address.project, REDACTION, str(revision.sequence))
-    append(connection, [Change(place, note, 0)], author=author, reason=reason, time=time)
+    about = Address(address.project, REDACTION, str(revision.sequence))
+    append(connection, [Change(about, note, 0)], author=author, reason=reason, time=time)
 
 
 def keys_of(connection: sa.Connection, project: str, kind: str, limit: int = 1000) -> list[str]:
@@ -186,7 +195,7 @@ def _take_head(connection: sa.Connection, project: str) -> sa.Row[Any]:
 
 
 def _pointer(connection: sa.Connection, address: Address) -> sa.Row[Any] | None:
-    return connection.execute(sa.select(DOCUMENTS).where(*_at(DOCUMENTS, address))).first()
+    return connection.execute(_POINTER, _named(address)).first()
 
 
 def _refuse_stale(connection: sa.Connection, changes: Sequence[Change], currents: Sequence[sa.Row[Any] | None]) -> None:
@@ -217,8 +226,8 @@ def _dialect(connection: sa.Connection) -> Any:
     return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
-def _at(table: sa.Table, address: Address) -> tuple[sa.ColumnElement[bool], ...]:
-    return (table.c.project == address.project, table.c.kind == address.kind, table.c.key == address.key)
+def _named(address: Address) -> dict[str, Any]:
+    return {"project": address.project, "kind": address.kind, "key": address.key}
 
 
 def _revision(row: Any) -> Revision:

@@ -64,7 +64,7 @@ def _audiences() -> dict[str, Any]:
         "nothing known": {},
     }
     return {
-        "name": "audiences",
+        "name": "audiences, an unused one broken",
         "snapshot": snapshot(flags, audiences=audiences),
         "cases": [
             {"name": f"{key}: {what}", "flag": key, "unit": "u1", "context": context}
@@ -112,6 +112,6 @@ def _order() -> dict[str, Any]:
         "name": "the first rule that is true decides",
         "snapshot": snapshot({"f": both}),
         "cases": [
-            {"name": f"x is {x}", "flag": "f", "unit": "u1", "context": {} if x is None else {"x": x}} for x in (2, 0, -9, None, "2")
+            {"name": f"x is {x!r}", "flag": "f", "unit": "u1", "context": {} if x is None else {"x": x}} for x in (2, 0, -9, None, "2")
         ],
     }

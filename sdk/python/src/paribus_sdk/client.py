@@ -140,8 +140,7 @@ class Client:
         if request is not None:
             if unit is None:
                 unit = request.unit
-            if request.context:
-                context = {**request.context, **context} if context else request.context
+            context = request.under(context)
         decision: Decision = self._evaluate(flag, unit, context, kind=kind, default=default)
         if self._forced or self._held:
             decision = self._adjusted(decision, unit, retry=True)
@@ -152,8 +151,10 @@ class Client:
             self._stats.exposures_deduplicated += 1
         except KeyError:
             self._expose(decision, exposure)
-        if request is not None:
-            request.decisions[flag] = decision
+        except TypeError:
+            self._stats.trouble("flag", f"the key of a flag is text, not {flag!r}")
+        if request is not None and outcome.error_code is None:
+            request.decisions[outcome.flag] = decision
         return decision
 
     def peek(
@@ -169,7 +170,7 @@ class Client:
         request = current_request.get()
         if request is not None:
             unit = request.unit if unit is None else unit
-            context = {**(request.context or {}), **(context or {})}
+            context = request.under(context)
         decision: Decision = self._evaluate(flag, unit, context, kind=kind, default=default)
         return self._adjusted(decision, unit, retry=False) if self._forced or self._held else decision
 
@@ -267,8 +268,8 @@ class Client:
         self._closed = True
         atexit.unregister(self.close)
         if self._connection is not None:
+            self._record = self._connection.unsent
             self._connection.close(timeout)
-            self._record = self._connection.record
 
     @property
     def stats(self) -> Stats:
@@ -320,11 +321,15 @@ class Client:
 
         def wake() -> None:
             with waking:
-                if self._connection is None and not self._closed:
+                if self._record is not record:
+                    return
+                self._evaluate = self._unready
+                if self._current.evaluator is not None:
+                    self._use(self._current.evaluator)
+                if self._closed:
+                    self._record = self._refuse
+                else:
                     self._connect()
-                    self._evaluate = self._unready
-                    if self._current.evaluator is not None:
-                        self._use(self._current.evaluator)
 
         def evaluate(*arguments: Any, **named: Any) -> Decision:
             wake()
@@ -362,7 +367,8 @@ class Client:
     def _adjusted(self, decision: Decision, unit: str | int | None, retry: bool) -> Decision:
         flag, evaluator = decision.flag, self._current.evaluator
         if self._forced and evaluator is not None and decision.error_code is None:
-            variant = self._forced.get((flag, unit)) or self._forced.get((flag, None))
+            own = self._forced.get((flag, unit)) if isinstance(unit, (str, int)) else None
+            variant = own or self._forced.get((flag, None))
             forced = evaluator.force(flag, unit, variant) if variant else None
             if forced is not None:
                 return forced
@@ -376,14 +382,21 @@ class Client:
         elif self._exposures.add(exposure):
             self._stats.exposures += 1
             sequence = next(self._sequence)
-            properties = exposure_properties(decision, self.environment, sequence)
-            self._record(Event(EXPOSURE, clock.time(), sequence, decision.unit_type, decision.unit, properties))
+            try:
+                properties = exposure_properties(decision, self.environment, sequence)
+                self._record(Event(EXPOSURE, clock.time(), sequence, decision.unit_type, decision.unit, properties))
+            except Exception as error:  # noqa: BLE001  (a strange context must not stop a service)
+                self._stats.trouble("exposure", f"the exposure of {decision.flag!r} cannot be recorded: {error!r}")
         else:
             self._stats.exposures_deduplicated += 1
 
     def _emit(self, name: str, properties: dict[str, Any]) -> bool:
         body = {**properties, "environment": self.environment}
         return self._record(Event(name, clock.time(), next(self._sequence), None, None, body))
+
+    def _refuse(self, event: Event) -> bool:
+        self._stats.unsent += 1
+        return True
 
     def _broke(self, flag: str, variant: str, news: dict[str, Any]) -> None:
         revision = self._current.snapshot.get("flags", {}).get(flag, {}).get("revision")

@@ -75,8 +75,8 @@ class Connection:
         self._delivery: Delivery | None = None
         self._definitions: Definitions | None = None
         self._last_good = LastGood(settings.folder / "definitions.json") if settings.url else None
-        self.record: Callable[[Event], bool] = self._unsent
-        """Takes an event; False when it was dropped. Never blocks."""
+        self.record: Callable[[Event], bool] = self.unsent
+        """Takes an event; False when it was dropped. Never blocks. Where there is no server, events are counted."""
         if settings.url:
             self._connect(Transport(settings.url, settings.key, settings.timeout_seconds), process)
         elif settings.file is not None:
@@ -97,12 +97,12 @@ class Connection:
 
     def close(self, timeout: float | None = None) -> None:
         """Delivers what is left for at most `timeout` seconds, and stops."""
+        self.record = self.unsent
         if self._definitions is not None:
             self._definitions.close()
         if self._outbox is not None and self._delivery is not None:
             self._outbox.close()
             self._delivery.close(self._settings.exit_seconds if timeout is None else timeout)
-        self.record = self._unsent
 
     def forked(self) -> None:
         """In a forked child: lets go of what stays the parent's."""
@@ -161,9 +161,10 @@ class Connection:
         if not self._emit(DROPPED, {"count": dropped.total(), "events": dict(dropped)}):
             outbox.dropped.update(dropped)
 
-    def _unsent(self, event: Event) -> bool:
+    def unsent(self, event: Event) -> bool:
+        """Counts an event that has nowhere to go."""
         self._stats.unsent += 1
-        return False
+        return True
 
 
 def default_cache() -> Path:

@@ -80,6 +80,7 @@ class Delivery:
         self._not_before = 0.0
         self._hurry = False
         self._stopping = False
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -91,8 +92,10 @@ class Delivery:
         """Starts the thread, once."""
         with self._changed:
             if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="paribus-delivery", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="paribus-delivery", daemon=True)
+                with contextlib.suppress(RuntimeError):  # (the interpreter is ending: `flush` sends by itself)
+                    thread.start()
+                    self._thread = thread
 
     def notify(self) -> None:
         """Says that there is something to send."""
@@ -105,6 +108,9 @@ class Delivery:
         """Whether everything was delivered within `timeout` seconds; tries at once, even during a back-off."""
         deadline = time.monotonic() + timeout
         self.start()
+        while self._thread is None and self.depth and time.monotonic() < deadline:
+            if self.send_once() in (None, Fate.LATER):
+                break
         with self._changed:
             self._hurry, self._not_before = True, 0.0
             self._changed.notify_all()
@@ -125,8 +131,10 @@ class Delivery:
             self._thread.join(0.2)
         if self._sending.acquire(timeout=0.2):
             try:
-                for spool in (self._spool, *self._adopted):
-                    spool.close()
+                if not self._closed:
+                    self._closed = True
+                    for spool in (self._spool, *self._adopted):
+                        spool.close()
             finally:
                 self._sending.release()
 
@@ -139,6 +147,8 @@ class Delivery:
     def send_once(self) -> Fate | None:
         """Sends one batch in the calling thread; None when there was nothing to send."""
         with self._sending:
+            if self._closed:
+                return None
             spool = next((spool for spool in (*self._adopted, self._spool) if spool.depth), None)
             if spool is None:
                 return None
@@ -146,7 +156,7 @@ class Delivery:
             if not batch.lines:
                 return None
             fate = self._deliver(batch.lines)
-            if fate is not Fate.LATER and not self._stopping:
+            if fate is not Fate.LATER:
                 self._forget(spool, batch)
         if fate is Fate.DELIVERED:
             self._on_delivered()

@@ -62,7 +62,7 @@ def encode(event: Event, process: str) -> bytes:
     body["properties"] = properties
     body["context"] = {"sdk": SDK_VERSION, "process": process}
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+        text = _to_json(body)
     except (ValueError, TypeError, RecursionError):
         text = json.dumps(_repaired(body, 0), ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-8", "replace")
@@ -96,6 +96,9 @@ def _plain(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return str(value)
+
+
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
 
 
 def _repaired(value: object, depth: int) -> Any:

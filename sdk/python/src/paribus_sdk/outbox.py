@@ -95,8 +95,10 @@ class Outbox:
         if self._thread is None and not self._stopping:
             with self._drain_lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="paribus-outbox", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="paribus-outbox", daemon=True)
+                    with contextlib.suppress(RuntimeError):  # (the interpreter is ending: `close` drains by itself)
+                        thread.start()
+                        self._thread = thread
         self._wake.set()
 
     def _run(self) -> None:

@@ -26,6 +26,12 @@ class Request:
         self.context = context
         self.decisions: dict[str, Decision] = {}
 
+    def under(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The attributes of a call over those of the request."""
+        if not self.context or not isinstance(context, Mapping):
+            return context or self.context
+        return {**self.context, **context}
+
     @property
     def variants(self) -> dict[str, str]:
         """The variant served, by flag."""

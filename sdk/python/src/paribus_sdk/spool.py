@@ -120,6 +120,7 @@ class DiskSpool:
         self._last, self._end = 0, 0
         self._writer: int | None = None
         self._reader: tuple[int, int] | None = None
+        self._closed = False
         self._position = os.open(folder / "position", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @classmethod
@@ -164,7 +165,7 @@ class DiskSpool:
 
     def append(self, lines: Sequence[bytes]) -> int:
         with self._lock:
-            kept = _fitting(lines, self.limit - self.size)
+            kept = 0 if self._closed else _fitting(lines, self.limit - self.size)
             if not kept:
                 return 0
             data = b"\n".join(lines[:kept]) + b"\n"
@@ -203,6 +204,7 @@ class DiskSpool:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self.abandon()
             if not self.depth_on_disk:
                 self._remove()

@@ -11,7 +11,7 @@ from paribus_sdk.client import Client
 from paribus_sdk.decision import Reason
 from paribus_sdk.request import Request, current_request
 
-REQUEST = "$request"
+REQUEST, ERROR = "$request", "$error"
 Name = str | None
 
 
@@ -28,7 +28,7 @@ class Passage:
         self._start = time.perf_counter()
 
     def end(self, method: str, route: str, status: int, error: BaseException | None = None) -> None:
-        """Reports to the breaker and, when variants were in force, records `$request`; once."""
+        """Reports to the breaker and, when variants were in force, records `$request` (and `$error`); once."""
         if self._token is None:
             return
         token, self._token = self._token, None
@@ -48,6 +48,8 @@ class Passage:
                 "variants": self.request.variants,
             }
             self._client.track(REQUEST, self._unit(), properties=properties)
+            if failed:
+                self._client.track(ERROR, self._unit(), properties={**properties, "origin": "request"})
         try:
             current_request.reset(token)
         except ValueError:  # the answer was streamed from another context: that context ends by itself
