@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import Any
 
 import mmh3
-
 from paribus_sdk import Evaluator
 
 CONTEXT = {"country": "SE", "plan": "pro", "age": 41, "version": "2.3.1", "email": "ann@example.org", "beta": False}

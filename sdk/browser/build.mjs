@@ -1,7 +1,7 @@
 // Builds dist/: an ES module with the recorder as a chunk of its own, a classic script, and the React part.
 import { build } from "esbuild";
 import { minify } from "terser";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 
 const here = (path) => new URL(path, import.meta.url).pathname;
 
@@ -21,6 +21,7 @@ async function bundle(entry, output, options) {
     legalComments: "none",
     logLevel: "warning",
     mangleProps: /^_[a-z]/,
+    tsconfigRaw: { compilerOptions: { alwaysStrict: false, useDefineForClassFields: true } },
     ...options,
   });
   const { code } = await minify(outputFiles[0].text, {
@@ -35,7 +36,17 @@ async function bundle(entry, output, options) {
 await rm(here("dist"), { recursive: true, force: true });
 await mkdir(here("dist"));
 const chunk = replace(/\/recording\.js$/, "./recording.mjs", true);
-const vitals = replace(/lib\/softNavs\.js$/, here("src/softnavs.ts"));
+/** Soft navigations are not reported: the parts of web-vitals that serve them alone are left out. */
+const vitals = {
+  name: "vitals",
+  setup: (context) =>
+    context.onLoad({ filter: /web-vitals\/dist\/modules\/.*\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8"))
+        .replace(/checkSoftNavsEnabled\(opts\)/g, "false")
+        .replace(/\w+\.entryType === '(soft-navigation|interaction-contentful-paint)'/g, "false")
+        .replace(/\w+\.entryType !== 'soft-navigation'/g, "true"),
+    })),
+};
 const script = replace(/\/recorder\.js$/, here("src/recorder.script.ts"));
 await Promise.all([
   bundle("src/index.ts", "dist/paribus.mjs", { format: "esm", plugins: [chunk, vitals] }),

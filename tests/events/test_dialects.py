@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from tests.events.door import NOW, check, decode, records, request
 
 from paribus.errors import NotFound
-from paribus.events.dialects import dialect_named, match, root_routes
+from paribus.events.dialects import REGISTRY, dialect_named, match, root_routes
+from paribus.events.dialects.dialect import refusal
 from paribus.events.dialects.otlp import OtlpDialect
 from paribus.lake.record import Record, microseconds
-from tests.events.door import NOW, check, decode, records, request
 
 STAMP = "2026-11-24T11:59:00.000Z"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -76,6 +78,22 @@ def test_batch_is_told_apart_by_its_body() -> None:
         assert amplitude is not None
         assert posthog is not None
         assert (amplitude.name, posthog.name) == ("amplitude", "posthog")
+
+
+def test_every_dialect_is_documented() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    for name in REGISTRY:
+        assert f"`{name}`" in docs
+
+
+def test_a_refusal_is_read_by_the_clients_of_all() -> None:
+    from amplitude.http_client import HttpStatus, Response
+
+    answer = refusal(429, "too often", retry_after=1.2)
+    body = json.loads(answer.body)
+    assert answer.headers == {"Retry-After": "2"}
+    assert Response.get_status(body["code"]) is HttpStatus.TOO_MANY_REQUESTS
+    assert (body["status"], body["error"], body["message"]) == (0, "too often", "too often")
 
 
 def test_an_unknown_dialect_of_a_row_is_named() -> None:
@@ -274,7 +292,13 @@ def test_mixpanels_forms(is_base64: bool, is_list: bool, method: str) -> None:
 def test_mixpanels_short_answer_and_experiments() -> None:
     event = {
         "event": "$experiment_started",
-        "properties": {"token": "t", "distinct_id": "u", "Experiment name": "e", "Variant name": "b", "$insert_id": "i"},
+        "properties": {
+            "token": "t",
+            "distinct_id": "u",
+            "Experiment name": "e",
+            "Variant name": "b",
+            "$insert_id": "i",
+        },
     }
     incoming = request("/track", method="GET", query={"data": json.dumps(event)})
     (record,) = records(incoming)
@@ -377,8 +401,19 @@ def test_snowplows_browser_library() -> None:
     assert check(incoming).answer.body == b"ok"
 
 
+def test_a_value_that_is_no_number_is_not_repeated() -> None:
+    checked = check(
+        request("/com.snowplowanalytics.snowplow/tp2", {"data": [{"e": "se", "se_ac": "a", "se_va": "secret"}]})
+    )
+    assert checked.rejected[0].what == "se_va is no number"
+
+
 def test_json_inside_a_field_is_held_to_the_same_rules() -> None:
-    for hostile in ('{"schema":"iglu:a/b/jsonschema/1","data":{"schema":"x","schema":"y"}}', "[" * 5000, '{"a":"\\u0000"}'):
+    for hostile in (
+        '{"schema":"iglu:a/b/jsonschema/1","data":{"schema":"x","schema":"y"}}',
+        "[" * 5000,
+        '{"a":"\\u0000"}',
+    ):
         event = {"e": "ue", "eid": "1", "ue_pr": hostile}
         checked = check(request("/com.snowplowanalytics.snowplow/tp2", {"data": [event, {"e": "pv", "eid": "2"}]}))
         assert [part.index for part in checked.rejected] == [0]
@@ -447,7 +482,10 @@ def test_opentelemetry_json_and_its_partial_success() -> None:
 
 
 def test_opentelemetrys_binary_partial_success_is_read_by_its_own_library() -> None:
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+        ExportLogsServiceRequest,
+        ExportLogsServiceResponse,
+    )
 
     export = ExportLogsServiceRequest()
     log = export.resource_logs.add().scope_logs.add().log_records.add()
@@ -493,22 +531,28 @@ def test_the_protobuf_reader_agrees_with_the_genuine_encoder() -> None:
 # Event ids where the client sends none
 
 
-@pytest.mark.parametrize(
-    ("path", "make"),
-    [
-        ("/api/v1/events", lambda events: {"batch": [{"name": "a", "time": STAMP, **event} for event in events]}),
-        ("/v1/batch", lambda events: {"batch": [{"type": "track", "event": "a", "timestamp": STAMP, "properties": event} for event in events]}),
-        ("/2/httpapi", lambda events: {"events": [{"event_type": "a", "time": 1795521540000, "event_properties": event} for event in events]}),
-        ("/track", lambda events: [{"event": "a", "properties": {"time": 1795521540, **event}} for event in events]),
-        ("/e/", lambda events: [{"event": "a", "timestamp": STAMP, "properties": event} for event in events]),
-        ("/com.snowplowanalytics.snowplow/tp2", lambda events: {"data": [{"e": "se", "se_ac": "a", "dtm": "1795521540000", **{f"x{k}": v for k, v in event.items()}} for event in events]}),
-    ],
-)  # fmt: skip
-def test_a_retry_without_ids_is_the_same_event_and_equal_events_are_two(path: str, make: Any) -> None:
-    def ids(events: list[dict[str, Any]]) -> list[str]:
-        return [record.event_id for record in records(request(path, make(events)))]
+MAKERS: dict[str, Any] = {
+    "/api/v1/events": (lambda event: {"name": "a", "time": STAMP, "properties": event}, "batch"),
+    "/v1/batch": (lambda event: {"type": "track", "event": "a", "timestamp": STAMP, "properties": event}, "batch"),
+    "/2/httpapi": (lambda event: {"event_type": "a", "time": 1795521540000, "event_properties": event}, "events"),
+    "/track": (lambda event: {"event": "a", "properties": {"time": 1795521540, **event}}, None),
+    "/e/": (lambda event: {"event": "a", "timestamp": STAMP, "properties": event}, None),
+    "/com.snowplowanalytics.snowplow/tp2": (
+        lambda event: {"e": "se", "se_ac": "a", "dtm": "1795521540000", "se_va": event["n"]},
+        "data",
+    ),
+}
 
-    first, second = {"properties": {"n": 1}}, {"properties": {"n": 2}}
+
+@pytest.mark.parametrize("path", MAKERS)
+def test_a_retry_without_ids_is_the_same_event_and_equal_events_are_two(path: str) -> None:
+    make, key = MAKERS[path]
+
+    def ids(events: list[dict[str, Any]]) -> list[str]:
+        made = [make(event) for event in events]
+        return [record.event_id for record in records(request(path, {key: made} if key else made))]
+
+    first, second = {"n": 1}, {"n": 2}
     assert ids([first, second]) == ids([first, second])
     assert sorted(ids([first, second])) == sorted(ids([second, first]))
     assert ids([first])[0] == ids([second, first])[1]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.events.door import Door
 
 from paribus.lake.record import Record, microseconds
-from tests.events.door import Door
 
 WHEN = datetime.now(UTC).replace(microsecond=123_000)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.events.door import NOW
 
 from paribus.errors import InputError, NotFound
 from paribus.events.compile import PlanBook, compile_plan
 from paribus.events.dialects import dialect_named
 from paribus.events.history import CsvColumns, Progress, import_history
 from paribus.lake.record import LandingRow, Quarantined, Record, microseconds
-from tests.events.door import NOW
 
 PLAN: dict[str, Any] = {"events": {"order": {"properties": {"revenue": {"type": "number", "minimum": 0}}}}}
 

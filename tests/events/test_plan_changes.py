@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.events.test_plan import PLAN
 
 from paribus.errors import DefinitionError
 from paribus.events import compatibility
 from paribus.events.codegen import python_client, typescript_client
 from paribus.events.compatibility import check_compatibility, compare_plans
 from paribus.events.plan import parse_plan
-from tests.events.test_plan import PLAN
 
 ROOT = Path(__file__).parents[2]
 BASE: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 9, "enum": [1, 2], "personal": "personal"}
@@ -92,6 +92,9 @@ def test_a_type_cannot_change_by_moving_to_another_event() -> None:
     old = parse_plan({"events": {"a": {"deprecated": True, "properties": {"x": {"type": "string"}}}}})
     new = parse_plan({"events": {"b": {"properties": {"x": {"type": "number"}}}}})
     assert [change.need for change in compare_plans(old, new)] == ["nothing", "nothing", "refused"]
+    empty = parse_plan({})
+    assert [change.need for change in compare_plans(empty, new)] == ["nothing"]
+    assert [change.need for change in compare_plans(empty, new, [old])] == ["nothing", "refused"]
 
 
 def test_the_table_of_rules_stands_in_the_docs() -> None:
@@ -114,7 +117,7 @@ WILD = {
                 "unit": {"type": "string"},
                 "time": {"type": "datetime", "required": True},
                 "class": {"type": "integer", "enum": [1, 2]},
-                "it's \"odd\"": {"type": "json", "description": "a */ b"},
+                'it\'s "odd"': {"type": "json", "description": "a */ b"},
             },
         },
         "import": {},
@@ -166,22 +169,26 @@ def test_the_python_client_type_checks_and_sends(tmp_path: Path) -> None:
             "Signed Up",
             "u1",
             None,
-            {"name": "n", "time": "2026-01-02T00:00:00+00:00", "class": 2, "it's \"odd\"": [1]},
+            {"name": "n", "time": "2026-01-02T00:00:00+00:00", "class": 2, 'it\'s "odd"': [1]},
         ),
         ("import", 7, when, {}),
     ]
 
 
+@pytest.mark.slow
 def test_the_typescript_client_compiles(tmp_path: Path) -> None:
     text = typescript_client(parse_plan(WILD))
     assert 'currency": "EUR" | "USD";' in text
-    assert "export function orderCompleted(client: Tracker, properties: OrderCompletedProperties): void {" in text
-    assert "export function import_(client: Tracker, properties: Import_Properties = {}): void {" in text
+    assert (
+        "export function orderCompleted(client: Tracker, properties: OrderCompletedProperties, about?: About): void {"
+        in text
+    )
+    assert "export function import_(client: Tracker, properties: Import_Properties = {}, about?: About): void {" in text
     (tmp_path / "events.ts").write_text(text)
     (tmp_path / "user.ts").write_text(
         'import { orderCompleted, signedUp } from "./events";\n'
         "const client = { track: (name: string, properties?: Record<string, unknown>) => [name, properties] };\n"
-        'orderCompleted(client, { revenue: 3, currency: "EUR" });\n'
+        'orderCompleted(client, { revenue: 3, currency: "EUR" }, { unit: "u1" });\n'
         "// @ts-expect-error a wrong value\n"
         'orderCompleted(client, { revenue: 3, currency: "GBP" });\n'
         "// @ts-expect-error a missing property\n"

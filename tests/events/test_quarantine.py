@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.events.door import NOW, check, decode, records, request
 
 from paribus.events.compile import PlanBook, compile_plan
 from paribus.events.dialects import dialect_named
@@ -16,7 +17,6 @@ from paribus.events.identity import LinkCount, LinkTable, assignment_conflicts, 
 from paribus.events.quarantine import reasons, replay
 from paribus.lake.record import Quarantined, Record, microseconds
 from paribus.store import Store, open_store
-from tests.events.door import NOW, check, decode, records, request
 
 STRICT: dict[str, Any] = {
     "events": {
@@ -135,7 +135,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def seen(*events: tuple[str | None, str | None, int]) -> list[Record]:
     batch = [
-        {"name": "a", "anonymous_id": anonymous, "user_id": user, "time": (NOW - timedelta(minutes=minutes)).isoformat()}
+        {
+            "name": "a",
+            "anonymous_id": anonymous,
+            "user_id": user,
+            "time": (NOW - timedelta(minutes=minutes)).isoformat(),
+        }
         for anonymous, user, minutes in events
     ]
     return records(request("/api/v1/events", {"batch": batch}))

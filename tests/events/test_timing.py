@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.events.door import NOW, check, decode, records, request
 
 from paribus.events.timing import read_time
 from paribus.lake.record import Quarantined, Record, microseconds
-from tests.events.door import NOW, check, decode, records, request
 
 HOUR = timedelta(hours=1)
 
@@ -97,7 +97,7 @@ def test_an_event_said_to_be_after_its_sending_happened_no_later_than_received()
     assert record.corrected_time == microseconds(NOW)
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))
 def test_every_spelling_means_the_same_time(moment: datetime) -> None:
     expected = pd.Timestamp(moment).value // 1000  # pandas' own count of nanoseconds
     plus_two = pd.Timestamp(moment).tz_convert("Etc/GMT-2").isoformat()

@@ -123,7 +123,8 @@ def test_a_rotated_key_stays_valid_for_its_grace(store: Store, clock: HandClock)
 def test_a_revoked_key_ends_at_once(store: Store) -> None:
     key, secret = create_key(store, "server", author="ann")
     assert authenticate(store, secret).key_id == key.id
-    assert revoke_key(store, key.id).revoked_time == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    revoked = revoke_key(store, key.id, author="bob")
+    assert (revoked.revoked_time, revoked.revoked_by) == (datetime(2026, 3, 1, 12, tzinfo=UTC), "bob")
     with pytest.raises(AccessError, match="was revoked at 2026-03-01 12:00 UTC"):
         authenticate(store, secret)
     assert revoke_key(store, key.id) == list_keys(store)[0]
@@ -197,6 +198,9 @@ def test_mistakes_are_explained(store: Store) -> None:
     with pytest.raises(InputError, match="'sever' is no scope") as caught:
         create_key(store, "sever", author="ann")
     assert caught.value.fix == "did you mean 'server'?"
+    for names in ({"environment": ""}, {"source": "a b"}, {"project": "../x"}):
+        with pytest.raises(InputError, match="cannot be the name of a"):
+            create_key(store, "server", author="ann", **names)
     for end in (revoke_key, lambda store, key: rotate_key(store, key, author="ann")):
         with pytest.raises(NotFound, match="no key 'nope'"):
             end(store, "nope")

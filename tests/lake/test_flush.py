@@ -201,3 +201,86 @@ def test_the_background_threads_flush_within_their_interval_and_close_drains(tmp
     lake.close()
     with Lake.open(tmp_path, clock=HandClock(), decode=decode) as lake:
         assert rows(lake, "event_id") == [("a",), ("b",)]
+
+
+def test_on_a_full_disk_a_flush_keeps_the_events_and_goes_on_when_there_is_space(tmp_path: Path) -> None:
+    """Writes fail past a size of file, at several sizes: in the data, in the log."""
+    script = """
+        import resource, signal, sys
+        import duckdb
+        from paribus.errors import StorageError
+        from paribus.lake import Lake
+        from tests.lake.sending import HandClock, decode, event, request
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        lake = Lake.open(sys.argv[1], clock=HandClock(), decode=decode)
+        events = [event(f"e{n}", unit=str(n)) for n in range(300)] + [event(f"q{n}", verdict=2) for n in range(300)]
+        lake.landing.append([request(events)])
+        refused = 0
+        for size in (200, 1_000, 2_500, 8_000, 12_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            try:
+                lake.flush()
+            except StorageError as failure:
+                refused += 1
+        assert refused == 5, refused
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert lake.landing.depth().events == 600
+        lake.flush()
+        for sql, start in ((lake.events_sql(), "e"), (lake.quarantine_sql(), "q")):
+            found = duckdb.sql(f"SELECT event_id FROM ({sql})").fetchall()
+            assert sorted(found) == sorted((f"{start}{n}",) for n in range(300))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, resource.RLIM_INFINITY))
+        try:
+            lake.compact(is_full=True)
+        except StorageError:
+            pass
+        else:
+            raise AssertionError("the compaction had no space and did not say so")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert lake.compact(is_full=True).days == 1
+        assert len(duckdb.sql(f"SELECT * FROM read_parquet({lake.files()[1]})").fetchall()) == 300
+        assert [each.missing for each in lake.reconcile()] == [0]
+        lake.close()
+    """
+    import subprocess
+    import sys
+    import textwrap
+
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "data")],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the_queue(tmp_path: Path) -> None:
+    """Committed, not yet synced, then killed: the next process must not take the commit for durable unseen."""
+
+    class Died(BaseException):
+        pass
+
+    def die() -> int:
+        raise Died
+
+    clock = HandClock()
+    lake = Lake.open(tmp_path, clock=clock, decode=decode)
+    lake.landing.append([request([event("a")])])
+    lake._events.settle = die  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        lake.flush()
+    lake.landing.close()
+    lake._lock.release()
+
+    synced: list[Path] = []
+    from paribus.lake import table
+
+    note = table.sync_files
+    try:
+        table.sync_files = lambda paths: note([synced.append(path) or path for path in paths])  # type: ignore[func-returns-value]
+        with Lake.open(tmp_path, clock=clock, decode=decode) as lake:
+            assert {path.suffix for path in synced} == {".parquet", ".json"}
+            lake.drain()
+            assert rows(lake, "event_id") == [("a",)]
+    finally:
+        table.sync_files = note

@@ -137,7 +137,7 @@ def test_bodies_have_limits(store: Store) -> None:
     deep: dict = {}
     for _ in range(5000):
         deep = {"a": deep}
-    with pytest.raises(LimitError, match="nested more than 64"):
+    with pytest.raises(LimitError, match="nested more than 40"):
         put(store, "x", deep)
     with pytest.raises(LimitError, match="bytes"):
         put(store, "x", {"a": "x" * 5_000_000})
@@ -193,8 +193,9 @@ def test_waiting_ends_with_a_write_in_another_thread(store: Store) -> None:
     thread = threading.Thread(target=write)
     thread.start()
     assert store.wait("default", 0, 20) == 1
+    seen = time.monotonic()
     thread.join()
-    assert time.monotonic() - written[0] < 0.2
+    assert seen - written[0] < 1
     assert store.wait("default", 0, 20) == 1  # already beyond
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from tests.store.conftest import HandClock
 
-from paribus.errors import Conflict, DefinitionError, InputError
+from paribus.errors import Conflict, DefinitionError, InputError, LimitError
 from paribus.experiments import marked_yaml
 from paribus.store import Address, Change, StaleWrite, Store, open_store
 from paribus.store.folder import NOTE, Body, Folder
@@ -321,3 +321,44 @@ def test_a_folder_of_some_kinds_keeps_the_note_about_others(store: Store, folder
     (folder.path / "staff.yaml").rename(folder.path / "audience/staff.yaml")
     write(folder, "audience/staff.yaml", "all: []\n")
     assert states(store, folder) == {"audience/staff": "changed"}
+
+
+def test_what_no_file_can_hold_is_refused_before_any_is_written(store: Store, folder: Folder) -> None:
+    def read_small_files(source: bytes, file: str) -> object:
+        if len(source) > 1000:
+            raise DefinitionError("the file has too many bytes", where=file)
+        return read(source, file)
+
+    put(store, "a", {"variants": []})
+    put(store, "b", {"variants": ["x" * 1000]})
+    with pytest.raises(DefinitionError, match="too many bytes"):
+        pull(store, Folder(folder.path, "default", KINDS, read_small_files))
+    assert not folder.path.exists()
+
+
+def test_the_deepest_document_fits_into_a_file(store: Store, folder: Folder) -> None:
+    deep: Body = {}
+    for _ in range(37):
+        deep = {"a": deep}
+    put(store, "a", {"variants": [deep]})
+    pull(store, folder)
+    assert diff(store, folder) == []
+    with pytest.raises(LimitError, match="nested more than 40"):
+        put(store, "b", {"variants": [{"a": deep}]})
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_changes_that_do_not_fit_together_are_refused_together(store: Store, folder: Folder, dry_run: bool) -> None:
+    both(store, folder, "a")
+    (folder.path / "flag/a.yaml").unlink()
+    write(folder, "flag/b.yaml", "variants: []\n")
+    seen = {}
+
+    def accept(changes: Mapping[Address, Body | None]) -> None:
+        seen.update(changes)
+        raise DefinitionError("b needs a")
+
+    with pytest.raises(DefinitionError, match="b needs a"):
+        apply(store, folder, author="ann", reason="r", accept=accept, dry_run=dry_run)
+    assert seen == {at("a"): None, at("b"): {"variants": [], "enabled": True}}
+    assert store.position("default") == 1

@@ -1,9 +1,11 @@
 const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by));
 const scramble = (word: number): number => Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
 
+export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 /** MurmurHash3 x86 32 (Austin Appleby, 2011) of the text's UTF-8 bytes, seed 0, as an unsigned integer. */
 export function murmur3(text: string): number {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = utf8(text);
   const size = bytes.length;
   const whole = size & ~3;
   let hash = 0;

@@ -117,7 +117,7 @@ export function createClient(options: Options = {}): Client {
         pollSeconds: options.pollSeconds ?? 0,
       });
 
-  function decide(flag: string, given: unknown, extra: Context | undefined, fallback?: Value): Decision {
+  function decide(flag: string, given?: unknown, extra?: Context, fallback?: Value): Decision {
     const target = given === undefined ? unit() : given;
     if (evaluator) {
       return evaluator.evaluate(flag, target, extra ? { ...context, ...extra } : context, kindOf(fallback), fallback);
@@ -133,7 +133,7 @@ export function createClient(options: Options = {}): Client {
   function expose(decision: Decision): void {
     const { flag, assigned, served } = decision;
     if (!decision.unit || !assigned || closed) return;
-    variants[flag] = assigned;
+    variants[flag] = served!;
     const identityOf = [flag, decision.unit, assigned, served, decision.revision].join("\n");
     if (seen.has(identityOf)) {
       stats.deduplicated++;
@@ -203,9 +203,9 @@ export function createClient(options: Options = {}): Client {
     else void delivery.flush();
   }
 
-  function on(target: EventTarget, type: string, listener: (event: globalThis.Event) => void): void {
-    target.addEventListener(type, listener);
-    undo.push(() => target.removeEventListener(type, listener));
+  function on(type: string, listener: () => void): void {
+    addEventListener(type, listener);
+    undo.push(() => removeEventListener(type, listener));
   }
 
   function startRecorder(): void {
@@ -267,18 +267,18 @@ export function createClient(options: Options = {}): Client {
   if (browser) {
     recallExposures();
     delivery.adopt();
-    on(window, "pagehide", () => {
+    on("pagehide", () => {
       leaving = true;
       hide();
     });
-    on(window, "pageshow", () => (leaving = false));
+    on("pageshow", () => (leaving = false));
     // On the window, so that it comes after the listeners of web-vitals on the document.
-    on(window, "visibilitychange", () => {
+    on("visibilitychange", () => {
       if (document.visibilityState === "hidden") return hide();
       leaving = false;
       if (granted()) void precomputed?.refresh(60_000);
     });
-    on(window, "online", () => {
+    on("online", () => {
       delivery.wake();
       void precomputed?.refresh();
     });
@@ -322,14 +322,12 @@ export function createClient(options: Options = {}): Client {
       return (decision.variant === null ? fallback : decision.value) as Widened<T>;
     },
     peek: (flag, given, extra) => decide(flag, given, extra).variant,
-    decide: (flag, given, extra) => decide(flag, given, extra),
+    decide,
     expose,
     track(name, properties = {}, about = {}) {
       const fields: Partial<Event> = {};
-      const other = unitText(about.unit);
-      if (other !== null) fields.unit = other;
-      const time = about.time === undefined ? NaN : Number(about.time);
-      if (Number.isFinite(time)) fields.time = timestamp(time);
+      if (about.unit !== undefined) fields.unit = unitText(about.unit) ?? undefined;
+      if (about.time !== undefined) fields.time = attempt(() => timestamp(Number(about.time)), String(about.time));
       record(name, { ...properties }, fields);
     },
     identify(given, extra) {
@@ -357,7 +355,7 @@ export function createClient(options: Options = {}): Client {
       evaluator = new Evaluator(definitions);
       changed(evaluator.flags);
     },
-    captureError: (error, details) => faults.capture(error, details?.kind === "boundary" ? "boundary" : "captured", details),
+    captureError: (error, details) => faults.capture(error, "captured", details),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -1,4 +1,4 @@
-import { Problem, need, own, type Condition, type Context, type Snapshot } from "./definitions.js";
+import { need, own, type Condition, type Context, type Snapshot } from "./definitions.js";
 import { parseInstant } from "./instant.js";
 import { compareVersions, parseVersion } from "./semver.js";
 
@@ -8,7 +8,7 @@ type Test = (attribute: unknown) => Truth;
 
 /** A condition ready to be asked, with the attributes it names. */
 export interface CompiledCondition {
-  holds: (context: Context, unit: string | null) => Truth;
+  holds: (context: Context) => Truth;
   names: string[];
 }
 
@@ -16,16 +16,16 @@ type Scalar = string | number | boolean;
 const isScalar = (value: unknown): value is Scalar =>
   typeof value === "string" || typeof value === "boolean" || isNumber(value);
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
-const isText = (value: unknown): value is string => typeof value === "string";
+export const isText = (value: unknown): value is string => typeof value === "string";
 const isScalars = (value: unknown): value is Scalar[] => Array.isArray(value) && value.every(isScalar);
 const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
 
-const UNUSABLE = "a value that its operator cannot use";
+const FORMS = ["all", "any", "not", "audience", "attribute"];
 
 /** The definition's value, when the operator can use it. */
 function usable<T>(value: unknown, is: (value: unknown) => value is T): T {
-  if (!is(value)) throw new Problem(UNUSABLE);
-  return value;
+  need(is(value), "value");
+  return value as T;
 }
 
 const opposite = (truth: Truth): Truth => (truth === null ? null : !truth);
@@ -43,10 +43,10 @@ const ordered =
   <T>(read: (value: unknown) => T | null, compare: (a: T, b: T) => number, accept: (order: number) => boolean) =>
   (value: unknown): Test => {
     const bound = read(value);
-    if (bound === null) throw new Problem(UNUSABLE);
+    need(bound !== null, "value");
     return (attribute) => {
       const given = read(attribute);
-      return given === null ? null : accept(compare(given, bound));
+      return given === null ? null : accept(compare(given, bound!));
     };
   };
 
@@ -93,7 +93,7 @@ Object.assign(OPERATORS, {
   contains: text((attribute, part) => attribute.includes(part), true),
   exists: (value) => {
     const wanted = usable(value, (given): given is boolean => typeof given === "boolean");
-    return (attribute) => (attribute !== undefined) === wanted;
+    return (attribute) => (attribute !== null) === wanted;
   },
 } satisfies typeof OPERATORS);
 
@@ -105,10 +105,10 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
     const compiled = parts.map(compile);
     return {
       names: compiled.flatMap((part) => part.names),
-      holds: (context, unit) => {
+      holds: (context) => {
         let result: Truth = !decisive;
         for (const part of compiled) {
-          const truth = part.holds(context, unit);
+          const truth = part.holds(context);
           if (truth === decisive) return decisive;
           if (truth === null) result = null;
         }
@@ -121,14 +121,15 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
     const known = audiences.get(key);
     if (known) return known;
     // Null while it is being compiled, and for good when it cannot be.
-    need(known === undefined, `audience ${key} is broken or refers to itself`);
+    need(known === undefined, `audience ${key}`);
     audiences.set(key, null);
-    const compiled = compile(need(own(snapshot.audiences, key), `no audience ${key}`));
+    const compiled = compile(need(own(snapshot.audiences, key), `audience ${key}`));
     audiences.set(key, compiled);
     return compiled;
   }
 
   function compile(condition: Condition): CompiledCondition {
+    need(FORMS.filter((form) => form in condition).length === 1, "condition");
     if ("all" in condition) return many(condition.all, false);
     if ("any" in condition) return many(condition.any, true);
     if ("audience" in condition) return audience(condition.audience);
@@ -136,20 +137,19 @@ export function conditionCompiler(snapshot: Snapshot): (condition: Condition) =>
       const inner = compile(condition.not);
       return {
         names: inner.names,
-        holds: (context, unit) => opposite(inner.holds(context, unit)),
+        holds: (context) => opposite(inner.holds(context)),
       };
     }
     const { attribute: name, op } = condition;
     // `matches` is RE2, which browsers lack: such flags come precomputed.
-    const operator = need(own(OPERATORS, op), `no operator ${op} in browsers`);
+    const operator = need(own(OPERATORS, op), `operator ${op} (browser)`);
     const test = operator(condition.value);
     usable(name, isText);
-    const isUnit = name === "targetingKey";
     return {
       names: [name],
-      holds: (context, unit) => {
-        const given = isUnit ? unit : own(context, name);
-        return given === undefined || given === null ? (op === "exists" ? test(undefined) : null) : test(given);
+      holds: (context) => {
+        const given = own(context, name) ?? null;
+        return given === null && op !== "exists" ? null : test(given);
       },
     };
   }

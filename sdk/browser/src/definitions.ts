@@ -32,19 +32,19 @@ export interface Rule {
 
 export interface Flag {
   type: FlagType;
-  revision: number;
+  revision: number | null;
   enabled: boolean;
   killed: boolean;
   unit_type: string;
-  unit_attribute?: string | null;
+  unit_attribute: string | null;
   variants: { name: string; value: Value }[];
   default_variant: string;
   client?: boolean;
-  prerequisites?: { flag: string; variants: string[] }[];
-  holdouts?: string[];
-  overrides?: Record<string, string>;
-  sticky?: Record<string, string>;
-  rules?: Rule[];
+  prerequisites: { flag: string; variants: string[] }[];
+  holdouts: string[];
+  overrides: Record<string, string>;
+  sticky: Record<string, string>;
+  rules: Rule[];
 }
 
 export interface Snapshot {
@@ -52,7 +52,8 @@ export interface Snapshot {
   project: string;
   environment: string;
   revision: number;
-  flags: Record<string, Flag>;
+  /** A flag may leave out what has a default. */
+  flags: Record<string, Partial<Flag> & Pick<Flag, "type" | "variants" | "default_variant">>;
   audiences?: Record<string, Condition>;
   layers?: Record<string, { salt: string }>;
   holdouts?: Record<string, { salt: string; share_bp: number }>;
@@ -66,8 +67,8 @@ export function own<T>(object: Record<string, T> | null | undefined, name: strin
   return object && Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** What was found, or a `Problem` that says what is missing. */
+/** What was found; a `Problem` with the name of what was not. */
 export function need<T>(found: T | undefined | null | false | "" | 0, what: string): T {
-  if (!found) throw new Problem(what);
+  if (!found) throw new Problem("bad or missing " + what);
   return found;
 }

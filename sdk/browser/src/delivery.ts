@@ -1,3 +1,4 @@
+import { utf8 } from "./bucket.js";
 import { after, post, timestamp } from "./request.js";
 import type { Storage } from "./storage.js";
 
@@ -62,7 +63,7 @@ const BACKUP_CHARACTERS = 1_000_000;
 const ABANDONED_MS = 20_000;
 const HEARTBEAT_MS = 5_000;
 
-const size = (text: string): number => new TextEncoder().encode(text).length;
+const size = (text: string): number => utf8(text).length;
 
 /** Delivers events at least once, in order, by their ids exactly once: in batches, with retry, surviving the page. */
 export function openDelivery(settings: Settings, name: string): Delivery {

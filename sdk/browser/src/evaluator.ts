@@ -1,5 +1,5 @@
 import { bucket, unitText } from "./bucket.js";
-import { conditionCompiler, type CompiledCondition } from "./condition.js";
+import { conditionCompiler, isText, type CompiledCondition } from "./condition.js";
 import { decision, failure, mismatch, type Decision, type Reason } from "./decision.js";
 import { Problem, need, own, type Context, type Flag, type FlagType, type Rollout, type Snapshot, type Value } from "./definitions.js";
 
@@ -28,6 +28,28 @@ const TYPES: Record<FlagType, (value: Value) => boolean> = {
   json: () => true,
 };
 
+const DEFAULTS = {
+  enabled: true,
+  killed: false,
+  revision: null,
+  unit_type: "user",
+  unit_attribute: null,
+  prerequisites: [],
+  holdouts: [],
+  overrides: {},
+  sticky: {},
+  rules: [],
+};
+
+const isBoolean = (value: unknown): boolean => typeof value === "boolean";
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+const isShare = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 10000;
+
+/** Throws a `Problem` that names the first field that is not as it should be. */
+function check<T extends object>(object: T, is: (value: unknown) => boolean, ...names: (keyof T & string)[]): void {
+  for (const name of names) need(is(object[name]), name);
+}
+
 /** Decides flags for units from one snapshot of the definitions. Never throws. */
 export class Evaluator {
   readonly #compiled = new Map<string, CompiledFlag>();
@@ -46,9 +68,9 @@ export class Evaluator {
     const target = unitText(unit);
     const compiled = this.#find(key);
     if (!compiled) return { ...failure(key, "FLAG_NOT_FOUND", `no flag ${key}`, target), value: fallback };
-    const { flag, problem } = compiled;
-    const result = this.#decide(key, compiled, target, context);
-    if (!problem && kind && kind !== flag.type && !(kind === "float" && flag.type === "integer")) {
+    const { type } = compiled.flag;
+    const result = this.#decide(key, compiled, { ...context, targetingKey: target });
+    if (kind && kind !== type && own(TYPES, type) && !(kind === "float" && type === "integer")) {
       return { ...mismatch(result, kind), value: fallback };
     }
     return result.variant === null ? { ...result, value: fallback } : result;
@@ -57,8 +79,9 @@ export class Evaluator {
   #find(key: string): CompiledFlag | null {
     const known = this.#compiled.get(key);
     if (known) return known;
-    const flag = own(this.snapshot?.flags, key);
-    if (!flag) return null;
+    const given = own(this.snapshot?.flags, key);
+    if (given === undefined) return null;
+    const flag: Flag = isObject(given) ? { ...DEFAULTS, ...given } : ({ unit_attribute: " " } as Flag);
     const compiled: CompiledFlag = { flag, problem: null, rules: [], values: new Map(), standard: null };
     try {
       this.#compile(key, compiled);
@@ -85,43 +108,65 @@ export class Evaluator {
   #compile(key: string, compiled: CompiledFlag): void {
     const { flag, values } = compiled;
     const { snapshot } = this;
-    const hasType = need(own(TYPES, flag.type), `no type ${flag.type}`);
+    const hasType = need(own(TYPES, flag.type), "type");
     for (const { name, value } of flag.variants) {
-      need(typeof name === "string" && name && !values.has(name) && hasType(value), `variant ${name} has no name or value of its own`);
+      need(typeof name === "string" && name && !values.has(name) && hasType(value), `variant ${name}`);
       values.set(name, value);
     }
-    const known = (variant: string): string => need(values.has(variant) && variant, `no variant ${variant}`);
+    const known = (variant: string): string => need(values.has(variant) && variant, `variant ${variant}`);
     compiled.standard = known(flag.default_variant);
-    for (const holdout of flag.holdouts ?? []) need(own(snapshot.holdouts, holdout), `no holdout ${holdout}`);
-    for (const { flag: needed, variants } of flag.prerequisites ?? []) {
-      const other = need(own(snapshot.flags, needed), `no flag ${needed}`);
+    const { revision, unit_attribute } = flag;
+    check(flag, isBoolean, "enabled", "killed");
+    check(flag, isText, "unit_type");
+    check(flag, isObject, "overrides", "sticky");
+    need(revision === null || Number.isInteger(revision), "revision");
+    need(unit_attribute === null || isText(unit_attribute), "unit_attribute");
+    for (const name of flag.holdouts) {
+      const holdout = need(own(snapshot.holdouts, name), `holdout ${name}`);
+      check(holdout, isShare, "share_bp");
+      check(holdout, isText, "salt");
+    }
+    for (const { flag: needed, variants } of flag.prerequisites) {
+      const other = need(own(snapshot.flags, needed), `flag ${needed}`);
       for (const variant of variants) {
-        need(other.variants.some(({ name }) => name === variant), `no variant ${variant} of flag ${needed}`);
+        need(other.variants.some(({ name }) => name === variant), `variant ${variant} of flag ${needed}`);
       }
     }
-    need(!this.#isOnCycle(key), "its prerequisites form a cycle");
+    need(!this.#isOnCycle(key), "prerequisites: a cycle");
     const names = new Set<string>();
-    for (const rule of flag.rules ?? []) {
+    for (const rule of flag.rules) {
       const when = rule.when ? this.#compileCondition(rule.when) : null;
       when?.names.forEach((name) => names.add(name));
       const { rollout } = rule;
-      need((rule.variant === undefined) !== !rollout, `rule ${rule.id} needs a variant or a rollout`);
+      check(rule, (id) => id === undefined || isText(id), "id");
+      need((rule.variant === undefined) !== !rollout, `rule ${rule.id}`);
       let layerSalt: string | undefined;
       if (rollout) {
+        const { split, layer } = rollout;
+        check(rollout, isText, "traffic_salt", "split_salt");
+        check(rollout, isShare, "traffic_bp");
+        check(rollout, Number.isInteger, "epoch");
         let total = 0;
-        for (const { variant, weight_bp } of rollout.split) {
-          known(variant);
-          total += need(Number.isInteger(weight_bp) && weight_bp >= 0, "a weight that is no share") && weight_bp;
+        for (const each of split) {
+          known(each.variant);
+          check(each, isShare, "weight_bp");
+          total += each.weight_bp;
         }
-        need(total === 10000, `the split adds up to ${total}, not 10000`);
-        if (rollout.layer) layerSalt = need(own(snapshot.layers, rollout.layer.key), `no layer ${rollout.layer.key}`).salt;
+        need(total === 10000 && new Set(split.map(({ variant }) => variant)).size === split.length, "split");
+        if (layer) {
+          const found = need(own(snapshot.layers, layer.key), `layer ${layer.key}`);
+          check(found, isText, "salt");
+          check(layer, isShare, "from_bp", "to_bp");
+          need(layer.from_bp <= layer.to_bp, "layer");
+          layerSalt = found.salt;
+        }
       } else known(rule.variant!);
       compiled.rules.push({ id: rule.id, when, names: [...names], variant: rule.variant, rollout, layerSalt });
     }
   }
 
-  #decide(key: string, { flag, problem, rules, values, standard }: CompiledFlag, target: string | null, context: Context): Decision {
-    const unit = flag.unit_attribute ? unitText(own(context, flag.unit_attribute)) : target;
+  #decide(key: string, { flag, problem, rules, values, standard }: CompiledFlag, context: Context): Decision {
+    const unit = unitText(own(context, flag.unit_attribute ?? "targetingKey"));
     const give = (name: string | null, reason: Reason, rule?: CompiledRule, extra?: Partial<Decision>): Decision => {
       const attributes: Record<string, unknown> = {};
       for (const name of rule?.names ?? []) {
@@ -133,10 +178,10 @@ export class Evaluator {
         variant: name,
         assigned: name,
         served: name,
-        revision: flag.revision,
+        revision: Number.isInteger(flag.revision) ? flag.revision : null,
         rule: rule?.id ?? null,
         unit,
-        unit_type: flag.unit_type,
+        unit_type: flag.unit_type ?? null,
         attributes,
         ...extra,
       });
@@ -150,20 +195,20 @@ export class Evaluator {
     };
     const override = listed(flag.overrides);
     if (override) return give(override, "OVERRIDE");
-    for (const { flag: needed, variants } of flag.prerequisites ?? []) {
-      const found = this.#decide(needed, this.#find(needed)!, target, context);
+    for (const { flag: needed, variants } of flag.prerequisites) {
+      const found = this.#decide(needed, this.#find(needed)!, context);
       if (!found.variant || !variants.includes(found.variant)) return give(standard, "PREREQUISITE");
     }
     const sticky = listed(flag.sticky);
     if (sticky) return give(sticky, "STICKY");
     if (unit !== null) {
-      for (const name of flag.holdouts ?? []) {
+      for (const name of flag.holdouts) {
         const { salt, share_bp } = own(this.snapshot.holdouts, name)!;
         if (bucket(salt, unit) < share_bp) return give(standard, "HOLDOUT");
       }
     }
     for (const rule of rules) {
-      if (rule.when && rule.when.holds(context, target) !== true) continue;
+      if (rule.when && rule.when.holds(context) !== true) continue;
       const { rollout } = rule;
       if (!rollout) return give(rule.variant!, "TARGETING_MATCH", rule);
       if (unit === null) return give(standard, "INVALID_UNIT", rule);

@@ -12,7 +12,6 @@ export interface Identity {
 }
 
 const SESSION_MS = 30 * 60_000;
-const ID = /^[\w-]{8,64}$/;
 
 export function openIdentity(storage: Storage, allowed: () => boolean, browser: boolean, now: () => number): Identity {
   let anonymous: string | null = null;
@@ -26,7 +25,7 @@ export function openIdentity(storage: Storage, allowed: () => boolean, browser: 
 
   function settle(stay: boolean): void {
     if (!browser || !allowed()) return;
-    const stored = [storage.get("id"), readCookie()].find((id) => id && ID.test(id));
+    const stored = storage.get("id") || readCookie();
     if (stored && stay && anonymous) return;
     anonymous = stored ?? anonymous ?? uuid();
     keep();
@@ -40,7 +39,7 @@ export function openIdentity(storage: Storage, allowed: () => boolean, browser: 
       if (!browser) return null;
       if (!session || now() - session.at > 60_000) {
         const [id, at] = (storage.get("session") ?? "").split(" ");
-        if (id && ID.test(id) && Number(at) > (session?.at ?? 0)) session = { id, at: Number(at) };
+        if (id && Number(at) > (session?.at ?? 0)) session = { id, at: Number(at) };
         if (!session || now() - session.at > SESSION_MS) session = { id: uuid(), at: now() };
         session.at = now();
         storage.set("session", `${session.id} ${session.at}`);

@@ -4,8 +4,8 @@ import type { Condition, Snapshot } from "../src/definitions.js";
 import { Evaluator } from "../src/evaluator.js";
 
 const nothing: Snapshot = { format: 1, project: "default", environment: "dev", revision: 1, flags: {} };
-const truth = (condition: Condition, context: Record<string, unknown>, unit = "u"): boolean | null =>
-  conditionCompiler(nothing)(condition).holds(context, unit);
+const truth = (condition: Condition, context: Record<string, unknown>): boolean | null =>
+  conditionCompiler(nothing)(condition).holds(context);
 const test = (op: string, value: unknown, given?: unknown): boolean | null =>
   truth({ attribute: "a", op, value }, given === undefined ? {} : { a: given });
 

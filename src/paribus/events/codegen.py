@@ -74,7 +74,13 @@ def typescript_client(plan: PlanDoc) -> str:
         "// Typed events, generated from the tracking plan: do not edit.",
         "",
         "export interface Tracker {",
-        "  track(name: string, properties?: Record<string, unknown>): unknown;",
+        "  track(name: string, properties?: Record<string, unknown>, about?: About): unknown;",
+        "}",
+        "",
+        "/** Whose event it is and when it happened, where that is not the current user and now. */",
+        "export interface About {",
+        "  unit?: string | number;",
+        "  time?: Date | number;",
         "}",
     ]
     for name, event in plan.events.items():
@@ -88,8 +94,8 @@ def typescript_client(plan: PlanDoc) -> str:
         default = "" if any(part.required for part in event.properties.values()) else " = {}"
         lines += [
             "",
-            f"export function {names[name]}(client: Tracker, properties: {shape}{default}): void {{",
-            f"  client.track({json.dumps(name)}, {{ ...properties }});",
+            f"export function {names[name]}(client: Tracker, properties: {shape}{default}, about?: About): void {{",
+            f"  client.track({json.dumps(name)}, {{ ...properties }}, about);",
             "}",
         ]
     return "\n".join(lines) + "\n"

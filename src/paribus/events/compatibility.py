@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,10 +46,18 @@ class Change:
         return f"{where}: {self.what}"
 
 
-def compare_plans(old: PlanDoc, new: PlanDoc) -> list[Change]:
-    """Every change of meaning from the old revision to the new one; changed words are none."""
+def compare_plans(old: PlanDoc, new: PlanDoc, earlier: Iterable[PlanDoc] = ()) -> list[Change]:
+    """Every change of meaning from the old revision to the new one; changed words are none.
+
+    Types are compared with all `earlier` revisions too: a column outlives the property that made it.
+    """
     changes: list[Change] = []
-    types = {name: part.type for event in old.events.values() for name, part in event.properties.items()}
+    types = {
+        name: part.type
+        for plan in (*earlier, old)
+        for event in plan.events.values()
+        for name, part in event.properties.items()
+    }
     for name, before in old.events.items():
         after = new.events.get(name)
         if after is None:
@@ -72,13 +80,18 @@ def compare_plans(old: PlanDoc, new: PlanDoc) -> list[Change]:
     return changes
 
 
-def check_compatibility(old: PlanDoc, new: PlanDoc) -> list[Change]:
+def check_compatibility(old: PlanDoc, new: PlanDoc, earlier: Iterable[PlanDoc] = ()) -> list[Change]:
     """The changes, when the new revision may be written.
+
+    Args:
+        old: the revision before; an empty plan where there is none.
+        new: the revision to write.
+        earlier: all revisions before that.
 
     Raises:
         DefinitionError: a change is refused, or needs a version that did not grow; names all of them.
     """
-    changes = compare_plans(old, new)
+    changes = compare_plans(old, new, earlier)
     refused = [change for change in changes if not change.is_allowed]
     if refused:
         events = sorted({change.event for change in refused if change.need == "new_version"})

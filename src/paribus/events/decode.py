@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from paribus.events.compile import CompiledPlan
 from paribus.events.hygiene import Flaw
 from paribus.events.incoming import Batch, Incoming, event_text
@@ -36,7 +38,8 @@ def decode_batch(
         if unit is None:
             unit = event.user_id if event.user_id is not None else event.anonymous_id
         if verdict == QUARANTINED:
-            yield quarantined(event, plan, source, received, unit, is_trusted=is_trusted)
+            whole = event if event.sent == sent else msgspec.structs.replace(event, sent=sent)
+            yield quarantined(whole, plan, source, received, unit, is_trusted=is_trusted)
             continue
         checker = known.get(event.name)
         yield Record(

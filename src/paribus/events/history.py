@@ -6,11 +6,9 @@ repeated brings the same events; a journal lets one that was cut off go on where
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import io
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,33 +22,17 @@ from paribus.errors import InputError, NotFound
 from paribus.events.check import tally
 from paribus.events.compile import CompiledPlan
 from paribus.events.dialects import dialect_named
-from paribus.events.hygiene import Unreadable, clean
+from paribus.events.history_csv import CsvColumns, csv_events
+from paribus.events.hygiene import Flaw, Unreadable, clean
 from paribus.events.request import Verdict
 from paribus.lake.record import LandingRow, microseconds
+
+__all__ = ["FORMATS", "CsvColumns", "Format", "Progress", "import_history"]
 
 Format = Literal["amplitude", "mixpanel", "segment", "csv"]
 FORMATS: tuple[Format, ...] = ("amplitude", "mixpanel", "segment", "csv")
 BATCH = 1000
 MAX_LINE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CsvColumns:
-    """What the columns of a CSV file mean; all columns that are not named become properties.
-
-    Cells of properties are read as JSON numbers, true, false and null where they are written so, else as text; empty
-    cells are left out.
-    """
-
-    time: str
-    name: str | None = None
-    """Column with the event's name; or `event` for one name in all rows."""
-    event: str | None = None
-    unit: str | None = None
-    user_id: str | None = None
-    anonymous_id: str | None = None
-    event_id: str | None = None
-    unit_type: str = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +148,9 @@ def _document(lines: list[bytes]) -> tuple[bytes, Any]:
             good.append(one.document)
         except (Unreadable, msgspec.MsgspecError, ValueError, RecursionError) as error:
             problem = error if isinstance(error, Unreadable) else Unreadable("not a JSON object", "one event a line")
-            flaws[index] = _flaw(problem)
+            flaws[index] = Flaw(problem.what, problem.rule)
             good.append(b"null")
     return b'{"batch":[' + b",".join(good) + b"]}", flaws
-
-
-def _flaw(problem: Unreadable) -> Any:
-    from paribus.events.hygiene import Flaw
-
-    return Flaw(problem.what, problem.rule)
 
 
 def _lines(path: Path, kind: Format, columns: CsvColumns | None) -> Iterator[bytes]:
@@ -188,50 +164,7 @@ def _lines(path: Path, kind: Format, columns: CsvColumns | None) -> Iterator[byt
                 if stripped:
                     yield stripped if len(stripped) <= MAX_LINE else b"null"
         else:
-            yield from _csv_lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), columns, path)
-
-
-def _csv_lines(text: io.TextIOBase, columns: CsvColumns, path: Path) -> Iterator[bytes]:
-    reader = csv.DictReader(text)
-    known = set(reader.fieldnames or ())
-    named = {"name": columns.name, "time": columns.time, "unit": columns.unit, "user_id": columns.user_id,
-             "anonymous_id": columns.anonymous_id, "event_id": columns.event_id}  # fmt: skip
-    missing = sorted(column for column in named.values() if column is not None and column not in known)
-    if missing or (columns.name is None) == (columns.event is None):
-        raise InputError(
-            f"no column {missing[0]!r}" if missing else "either a column with the event's name, or one name for all",
-            where=str(path),
-            rule="declared columns stand in the header: " + ", ".join(sorted(known)),
-        )
-    taken = {column for column in named.values() if column is not None}
-    seen: dict[bytes, int] = {}
-    for row in reader:
-        event: dict[str, Any] = {
-            field: row[column] for field, column in named.items() if column is not None and row[column]
-        }
-        event.setdefault("name", columns.event)
-        event["unit_type"] = columns.unit_type
-        event["properties"] = {
-            name: _cell(value)
-            for name, value in row.items()
-            if isinstance(name, str) and name not in taken and isinstance(value, str) and value != ""
-        }
-        if "event_id" not in event:
-            digest = hashlib.sha256(json.dumps(row, sort_keys=True).encode()).digest()[:16]
-            count = seen.get(digest, 0)
-            seen[digest] = count + 1
-            event["event_id"] = f"{digest.hex()}-{count}"
-        yield json.dumps(event).encode()
-
-
-def _cell(text: str) -> Any:
-    if text in ("true", "false") or text[:1] in "-0123456789":
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.MsgspecError, ValueError):
-            return text
-        return value if isinstance(value, (bool, int, float)) else text
-    return text
+            yield from csv_events(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), columns, path)
 
 
 def _batches(lines: Iterator[bytes], start: int) -> Iterator[tuple[int, list[bytes]]]:

@@ -22,6 +22,8 @@ import msgspec
 
 MAX_DEPTH = 20
 MAX_DIGITS = 400
+FAST_DEPTH = 8
+"""Deeper bodies are read the slow way, which counts exactly."""
 
 
 class Unreadable(Exception):
@@ -49,7 +51,15 @@ class Clean:
     flaws: Mapping[int, Flaw] = field(default_factory=dict)
 
 
-_read = msgspec.json.Decoder().decode
+def _nested(depth: int) -> Any:
+    """Any JSON value down to a depth, as a type; msgspec keeps 2 ** depth nodes for it."""
+    kind: Any = None | bool | int | float | str
+    for _ in range(depth):
+        kind = None | bool | int | float | str | list[kind] | dict[str, kind]
+    return kind
+
+
+_read = msgspec.json.Decoder(_nested(FAST_DEPTH)).decode
 _write = msgspec.json.Encoder().encode
 
 
@@ -70,29 +80,11 @@ def clean(document: bytes, list_key: str | None) -> Clean:
     # could hide that.
     if b"\\u" not in document or (b"\\u003" not in document and b"\\u0000" not in document):
         try:
-            if is_shallow(document) and _write(_read(document)).count(b":") == document.count(b":"):
+            if _write(_read(document)).count(b":") == document.count(b":"):
                 return Clean(document)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             pass
     return _clean_slowly(document, list_key)
-
-
-_OPEN_AND_CLOSE = bytes.maketrans(b"{}", b"[]")
-_NO_SYNTAX = bytes(set(range(256)) - set(b'{}[]"'))
-
-
-def is_shallow(document: bytes) -> bool:
-    """Whether values nest at most MAX_DEPTH deep; False also where a text holds a bracket or an escaped quote.
-
-    Without escaped quotes, the two quotes of a text without brackets are neighbors once all else is taken out; a text
-    with brackets leaves a quote behind. What then remains is taken away level by level, the innermost first.
-    """
-    if b'\\"' in document:
-        return False
-    brackets = document.translate(_OPEN_AND_CLOSE, _NO_SYNTAX).replace(b'""', b"")
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"")
-    return not brackets
 
 
 def _clean_slowly(document: bytes, list_key: str | None) -> Clean:

@@ -20,7 +20,7 @@ RESERVED: dict[str, EventDoc] = {
     EXPOSURE: _event(
         "exposure",
         "A flag decided what a unit gets.",
-        ("flag", "assigned"),
+        ("flag",),
         flag="string",
         assigned="string",
         served="string",

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
 from paribus.experiments.analysis import earliest
 from paribus.experiments.document import Document
-from paribus.experiments.on_lake import Snapshot, event_table, reads_lake
+from paribus.experiments.on_lake import Snapshot, event_table, reads_lake, snapshot_of
 from paribus.experiments.reading import planned_end
 from paribus.lake.maintained import MaintainedTables, State
 from paribus.lake.maintained_definition import Definition, Enrolment, NewRows, UnitSum
@@ -34,6 +35,9 @@ from paribus.warehouse.file_views import FileView
 from paribus.warehouse.files import FileSet
 from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import hooks
+
+if TYPE_CHECKING:
+    from paribus.lake.reading import LakeReader
 
 ALL_EXPOSURES = exposures_of("")
 KEPT = "unit_metric"
@@ -150,6 +154,25 @@ def keep(
             kept.definition, rows, table=snapshot.table_id, version=snapshot.version, horizon=snapshot.watermark
         )
     return tables.update(kept.definition, rows, version=snapshot.version, horizon=snapshot.watermark)
+
+
+def keep_up(tables: MaintainedTables, kept: Upkeep, lake: LakeReader, *, threads: int | None = None) -> State:
+    """The tables brought up to the lake as it is now, from its new files alone where that is possible.
+
+    They are built anew for other experiments than before, after erasure or retention, and where the table's log no
+    longer reaches back. The caller holds the folder's writer lock.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    snapshot = snapshot_of(lake)
+    before = tables.state(kept.definition, snapshot.table_id)
+    if before is None or before.version > snapshot.version:
+        return keep(tables, kept, snapshot, None, threads=threads)
+    changes = lake.changes(before.version, snapshot.version)
+    if changes.rewritten_days or not changes.is_complete:
+        return keep(tables, kept, snapshot, None, threads=threads)
+    return keep(tables, kept, snapshot, [Path(file.path) for file in changes.added], threads=threads)
 
 
 def new_rows(kept: Upkeep, snapshot: Snapshot, *, threads: int | None = None) -> NewRows:

@@ -28,6 +28,7 @@ from paribus.warehouse.sql.fragments import parse_fragment
 
 if TYPE_CHECKING:
     from paribus.experiments.proof import Proof
+    from paribus.lake.reading import LakeReader
     from paribus.warehouse.engine import Engine
 
 SOURCE_URL = "lake:"  # what a proof names as the place of its data; its folder is the data folder
@@ -53,6 +54,24 @@ class Snapshot:
     def state(self, closed_at: datetime | None = None) -> LakeState:
         """What a result says about the lake that it read."""
         return LakeState(self.table_id, self.version, self.watermark, self.lateness_p99_seconds, closed_at)
+
+
+def snapshot_of(lake: LakeReader, version: int | None = None) -> Snapshot:
+    """The lake of a data folder at a version, the newest by default.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    found = lake.snapshot(version)
+    late = lake.lateness()
+    return Snapshot(
+        lake.folder,
+        found.table_id,
+        found.version,
+        tuple(Path(file) for file in found.files),
+        found.watermark,
+        None if late is None else late.total_seconds(),
+    )
 
 
 def reads_lake(data: DataModel | None) -> bool:

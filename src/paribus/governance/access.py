@@ -21,6 +21,7 @@ from paribus.governance.access_keyring import (
     keyring_of,
 )
 from paribus.store import Store
+from paribus.store.address import check_name
 
 __all__ = [
     "KEYS",
@@ -71,7 +72,7 @@ def create_key(
     """A new key and its secret, which is shown this once and cannot be read again.
 
     Raises:
-        InputError: there is no such scope.
+        InputError: there is no such scope, or project, environment or source is not a name.
     """
     key, secret = _make(scope, project, environment, source, author, store.clock())
     store.records(KEYS).append(key)
@@ -110,7 +111,7 @@ def rotate_key(store: Store, key_id: str, *, author: str, grace: timedelta = tim
     return new, secret
 
 
-def revoke_key(store: Store, key_id: str) -> Key:
+def revoke_key(store: Store, key_id: str, *, author: str | None = None) -> Key:
     """The key, valid no more: at once in this process, within a second in others.
 
     Raises:
@@ -118,7 +119,7 @@ def revoke_key(store: Store, key_id: str) -> Key:
     """
     key = _named(store, key_id)
     if key.revoked_time is None:
-        key = replace(key, revoked_time=store.clock())
+        key = replace(key, revoked_time=store.clock(), revoked_by=author)
         store.records(KEYS).upsert(key)
     keyring_of(store).forget(key.hash)
     return key
@@ -156,6 +157,8 @@ def authorize(
 def _make(scope: Scope, project: str, environment: str, source: str, author: str, now: datetime) -> tuple[Key, str]:
     if scope not in SCOPES:
         raise InputError(f"{scope!r} is no scope of keys", fix=did_you_mean(str(scope), SCOPES))
+    for what, name in (("project", project), ("environment", environment), ("source", source)):
+        check_name(what, name)
     secret = f"pb_{scope}_{secrets.token_urlsafe(32)}"
     key = Key(
         id=f"key_{secrets.token_hex(6)}",

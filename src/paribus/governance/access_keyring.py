@@ -39,6 +39,7 @@ class Key:
     expires_time: datetime | None = None
     revoked_time: datetime | None = None
     replaced_by: str | None = None
+    revoked_by: str | None = None
 
 
 KEYS = RecordType(Key, name="key", key=("id",), lookup="hash")

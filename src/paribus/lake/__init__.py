@@ -1,6 +1,7 @@
 """Where events live: the durable landing queue, the Delta tables, their upkeep, and erasure."""
 
-from paribus.lake.lake import Health, Lake
+from paribus.lake.background import Health
+from paribus.lake.lake import Lake
 from paribus.lake.landing import Depth, Landing, open_landing
 from paribus.lake.reading import AddedFile, Changes, LakeReader, Snapshot, select_events
 from paribus.lake.reconciliation import Reconciliation

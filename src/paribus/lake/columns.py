@@ -79,12 +79,9 @@ DUCKDB_TYPES = {
 }
 
 _PYTHON_TYPES = {bool: "boolean", int: "long", float: "double", str: "string", datetime: "timestamp"}
-_EVENT_FIELDS = tuple(
-    name for name in EVENT_COLUMNS if name not in {"landing_id", "landing_index", "event_key", "event_date"}
-)
-_QUARANTINE_FIELDS = tuple(
-    name for name in QUARANTINE_COLUMNS if name not in {"landing_id", "landing_index", "received_date"}
-)
+_DERIVED = {"landing_id", "landing_index", "event_key", "event_date", "received_date"}
+_EVENT_FIELDS = tuple(name for name in EVENT_COLUMNS if name not in _DERIVED)
+_QUARANTINE_FIELDS = tuple(name for name in QUARANTINE_COLUMNS if name not in _DERIVED)
 _FORBIDDEN_IN_NAME = re.compile(r"[ ,;{}()\n\t=\x00]")
 _INT64 = 1 << 63
 
@@ -119,11 +116,11 @@ def quarantine_table(events: Sequence[Quarantined], places: Sequence[Place]) -> 
 
 
 def _event_key(source: str, event_id: str) -> int:
-    """The first half, signed, of MurmurHash3 x64 128 of source, NUL, event id."""
-    try:
-        return mmh3.hash64(f"{source}\0{event_id}")[0]
-    except UnicodeEncodeError:
-        return mmh3.hash64(f"{source}\0{event_id}".encode("utf-8", "replace"))[0]
+    """The first half, signed, of MurmurHash3 x64 128 of source, NUL, event id.
+
+    Of bytes: mmh3 crashes the process on text with a lone surrogate.
+    """
+    return mmh3.hash64(f"{source}\0{event_id}".encode("utf-8", "replace"))[0]
 
 
 def _typed_arrays(records: Sequence[Record], known: dict[str, str], untyped: Counter[str]) -> dict[str, Array]:

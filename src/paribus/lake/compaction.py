@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.errors import StorageError
 from paribus.lake.columns import DUCKDB_TYPES
 from paribus.lake.durability import sync_file, sync_folder
 from paribus.lake.table import DataFile, Table
@@ -75,6 +76,8 @@ class Rewriter:
             selection: a WHERE or QUALIFY clause.
             replaced: column → expression that takes its place.
         """
+        import duckdb
+
         folder = self.table.path / f"{self.table.partition}={day.isoformat()}"
         target = folder / f"part-{uuid.uuid4()}.zstd.parquet"
         columns = self._columns()
@@ -92,9 +95,14 @@ class Rewriter:
             ).fetchall()
             after = _rows_by_dialect(connection, f"read_parquet({literal(str(target))}, hive_partitioning = false)")
             statistics = self._statistics(connection, target)
-        except BaseException:
+        except (duckdb.Error, OSError) as failure:
             target.unlink(missing_ok=True)
-            raise
+            raise StorageError(
+                f"the files cannot be rewritten: {str(failure).splitlines()[0]}",
+                where=str(self.table.path),
+                rule="a rewrite happens as a whole or not at all; the table is as it was",
+                fix="free disk space; it is tried again",
+            ) from failure
         finally:
             connection.close()
         dropped = {dialect: rows - after.get(dialect, 0) for dialect, rows in before.items()}

@@ -21,7 +21,7 @@ from paribus.clock import Clock
 from paribus.lake.columns import DAY, Place, events_table, quarantine_table
 from paribus.lake.landing import Landing
 from paribus.lake.lateness import BUCKETS, buckets_of
-from paribus.lake.notes import count, note_version
+from paribus.lake.notes import count, note_version, note_watermark
 from paribus.lake.record import REJECTED, Decode, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.table import Table
 
@@ -78,6 +78,8 @@ class Flusher:
             began = microseconds(self._clock())
             rows = self._landing.read(after=0, max_events=self._max_events)
             if not rows:
+                if self._landing.is_remote:  # readers cannot see that such a queue is empty
+                    self._landing.remove([], lambda connection: note_watermark(connection, self._events.version, began))
                 return Flushed(0, 0, 0, self._events.version)
             return self._move(rows, began)
 
@@ -95,7 +97,7 @@ class Flusher:
         records, record_places, held, held_places, landed = self._decoded(rows)
         self._append(self._quarantine, held, held_places, last_id)
         self._append(self._events, records, record_places, last_id)
-        versions = {"events": self._events.version, "quarantine": self._quarantine.version}
+        versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
         late = _lateness(records)
 
         def note(connection: sqlite3.Connection) -> None:
@@ -107,11 +109,8 @@ class Flusher:
                 "ON CONFLICT (received_day, bucket) DO UPDATE SET events = events + excluded.events",
                 [(*key, events) for key, events in late.items()],
             )
-            oldest = connection.execute("SELECT min(received_time) FROM landing").fetchall()[0][0]
-            connection.execute(
-                "INSERT OR REPLACE INTO flush (version, watermark, last_id) VALUES (?, ?, ?)",
-                (versions["events"], began if oldest is None else min(began, oldest), last_id),
-            )
+            oldest = self._landing.oldest_waiting(connection)
+            note_watermark(connection, versions["events"], began if oldest is None else min(began, oldest))
 
         self._landing.remove(rows, note)
         return Flushed(len(rows), len(records), len(held), versions["events"])

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sqlite3
-import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from paribus.clock import Clock
-from paribus.errors import ParibusError
+from paribus.lake.background import FLUSH_SECONDS, UPKEEP_SECONDS, Background, Health
 from paribus.lake.columns import EVENT_COLUMNS, EVENT_STATISTICS, QUARANTINE_COLUMNS, QUARANTINE_STATISTICS
 from paribus.lake.compaction import Compacted, Rewriter, compact
 from paribus.lake.erasure import Erased, Erasure
 from paribus.lake.flusher import Flushed, Flusher
-from paribus.lake.landing import QUEUE_FILE, Landing
-from paribus.lake.notes import durable_version, note_version, reset_version
+from paribus.lake.landing import QUEUE_FILE, Landing, open_landing
+from paribus.lake.notes import durable_version, note_remote, note_version, reset_version
 from paribus.lake.reading import EVENTS_TABLE, QUARANTINE_TABLE, LakeReader
 from paribus.lake.record import Decode
 from paribus.lake.removal import tally_removed
@@ -28,21 +26,11 @@ from paribus.lake.retention import Expired, expire
 from paribus.lake.table import Table
 from paribus.lake.writer_lock import WriterLock
 
-_log = logging.getLogger(__name__)
-
 READER_RETENTION_HOURS = 1
-FLUSH_SECONDS = 2.0
-COMPACT_COMMITS = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the writer does: threads alive, the last error in words, flushes and events since the start."""
-
-    is_alive: bool
-    last_error: str | None
-    flushes: int
-    events: int
+COMPACT_FILES = 150
+COMPACT_BYTES = 256 << 20
+SETTLE_SECONDS = 6 * 3600.0
+VACUUM_SECONDS = 1800.0
 
 
 class Lake(LakeReader):
@@ -77,10 +65,8 @@ class Lake(LakeReader):
         self._flusher = Flusher(landing, events, quarantine, decode=decode, clock=clock, max_events=max_events)
         self._max_events = max_events
         self.erase_also: list[Callable[[Sequence[str]], object]] = []
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._error: str | None = None
-        self._flushes = self._flushed_events = 0
+        self._background: Background | None = None
+        self._next_settling = self._next_vacuum = 0.0
 
     @classmethod
     def open(
@@ -90,6 +76,7 @@ class Lake(LakeReader):
         clock: Clock,
         decode: Decode,
         lock: WriterLock | None = None,
+        landing_url: str | None = None,
         max_events: int = 20_000,
         max_queue_bytes: int = 4 << 30,
         min_free_bytes: int = 64 << 20,
@@ -98,6 +85,7 @@ class Lake(LakeReader):
 
         Args:
             lock: the folder's writer lock when the caller holds it already; taken here otherwise.
+            landing_url: `kafka://host:port/topic` to land there; by default in the folder.
             max_events: events of one flush.
             max_queue_bytes, min_free_bytes: limits of the landing queue.
 
@@ -110,9 +98,14 @@ class Lake(LakeReader):
         landing: Landing | None = None
         try:
             shutil.rmtree(folder / "lake" / "spill", ignore_errors=True)
-            landing = Landing(
-                folder / QUEUE_FILE, clock=clock, max_bytes=max_queue_bytes, min_free_bytes=min_free_bytes
+            landing = open_landing(
+                landing_url or folder / QUEUE_FILE,
+                clock=clock,
+                notes=folder / QUEUE_FILE,
+                max_bytes=max_queue_bytes,
+                min_free_bytes=min_free_bytes,
             )
+            _note_remote(landing)
             repairs: dict[str, Repair] = {}
             events = _open_table(folder, EVENTS_TABLE, landing, repairs, EVENT_COLUMNS, "event_date", EVENT_STATISTICS)
             quarantine = _open_table(
@@ -153,7 +146,7 @@ class Lake(LakeReader):
             self._rewriters[0],
             day=day,
             min_files=1 if is_full else min_files,
-            max_bytes=None if is_full else 256 << 20,
+            max_bytes=None if is_full else COMPACT_BYTES,
         )
         self._settle()
         self._events.checkpoint()
@@ -184,28 +177,32 @@ class Lake(LakeReader):
         self._settle()
         return erased
 
-    def start(self, *, flush_seconds: float = FLUSH_SECONDS, maintain_seconds: float = 60.0) -> None:
-        """Runs flush and maintenance in threads of their own until `close`."""
-        self._threads = [
-            threading.Thread(target=self._flush_loop, args=(flush_seconds,), name="paribus-flush", daemon=True),
-            threading.Thread(
-                target=self._maintain_loop, args=(maintain_seconds,), name="paribus-maintain", daemon=True
-            ),
-        ]
-        for thread in self._threads:
-            thread.start()
-
     def maintain(self) -> None:
-        """Compacts what has gathered, deletes files that nobody reads, shortens the logs; cheap when nothing is due."""
-        counts: dict[date, int] = {}
-        with self._events.commit_lock:
-            for file in self._events.files():
-                counts[file.day] = counts.get(file.day, 0) + 1
-        for day, files in counts.items():
-            if files >= COMPACT_COMMITS:
+        """Compacts what has gathered, deletes files that nobody reads, shortens the logs; cheap when nothing is due.
+
+        A day is compacted when it has gathered many files, and days that are over also when they have more than one
+        small file, once in a few hours.
+        """
+        now = time.monotonic()
+        settle_days = now >= self._next_settling
+        today = self._clock().date()
+        small: Counter[date] = Counter(file.day for file in self._events.files() if file.size < COMPACT_BYTES)
+        for day, files in small.items():
+            if files >= COMPACT_FILES or (settle_days and day < today and files > 1):
                 self.compact(day)
+        if settle_days:
+            self._next_settling = now + SETTLE_SECONDS
+        if now >= self._next_vacuum:
+            self.vacuum()
+            self._next_vacuum = now + VACUUM_SECONDS
         self._events.checkpoint()
         self._quarantine.checkpoint()
+
+    def start(self, *, flush_seconds: float = FLUSH_SECONDS, upkeep_seconds: float = UPKEEP_SECONDS) -> None:
+        """Runs flush and upkeep in threads of their own until `close`."""
+        self._background = Background(
+            self, flush_seconds=flush_seconds, upkeep_seconds=upkeep_seconds, max_events=self._max_events
+        )
 
     @property
     def untyped(self) -> Counter[str]:
@@ -214,17 +211,16 @@ class Lake(LakeReader):
 
     @property
     def health(self) -> Health:
-        """How the writer does."""
-        is_alive = self.landing.is_alive and all(thread.is_alive() for thread in self._threads)
-        return Health(is_alive, self._error, self._flushes, self._flushed_events)
+        """How the writer does; its threads count as alive before `start`."""
+        if self._background is None:
+            return Health(self.landing.is_alive, None, 0, 0)
+        return self._background.health
 
     def close(self, *, drain: bool = True) -> None:
         """Stops the threads, moves what waits to the table, closes the queue and gives the lock back."""
-        self._stopping.set()
-        self.landing.arrived.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        if self._background is not None:
+            self._background.stop()
+            self._background = None
         try:
             if drain and self.landing.is_alive:
                 self.drain()
@@ -239,59 +235,20 @@ class Lake(LakeReader):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _flush_loop(self, seconds: float) -> None:
-        wait = seconds
-        while not self._stopping.wait(0):
-            self.landing.arrived.wait(timeout=wait)
-            if not self.landing.arrived.is_set():
-                continue
-            self.landing.arrived.clear()
-            self._wait_for_more(seconds)
-            try:
-                while self.landing.events_waiting and not self._stopping.is_set():
-                    moved = self._flusher.flush()
-                    self._flushes += 1
-                    self._flushed_events += moved.events
-                    if self.landing.events_waiting < self._max_events:
-                        break
-                self._error, wait = None, seconds
-            except Exception as failure:  # noqa: BLE001 - the rows wait in the queue; the loop goes on
-                self._error = str(failure)
-                _log.exception("flush failed; the events wait in the landing queue")
-                wait = min(wait * 2, 60.0)
-                self._stopping.wait(wait)
-            if self.landing.events_waiting:
-                self.landing.arrived.set()
-
-    def _wait_for_more(self, seconds: float) -> None:
-        step = seconds / 20
-        waited = 0.0
-        while waited < seconds and self.landing.events_waiting < self._max_events:
-            if self._stopping.wait(step):
-                return
-            waited += step
-
-    def _maintain_loop(self, seconds: float) -> None:
-        while not self._stopping.wait(seconds):
-            try:
-                self.maintain()
-            except ParibusError as failure:
-                self._error = str(failure)
-                _log.exception("maintenance failed; tried again later")
-            except Exception as failure:  # noqa: BLE001 - flush and intake go on
-                self._error = str(failure)
-                _log.exception("maintenance failed; tried again later")
-
     def _settle(self) -> None:
         """Notes durable versions and the rows that maintenance removed."""
         tally_removed(self.landing, self._events)
-        versions = {"events": self._events.version, "quarantine": self._quarantine.version}
+        versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
 
         def note(connection: sqlite3.Connection) -> None:
             for name, version in versions.items():
                 note_version(connection, name, version)
 
         self.landing.run(note)
+
+
+def _note_remote(landing: Landing) -> None:
+    landing.run(lambda connection: note_remote(connection, landing.is_remote))
 
 
 def _open_table(
@@ -306,7 +263,7 @@ def _open_table(
     path = folder / name
     durable = landing.run(lambda connection: durable_version(connection, path.name))
     repairs[path.name] = repair(path, durable, folder / "lake" / "damaged")
-    table = Table(path, columns=columns, partition=partition, statistics=statistics)
+    table = Table(path, columns=columns, partition=partition, statistics=statistics, synced=durable)
     if table.version < durable:
         landing.run(lambda connection: reset_version(connection, path.name, table.version))
     return table

@@ -77,6 +77,8 @@ class Landing:
         StorageError: the file is damaged, of a newer format, or the disk refuses.
     """
 
+    is_remote = False  # whether rows stand elsewhere than in the file
+
     def __init__(
         self, path: str | Path, *, clock: Clock, max_bytes: int = 4 << 30, min_free_bytes: int = 64 << 20
     ) -> None:
@@ -187,6 +189,11 @@ class Landing:
             self._rows -= len(rows)
             self._events -= sum(len(row.verdicts) for row in rows)
             self._bytes -= sum(len(row.body) for row in rows)
+
+    def oldest_waiting(self, connection: sqlite3.Connection) -> int | None:
+        """The received time that no waiting row is earlier than; None when nothing waits. Runs inside `run`."""
+        oldest = connection.execute("SELECT min(received_time) FROM landing").fetchall()[0][0]
+        return None if oldest is None else int(oldest)
 
     def raise_ids(self, last_id: int) -> None:
         """Makes ids go on above `last_id`, for a queue that is younger than its lake (moved away, restored)."""
@@ -344,12 +351,11 @@ class Landing:
         row_id = self._next_id
         for item in group:
             for row in item.rows:
-                verdicts, dialect = row.verdicts, row.dialect
-                values.append((row_id, row.received_time, dialect, row.key_id, row.plan_revision, verdicts, row.body))
+                values.append(
+                    (row_id, row.received_time, row.dialect, row.key_id, row.plan_revision, row.verdicts, row.body)
+                )
                 row_id += 1
-                tally[dialect, "accepted"] += verdicts.count(ACCEPTED) + verdicts.count(UNPLANNED)
-                tally[dialect, "quarantined"] += verdicts.count(QUARANTINED)
-                tally[dialect, "rejected"] += verdicts.count(REJECTED)
+            tally.update(door_counts(item.rows))
         return values, tally
 
     @staticmethod
@@ -408,9 +414,32 @@ def _resolve(futures: list[tuple[asyncio.Future[int], int]], failure: Exception 
             future.set_exception(failure)
 
 
-def open_landing(url: str | os.PathLike[str], *, clock: Clock, **limits: int) -> Landing:
-    """The queue at a path, or a Kafka topic for `kafka://host:port/topic` (extra `kafka`)."""
+def door_counts(rows: Sequence[LandingRow]) -> Counter[tuple[str, str]]:
+    """Events of the rows by (dialect, kind): accepted, quarantined, rejected."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        verdicts, dialect = row.verdicts, row.dialect
+        counts[dialect, "accepted"] += verdicts.count(ACCEPTED) + verdicts.count(UNPLANNED)
+        counts[dialect, "quarantined"] += verdicts.count(QUARANTINED)
+        counts[dialect, "rejected"] += verdicts.count(REJECTED)
+    return counts
+
+
+def open_landing(
+    url: str | os.PathLike[str], *, clock: Clock, notes: str | Path | None = None, **limits: int
+) -> Landing:
+    """The queue at a path, or in a Kafka topic for `kafka://host:port/topic` (extra `kafka`).
+
+    Args:
+        notes: for Kafka, the SQLite file for counts and durable versions.
+
+    Raises:
+        MissingExtra: a Kafka URL without the extra.
+        StorageError: the file or the broker cannot be used.
+    """
     text = os.fspath(url)
     if text.startswith("kafka://"):
-        raise StorageError("a Kafka landing is not built yet", where=text)
+        from paribus.lake.kafka import KafkaLanding
+
+        return KafkaLanding(text, notes=notes or QUEUE_FILE, clock=clock, **limits)
     return Landing(text, clock=clock, **limits)

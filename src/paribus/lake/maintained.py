@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
 FORMAT = 1
-MOST_FILES = 16  # of one set; then they are merged into one
+MOST_FILES = 16
 SETS = ("exposures", "ledger", "gone", "sums")
 
 
@@ -61,6 +61,7 @@ class MaintainedTables:
         folder: the lake's folder, for instance `paribus-data/lake`.
         unit_type: of the units.
         threads, memory_limit: DuckDB's; None for its own choice.
+        most_files: of one set; beyond, they are merged into one.
     """
 
     def __init__(
@@ -70,10 +71,12 @@ class MaintainedTables:
         *,
         threads: int | None = None,
         memory_limit: str | None = None,
+        most_files: int = MOST_FILES,
     ) -> None:
         self.folder = Path(folder)
         self.unit_type = unit_type
         self._options = {"threads": threads, "memory_limit": memory_limit}
+        self._most_files = most_files
         self._manifest = self.folder / "unit_metric" / f"{unit_type}.json"
 
     def state(self, definition: Definition | None = None, table: str | None = None) -> State | None:
@@ -194,7 +197,7 @@ class MaintainedTables:
             for name, statement in steps.results().items():
                 if connection.execute(f"SELECT 1 FROM ({statement}) LIMIT 1").fetchall():
                     files[name].append(self._copy(connection, name, statement))
-            for name, statement in steps.merges(MOST_FILES, {n: len(f) for n, f in files.items()}).items():
+            for name, statement in steps.merges(self._most_files, {n: len(f) for n, f in files.items()}).items():
                 if name in files:
                     merged = text.reader([self.folder / path for path in files[name]])
                     files[name] = [self._copy(connection, name, statement.format(reader=merged))]

@@ -84,9 +84,10 @@ class Steps:
         self._exposures = _stored(definition, "exposures", files)
         ledger = _stored(definition, "ledger", files)
         if files.get("gone"):
-            ledger = f"(SELECT a.* FROM {ledger} AS a ANTI JOIN {reader(files['gone'])} AS b USING (n, unit, t, k1, k2))"
-        self._ledger = ledger
-        self._live = f"(SELECT c.* FROM {ledger} AS c ANTI JOIN gone USING (n, unit, t, k1, k2))"  # without what just left
+            left = reader(files["gone"])
+            ledger = f"(SELECT a.* FROM {ledger} AS a ANTI JOIN {left} AS b USING (n, unit, t, k1, k2))"
+        self._ledger = ledger  # as it stood, and without what leaves now
+        self._live = f"(SELECT c.* FROM {ledger} AS c ANTI JOIN gone USING (n, unit, t, k1, k2))"
         self._slots = [f"v{i + 1}" for i in range(definition.most_slots)]
         self._attributes = [f"a{i + 1}" for i in range(definition.most_attributes)]
         self._most_sums = most_sums(definition)

@@ -39,3 +39,18 @@ def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """The running counts by (dialect, kind)."""
     found = connection.execute("SELECT dialect, kind, events FROM tally").fetchall()
     return {(dialect, kind): events for dialect, kind, events in found}
+
+
+def note_watermark(connection: sqlite3.Connection, version: int, watermark: int) -> None:
+    """Notes up to which acknowledgement time the version of the events is complete."""
+    connection.execute("INSERT OR REPLACE INTO flush (version, watermark) VALUES (?, ?)", (version, watermark))
+
+
+def note_remote(connection: sqlite3.Connection, is_remote: bool) -> None:
+    """Notes whether rows wait elsewhere than in this file."""
+    connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('remote', ?)", (int(is_remote),))
+
+
+def is_remote(connection: sqlite3.Connection) -> bool:
+    """Whether rows wait elsewhere than in this file."""
+    return connection.execute("SELECT value FROM state WHERE name = 'remote'").fetchall() == [(1,)]

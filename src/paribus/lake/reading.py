@@ -17,6 +17,7 @@ from paribus.errors import StorageError
 from paribus.lake.columns import DUCKDB_TYPES
 from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.lateness import quantile_seconds
+from paribus.lake.notes import is_remote
 from paribus.lake.queue_schema import connect_reader, storage_error
 from paribus.lake.reconciliation import Reconciliation, reconcile
 from paribus.lake.record import microseconds
@@ -135,11 +136,12 @@ class LakeReader:
         """
         now = microseconds(self._clock())
         with _reader(self.folder / QUEUE_FILE) as queue:
-            if version is None:
+            if version is None and not is_remote(queue):
                 oldest = queue.execute("SELECT min(received_time) FROM landing").fetchall()[0][0]
                 return _time(now if oldest is None else min(now, oldest))
             noted = queue.execute(
-                "SELECT watermark FROM flush WHERE version <= ? ORDER BY version DESC LIMIT 1", (version,)
+                "SELECT watermark FROM flush WHERE version <= ? ORDER BY version DESC LIMIT 1",
+                (1 << 62 if version is None else version,),
             ).fetchall()
         return _time(noted[0][0] if noted else 0)
 
@@ -194,7 +196,8 @@ def select_events(
 ) -> str:
     """A SELECT for DuckDB of each distinct event of the files once; of copies, the first that landed.
 
-    A first pass over hashes of the ids finds which events have copies, mostly none; only those are sorted, the others stream.
+    A first pass over hashes of the ids finds which events have copies, mostly none; only those are sorted, the others
+    stream.
     """
     chosen = "*" if columns is None else ", ".join(map(_identifier, columns))
     where = "" if names is None else f" WHERE name IN ({', '.join(map(_literal, names)) or 'NULL'})"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -50,19 +51,30 @@ class Table:
         columns: name → Delta type of a new table.
         partition: the date column it is partitioned by.
         statistics: columns whose minimum and maximum may stand in the log.
+        synced: the version up to which everything is known to be on the disk.
 
     Raises:
         StorageError: the log cannot be read.
     """
 
-    def __init__(self, path: Path, *, columns: Mapping[str, str], partition: str, statistics: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        columns: Mapping[str, str],
+        partition: str,
+        statistics: Sequence[str],
+        synced: int = -1,
+    ) -> None:
         self.path = path
         self.partition = partition
         self.statistics = tuple(statistics)
         self.commit_lock = threading.RLock()
         self._columns = columns
+        self._synced = synced
         self._commits = 0
         self._since_checkpoint = 0
+        self._is_doubtful = False
         self._handle = self._create() if not (path / LOG_FOLDER).is_dir() else self._open()
 
     @property
@@ -72,7 +84,7 @@ class Table:
 
     @property
     def version(self) -> int:
-        """The newest version, on the disk."""
+        """The newest version."""
         with self.commit_lock:
             return int(self._handle.version())
 
@@ -85,14 +97,14 @@ class Table:
     def transaction(self, app: str) -> int:
         """The last version that `app` committed with its data; 0 for none."""
         with self.commit_lock:
+            self._freshen()
             return self._handle.transaction_version(app) or 0
 
     def append(self, rows: ArrowTable, *, app: str, app_version: int) -> int:
         """The new version, once the rows are on the disk; `app_version` rises with each append of `app`."""
         from deltalake import WriterProperties, write_deltalake
 
-        with self.commit_lock:
-            self._freshen()
+        with self._committing():
             write_deltalake(
                 self._handle,
                 rows,
@@ -102,7 +114,7 @@ class Table:
                 commit_properties=self._properties("flush", app, app_version, {}),
                 post_commithook_properties=_no_hooks(),
             )
-            return self._settle()
+            return self.settle()
 
     def replace(
         self,
@@ -126,8 +138,7 @@ class Table:
         from deltalake.transaction import AddAction, RemoveAction
 
         time_ms = time.time_ns() // 1_000_000  # the files' clock: vacuum compares it with theirs
-        with self.commit_lock:
-            self._freshen()
+        with self._committing():
             present = {file.path for file in self.files()}
             if gone := [file.path for file in removed if file.path not in present]:
                 raise StorageError(f"{gone[0]} is no longer part of the table", where=str(self.path))
@@ -161,7 +172,20 @@ class Table:
                 post_commithook_properties=_no_hooks(),
             )
             self._handle.update_incremental()
-            return self._settle()
+            return self.settle()
+
+    def settle(self) -> int:
+        """The newest version, once its log and files are on the disk; also what an earlier process left unsynced."""
+        with self.commit_lock:
+            version = self.version
+            for each in range(self._synced + 1, version + 1):
+                log = self.path / LOG_FOLDER / f"{each:020d}.json"
+                if log.exists():
+                    actions = map(json.loads, log.read_text().splitlines())
+                    added = [self.path / unquote(action["add"]["path"]) for action in actions if "add" in action]
+                    sync_files([*(file for file in added if file.exists()), log])
+            self._synced = max(self._synced, version)
+            return version
 
     def files(self) -> list[DataFile]:
         """The newest version's files."""
@@ -170,9 +194,9 @@ class Table:
 
     def checkpoint(self, *, is_due_only: bool = True) -> bool:
         """Writes a checkpoint of the log and drops expired log files; whether it did."""
-        with self.commit_lock:
-            if is_due_only and self._since_checkpoint < _COMMITS_PER_CHECKPOINT:
-                return False
+        if is_due_only and self._since_checkpoint < _COMMITS_PER_CHECKPOINT:
+            return False
+        with self._committing():
             self._handle = self._open()
             self._handle.create_checkpoint()
             folder = self.path / LOG_FOLDER
@@ -182,12 +206,12 @@ class Table:
             sync_file(folder / "_last_checkpoint")
             sync_folder(folder)
             self._handle.cleanup_metadata()
-            self._since_checkpoint = 0
+            self._since_checkpoint = -1
             return True
 
     def vacuum(self, *, retention_hours: int) -> list[str]:
         """The paths of the files deleted: those that left the table, or never entered it, that long ago."""
-        with self.commit_lock:
+        with self._committing():
             self._handle = self._open()
             deleted = self._handle.vacuum(
                 retention_hours=retention_hours,
@@ -196,7 +220,7 @@ class Table:
                 full=True,
                 post_commithook_properties=_no_hooks(),
             )
-            self._settle()
+            self.settle()
             for folder in {(self.path / unquote(path)).parent for path in deleted}:
                 if folder.is_dir():
                     sync_folder(folder)
@@ -230,21 +254,32 @@ class Table:
         return open_table(self.path)
 
     def _freshen(self) -> None:
-        if self._commits >= _COMMITS_PER_HANDLE:
+        if self._is_doubtful or self._commits >= _COMMITS_PER_HANDLE:
             self._handle = self._open()
+            self._is_doubtful = False
 
-    def _settle(self) -> int:
-        version = self.version
-        log = self.path / LOG_FOLDER / f"{version:020d}.json"
-        added = [
-            self.path / unquote(action["add"]["path"])
-            for action in map(json.loads, log.read_text().splitlines())
-            if "add" in action
-        ]
-        sync_files([*added, log])
-        self._commits += 1
-        self._since_checkpoint += 1
-        return version
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        """Holds the commit lock; after a failure the handle is opened anew, as the commit may have happened."""
+        from deltalake.exceptions import DeltaError
+
+        with self.commit_lock:
+            self._freshen()
+            try:
+                yield
+            except (DeltaError, OSError) as failure:
+                self._is_doubtful = True
+                raise StorageError(
+                    f"the table cannot be written: {str(failure).splitlines()[0]}",
+                    where=str(self.path),
+                    rule="events stay in the landing queue until the table holds them on the disk",
+                    fix="free disk space, check the disk",
+                ) from failure
+            except BaseException:
+                self._is_doubtful = True
+                raise
+            self._commits += 1
+            self._since_checkpoint += 1
 
     @staticmethod
     def _properties(operation: str, app: str, app_version: int, details: Mapping[str, Any]) -> CommitProperties:

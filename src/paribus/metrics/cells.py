@@ -105,6 +105,8 @@ class Counts:
     filtered_rows: int = 0  # rows that the filter of the units or exposures leaves out; they are not among `rows`
     maxima: dict[str, float] = field(default_factory=dict)  # by metric: the largest |y| of one unit
     totals: dict[str, float] = field(default_factory=dict)  # by metric: the sum of |y|
+    # (epoch, variant) -> lowest and highest probability that its exposures were drawn with, where they say it
+    probabilities: dict[tuple[str | None, str], tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

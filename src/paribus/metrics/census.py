@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -92,6 +93,7 @@ def of_exposures(compiler: Compiler, ask: Ask) -> Census:
     scope = compiler.scope
     found = ask("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
     totals: dict[str, dict[str, int]] = {"reason": {}, "served": {}, "outside": {}, "unknown": {}}
+    probabilities: dict[tuple[str | None, str], tuple[float, float]] = {}
     rows = null_unit = blank = null_variant = 0
     times = []
     for row in found:
@@ -112,6 +114,10 @@ def of_exposures(compiler: Compiler, ask: Ask) -> Census:
         add(totals["served"], variant, int(row["z_served"]))
         if not compiler.exposures.reason or row["z_r"] == RANDOMIZED:
             add(totals["outside"], variant, int(row["z_outside"]))
+            if row.get("z_low") is not None:
+                place = (None if row["z_e"] is None else str(row["z_e"]), variant)
+                low, high = probabilities.get(place, (math.inf, -math.inf))
+                probabilities[place] = (min(low, float(row["z_low"])), max(high, float(row["z_high"])))
         times += [time for time in (probe.as_time(row["z_first"]), probe.as_time(row["z_last"])) if time]
     counts = Counts(
         rows=rows,
@@ -122,6 +128,7 @@ def of_exposures(compiler: Compiler, ask: Ask) -> Census:
         unknown_variant_rows=totals["unknown"],
         by_reason=totals["reason"],
         served_differs=some(totals["served"]),
+        probabilities=probabilities,
         outside_window=some(totals["outside"]),
         filtered_rows=_filtered(compiler, ask, compiler.exposures.filter),
         first_time=min(times, default=None),

@@ -73,7 +73,7 @@ def table_variants(source: Source, units: UnitTable, *, every_unit_known: bool =
 
 
 def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
-    """Counts of exposure rows by variant and reason."""
+    """Counts of exposure rows by variant and reason; by epoch too, with the probabilities that they were drawn with."""
     hooks = source.hooks
     unit = source.unit(exposures.unit, "unit")
     is_text = source.kind(exposures.unit) in {"text", None}
@@ -87,6 +87,9 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
     }
     if exposures.served:
         columns["zx_s"] = source.as_text(exposures.served, "served")
+    if exposures.probability:
+        columns["zx_p"] = sql.double(source.column(exposures.probability, "probability"))
+        columns["zx_e"] = source.as_text(exposures.epoch, "epoch") if exposures.epoch else sql.null_text()
     rows = statement.level("zx", sql.Select(columns, source.text, where=source.condition(exposures.filter, "filter")))
     one, own_unit, own_time = sql.integer(1), sql.own("zx_u"), sql.own("zx_t")
     good = present(own_unit, is_text)
@@ -107,7 +110,12 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
         "z_first": sql.smallest(own_time),
         "z_last": sql.largest(own_time),
     }
-    select = sql.Select(last, rows, group=[sql.own("zx_v"), sql.own("zx_r")])
+    group = [sql.own("zx_v"), sql.own("zx_r")]
+    if exposures.probability:
+        inside = sql.case((sql.negate(sql.always(outside)), sql.own("zx_p")))
+        last |= {"z_e": sql.own("zx_e"), "z_low": sql.smallest(inside), "z_high": sql.largest(inside)}
+        group.append(sql.own("zx_e"))
+    select = sql.Select(last, rows, group=group)
     return statement.sql(select, hooks.name)
 
 

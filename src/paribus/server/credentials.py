@@ -62,6 +62,8 @@ class Door:
 
     def _look_up(self, secret: str, action: Action, request: Request, now: float) -> Principal:
         try:
+            if not secret.isascii():
+                raise AccessError("this is no API key", authenticated=False, where=request.path, fix="paribus key list")
             principal = self._authenticate(secret)
         except AccessError:
             self._guessed(request)

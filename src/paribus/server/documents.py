@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from paribus.errors import NotFound
+from paribus.events.plan import KIND as PLAN_KIND
 from paribus.server.caller import (
     After,
     Document,
@@ -45,7 +46,7 @@ KINDS = {
     Collection.AUDIENCES: "audience",
     Collection.LAYERS: "layer",
     Collection.HOLDOUTS: "holdout",
-    Collection.TRACKING_PLANS: "tracking_plan",
+    Collection.TRACKING_PLANS: PLAN_KIND,
     Collection.EXPERIMENTS: "experiment",
 }
 

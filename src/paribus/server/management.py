@@ -28,6 +28,15 @@ log = structlog.get_logger("paribus.server")
 
 def management(live: Live, door: Door, watches: Watches) -> FastAPI:
     """The application; its routes read `live`, `door` and `watches` from `app.state`."""
+    api = routes()
+    api.state.live = live
+    api.state.door = door
+    api.state.watches = watches
+    return api
+
+
+def routes() -> FastAPI:
+    """The application before it is connected to an installation; enough to describe it."""
     from paribus import __version__
 
     api = FastAPI(
@@ -40,9 +49,6 @@ def management(live: Live, door: Door, watches: Watches) -> FastAPI:
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    api.state.live = live
-    api.state.door = door
-    api.state.watches = watches
     api.add_api_route(f"{PREFIX}/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
     for room in (flag_actions, keys, arrivals, experiments, documents):
         api.include_router(room.router, prefix=PREFIX)

@@ -62,8 +62,8 @@ class Ofrep:
         published = watch.current
         key = request.path[len(SINGLE) :]
         context = _context(await request.json_object(LARGEST_CONTEXT))
-        flag = published.snapshot["flags"].get(key)
-        if flag is None or (principal.scope == "client" and not flag["client"]):
+        visible = published.for_clients if principal.scope == "client" else published.snapshot["flags"]
+        if key not in visible:
             return json_answer(404, _failure(key, "FLAG_NOT_FOUND", f"there is no flag {key!r} for this key"))
         decision = published.evaluator.evaluate(key, context.get("targetingKey"), context)
         if decision.variant is None:
@@ -137,7 +137,7 @@ def _plain(published: Published, decision: Decision) -> dict[str, Any]:
     if decision.variant is None:
         return _failure(decision.flag, "PARSE_ERROR", decision.error_message or "the flag is broken")
     value = decision.value
-    if published.snapshot["flags"][decision.flag]["type"] == "float":
+    if decision.flag in published.floats:
         value = float(value)
     facts = {name: fact for name in _FACTS if (fact := getattr(decision, name)) is not None}
     if decision.error_code:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -186,7 +189,12 @@ def _hot_paths() -> Json:
         },
         "/api/v1/events": {
             "post": _operation(
-                "send_events", "events", "Takes events; 200 when they are durable.", "Counts", body="Batch"
+                "send_events",
+                "events",
+                "Takes events; 200 when they are durable.",
+                "Counts",
+                body="Batch",
+                more={"400": {"description": "Not one event could be read.", "content": _json("Counts")}},
             )
         },
         "/health": {"get": open_routes | _plain("health", "Whether every part lives.")},
@@ -222,3 +230,19 @@ def _plain(name: str, summary: str) -> Json:
 
 def _json(schema: str) -> Json:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def document() -> Json:
+    """The description without a running server."""
+    from paribus.server.management import routes
+
+    return description(routes())
+
+
+def write(path: str) -> None:
+    """Writes the description as a file: `python -m paribus.server.openapi spec/openapi.json`."""
+    Path(path).write_text(json.dumps(document(), indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])

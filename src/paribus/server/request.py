@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import zlib
+from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,6 +15,8 @@ import msgspec
 from paribus.errors import LimitError
 from paribus.server.problem import MalformedRequest, UnsupportedEncoding
 
+BODY_SECONDS = 60
+"""A body that comes in pieces must be complete after this."""
 _decode = msgspec.json.Decoder().decode
 _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: zlib or gzip, whichever the bytes announce
 
@@ -26,7 +30,7 @@ class Request:
 
     __slots__ = ("_query", "_receive", "headers", "method", "path", "scope")
 
-    def __init__(self, scope: dict[str, Any], receive: Any) -> None:
+    def __init__(self, scope: MutableMapping[str, Any], receive: Any) -> None:
         self.scope = scope
         self._receive = receive
         self.method: str = scope["method"]
@@ -80,9 +84,17 @@ class Request:
             if len(body) > limit:
                 raise too_large(limit)
             return body
-        parts = [body]
-        size = len(body)
-        while message.get("more_body"):
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._rest(body, limit)
+        except TimeoutError as error:
+            raise MalformedRequest("the body did not arrive", where="body", rule=f"{BODY_SECONDS} seconds") from error
+
+    async def _rest(self, first: bytes, limit: int) -> bytes:
+        parts = [first]
+        size = len(first)
+        more = True
+        while more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise Disconnected
@@ -91,6 +103,7 @@ class Request:
             if size > limit:
                 raise too_large(limit)
             parts.append(part)
+            more = message.get("more_body", False)
         return b"".join(parts)
 
     async def body(self, limit: int) -> bytes:

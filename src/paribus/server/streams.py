@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from paribus.errors import LimitError
+from paribus.errors import LimitError, ParibusError
 from paribus.server import ofrep
 from paribus.server.credentials import Door
 from paribus.server.request import Request
@@ -32,6 +32,8 @@ class Stream:
 
     watch: Watch
     write: Written
+    recheck: Callable[[], object]
+    """Raises AccessError when the key is valid no more."""
 
     async def run(self, request: Request, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         """Sends until one side ends it."""
@@ -48,6 +50,7 @@ class Stream:
                 if gone in done:
                     return
                 if following not in done:
+                    self.recheck()
                     await _within(send, b": still here\n\n")
                     continue
                 state = following.result()
@@ -56,8 +59,8 @@ class Stream:
                     return
                 following = asyncio.ensure_future(listener.next())
                 await _within(send, self.write(state))
-        except TimeoutError:
-            return  # a stalled reader: the connection is cut, and it will come back
+        except (TimeoutError, ParibusError):
+            return  # a stalled reader or an ended key: the connection is cut; who may comes back
         finally:
             self.watch.leave(listener)
             gone.cancel()
@@ -84,7 +87,7 @@ class Streams:
         if self._watches.listeners() >= MOST_STREAMS:
             raise LimitError("too many open streams", retry_after=5, where=request.path, rule=f"{MOST_STREAMS:,}")
         watch = await self._watches.get(principal.project, principal.environment)
-        return Stream(watch, write)
+        return Stream(watch, write, lambda: self._door.enter(request, action, in_query=True))
 
 
 def written_definitions(state: Published) -> bytes:

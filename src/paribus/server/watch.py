@@ -40,6 +40,10 @@ class Published:
     revision: int
     time_ms: int
     """When this state was first served, epoch milliseconds."""
+    for_clients: frozenset[str]
+    """Flags that client keys may see."""
+    floats: frozenset[str]
+    """Flags whose values are written with a decimal point."""
     answers: dict[int, tuple[Outcome, bytes]] = field(default_factory=dict)
     """OFREP answers already written out, by identity of their outcome."""
 
@@ -196,4 +200,11 @@ class Watches:
             etag=b'"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode(),
             revision=int(snapshot["revision"]),
             time_ms=int(self._live.clock().timestamp() * 1000),
+            for_clients=_keys(snapshot, "client", True),
+            floats=_keys(snapshot, "type", "float"),
         )
+
+
+def _keys(snapshot: Mapping[str, Any], field_name: str, value: object) -> frozenset[str]:
+    flags = snapshot["flags"].items()
+    return frozenset(key for key, flag in flags if isinstance(flag, Mapping) and flag.get(field_name) == value)

@@ -4,7 +4,8 @@ from paribus.store.address import DEFAULT_PROJECT, Address, Change, Revision, St
 from paribus.store.chain import Anchor, ChainReport
 from paribus.store.record_type import Claim, RecordType
 from paribus.store.records import Records
-from paribus.store.store import Erased, Store, open_store, restore
+from paribus.store.restoration import restore
+from paribus.store.store import Erased, Store, open_store
 
 __all__ = [
     "DEFAULT_PROJECT",

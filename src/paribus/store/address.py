@@ -72,7 +72,7 @@ class Revision:
         body: plain JSON values; None for a tombstone (the document was removed) and for a redacted body.
         body_hash: SHA-256 of the body's RFC 8785 text, in hexadecimal; kept when the body is redacted.
         chain: SHA-256 that also covers everything written before in the project.
-        time: when it was written, in UTC.
+        time: what the writer's clock said, in UTC; a clock may go backward, the order is that of `sequence`.
         redacted: whether the body was taken out afterwards.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 from paribus.errors import InputError, LimitError
 
 LARGEST_BODY = 4_000_000  # bytes of canonical text
-DEEPEST_BODY = 64
+DEEPEST_BODY = 40  # what marked YAML reads, too
 FIRST_LINK = "0" * 64
 _SAFE_INTEGER = 2**53 - 1
 
@@ -21,7 +21,7 @@ def canonical_text(value: Any, where: str) -> str:
 
     Raises:
         InputError: a value is not JSON (NaN, an integer beyond 2^53, a date, a key that is not text, broken Unicode).
-        LimitError: nested more than 64 deep or longer than 4 MB.
+        LimitError: nested more than 40 deep or longer than 4 MB.
     """
     import rfc8785
 

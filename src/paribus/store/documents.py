@@ -125,7 +125,7 @@ def redact(connection: sa.Connection, address: Address, number: int, *, author: 
     _take_head(connection, address.project)
     revision, current = find(connection, address, number), find(connection, address)
     if revision is None or current is None:
-        raise NotFound(f"{address} has no revision {number}", fix=f"paribus history {address} lists them")
+        raise NotFound(f"{address} has no revision {number}", fix="its history lists the revisions there are")
     if revision.is_tombstone:
         raise InputError(f"revision {number} of {address} removed the document and has no body")
     if current.number == number:

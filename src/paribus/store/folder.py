@@ -77,10 +77,25 @@ class Folder:
         return places[1] if places[1].exists() and not places[0].exists() else places[0]
 
     def write(self, address: Address, body: Body) -> Path:
-        """Puts the document's file in place, whole or not at all."""
+        """Puts the document's file in place, whole or not at all.
+
+        Raises:
+            InputError: the document is larger or stranger than the reader allows.
+        """
         path = self.path_of(address)
-        _replace(path, yaml_text(body))
+        _replace(path, self.text_of(address, body))
         return path
+
+    def text_of(self, address: Address, body: Body) -> str:
+        """The document's file, which reads back as the same body.
+
+        Raises:
+            InputError: it does not.
+        """
+        text = yaml_text(body)
+        if self._plain(self.read(text.encode(), str(self.path_of(address))), str(address)) != body:
+            raise InputError(f"{address} cannot be written as a file that reads back as the same document")
+        return text
 
     def remove(self, address: Address) -> Path:
         """Takes the document's file away."""
@@ -99,8 +114,8 @@ class Folder:
             return {}
         try:
             note = json.loads(path.read_bytes())
-            hashes = {str(name): str(told) for name, told in note["documents"].items()}
             project, written = str(note["project"]), int(note["format"])
+            documents = [(name.partition("/"), str(told)) for name, told in note["documents"].items()]
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise InputError(
                 "the note of the last synchronization is damaged", where=str(path), fix="remove it"
@@ -111,7 +126,7 @@ class Folder:
                 where=str(path),
                 fix=f"use another folder for the project {self.project!r}",
             )
-        return {Address(project, *name.split("/", 1)): told for name, told in hashes.items()}
+        return {Address(project, kind, key): told for (kind, _, key), told in documents}
 
     def note(self, hashes: Mapping[Address, str]) -> None:
         """Writes down what folder and store agree on; the file belongs into git beside the documents."""
@@ -153,11 +168,16 @@ class Folder:
             source = path.read_bytes()
         except OSError as error:
             raise StorageError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
-        body = self.read(source, str(path))
-        if not isinstance(body, dict):
-            raise DefinitionError("the file holds no mapping", where=str(path), rule="a document maps names to values")
+        body = self._plain(self.read(source, str(path)), str(path))
         text = canonical_text(self.kinds[address.kind](address.key, body), str(path))
         return FileDocument(path, body_of(text) or {}, text_hash(text))
+
+    @staticmethod
+    def _plain(value: Any, where: str) -> Body:
+        """The values alone, without what a reader remembers about their spelling."""
+        if not isinstance(value, dict):
+            raise DefinitionError("the file holds no mapping", where=where, rule="a document maps names to values")
+        return body_of(canonical_text(value, where)) or {}
 
 
 def _replace(path: Path, text: str) -> None:

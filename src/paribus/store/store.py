@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +10,18 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 
 from paribus.clock import Clock
-from paribus.errors import Conflict, InputError, NotFound, StorageError
+from paribus.errors import InputError
 from paribus.store import backup, documents, records
 from paribus.store.address import Address, Change, Revision
+from paribus.store.audit import report
 from paribus.store.bell import Bell
-from paribus.store.canonical import FIRST_LINK, instant_text
-from paribus.store.chain import Anchor, ChainReport, Pointer, verify
+from paribus.store.canonical import instant_text
+from paribus.store.chain import Anchor, ChainReport
 from paribus.store.database import Database, open_database
 from paribus.store.migration import bring_up, copy_sqlite
 from paribus.store.record_type import R, RecordType
 from paribus.store.records import Records
-from paribus.store.tables import DOCUMENTS, HEADS, RECORDS, REVISIONS, UNITS
+from paribus.store.tables import HEADS, RECORDS, REVISIONS, UNITS
 
 Revisions: TypeAlias = list[Revision]  # the class below has a method named list
 
@@ -31,7 +30,8 @@ Revisions: TypeAlias = list[Revision]  # the class below has a method named list
 class Erased:
     """How many records of each type were removed; `overwritten`: whether their bytes have left the files.
 
-    They have not when a reader held SQLite's log open; a later `erase`, of no one, tries again.
+    Backups keep what they held. The bytes stay for now when a reader was in the way; a later `erase`, of no one, tries
+    again.
     """
 
     records: Mapping[str, int]
@@ -138,7 +138,7 @@ class Store:
     def verify_chain(self, project: str, *, anchor: Anchor | None = None) -> ChainReport:
         """Reads the project's whole chain; with an anchor it also finds a cut-off end or a rewritten history."""
         with self._database.read(snapshot=True) as connection:
-            return _report(connection, project, anchor)
+            return report(connection, project, anchor)
 
     def records(self, kind: RecordType[R]) -> Records[R]:
         """The records of a type."""
@@ -187,65 +187,3 @@ def open_store(url_or_path: str | Path, *, clock: Clock, create: bool = True) ->
         database.close()
         raise
     return Store(database, clock)
-
-
-def restore(path: str | Path, url_or_path: str | Path, *, clock: Clock) -> Store:
-    """A store with everything from a backup, in an empty place, each project's chain verified.
-
-    Records erased since the backup was made come back with it: erase those units again.
-
-    Raises:
-        Conflict: the place holds definitions already.
-        NotFound: there is no such backup.
-        StorageError: the backup is damaged, newer, or its chain is broken; nothing was restored.
-    """
-    source = Path(path)
-    if not source.is_file():
-        raise NotFound("there is no such backup", where=str(source))
-    with tempfile.TemporaryDirectory(prefix="paribus-restore-") as folder:
-        lines = _as_lines(source, Path(folder), clock)
-        store = open_store(url_or_path, clock=clock)
-        try:
-            with store._database.write() as connection:
-                if connection.scalar(sa.select(sa.func.count()).select_from(HEADS)) or connection.scalar(
-                    sa.select(sa.func.count()).select_from(RECORDS)
-                ):
-                    raise Conflict(
-                        "definitions stand here already",
-                        where=store.where,
-                        rule="nothing was restored",
-                        fix="restore into an empty folder or database",
-                    )
-                backup.read_lines(connection, lines)
-                for project in connection.scalars(sa.select(HEADS.c.project)).all():
-                    if not (report := _report(connection, project, None)).is_intact:
-                        raise StorageError(report.sentences[0], where=str(source), rule="nothing was restored")
-        except BaseException:
-            store.close()
-            raise
-    return store
-
-
-def _report(connection: sa.Connection, project: str, anchor: Anchor | None) -> ChainReport:
-    head = connection.execute(sa.select(HEADS).where(HEADS.c.project == project)).first()
-    current = connection.execute(sa.select(DOCUMENTS).where(DOCUMENTS.c.project == project))
-    return verify(
-        project,
-        documents.rows(connection, project),
-        head=Anchor(head.sequence, head.chain) if head else Anchor(0, FIRST_LINK),
-        pointers={(row.kind, row.key): Pointer(row.number, row.sequence) for row in current},
-        anchor=anchor,
-    )
-
-
-def _as_lines(source: Path, folder: Path, clock: Clock) -> Path:
-    with source.open("rb") as file:
-        if file.read(16) != b"SQLite format 3\0":
-            return source
-    copy = folder / "copy.sqlite"
-    shutil.copyfile(source, copy)
-    original = open_store(copy, clock=clock)
-    try:
-        return original.backup(folder / "copy.jsonl")
-    finally:
-        original.close()

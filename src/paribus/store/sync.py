@@ -5,7 +5,7 @@ Both sides are compared with what they agreed on last, so a change on one side i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Literal
@@ -17,6 +17,8 @@ from paribus.store.store import Store
 from paribus.store.yaml_text import yaml_text
 
 State = Literal["added", "changed", "removed", "behind", "conflict"]
+Accept = Callable[[Mapping[Address, Body | None]], None]
+"""What is about to be written by address (None: removed); raises DefinitionError to refuse all of it."""
 _PAGE = 100
 
 
@@ -69,7 +71,14 @@ def diff(store: Store, folder: Folder) -> list[Difference]:
 
 
 def apply(
-    store: Store, folder: Folder, *, author: str, reason: str, dry_run: bool = False, force: bool = False
+    store: Store,
+    folder: Folder,
+    *,
+    author: str,
+    reason: str,
+    accept: Accept | None = None,
+    dry_run: bool = False,
+    force: bool = False,
 ) -> Applied:
     """Takes the files' changes into the store: one revision per changed document, all of them or none.
 
@@ -78,6 +87,7 @@ def apply(
         folder: the files.
         author: who changes the documents.
         reason: why.
+        accept: looks at all changes together, raises when they do not fit one another or what the store holds.
         dry_run: only says what would be written.
         force: a file also wins where both sides changed, and where only the store did; without a file nothing is
             removed that the folder never had.
@@ -91,6 +101,8 @@ def apply(
     behind = [each for each in comparison.differences if each not in taken]
     if not force:
         _refuse(taken, "apply", "the files' version")
+    if accept is not None:
+        accept({each.address: each.file for each in taken})
     if dry_run:
         return Applied((), tuple(taken), tuple(behind))
     changes = [Change(each.address, each.file, each.number) for each in taken]
@@ -109,6 +121,7 @@ def pull(store: Store, folder: Folder, *, force: bool = False) -> Pulled:
 
     Raises:
         Conflict: documents changed on both sides, all of them named; no file was written.
+        InputError: a document is larger or stranger than the reader of files allows; no file was written.
     """
     comparison = _Comparison(store, folder)
     states = {"behind", "conflict", "changed", "removed"} if force else {"behind", "conflict"}
@@ -116,6 +129,9 @@ def pull(store: Store, folder: Folder, *, force: bool = False) -> Pulled:
     kept = [each for each in comparison.differences if each not in taken]
     if not force:
         _refuse(taken, "pull", "the store's version")
+    for each in taken:
+        if each.stored is not None:
+            folder.text_of(each.address, each.stored)  # all can be written, or none is
     written, removed = [], []
     for each in taken:
         if each.stored is None:

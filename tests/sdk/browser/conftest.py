@@ -39,9 +39,9 @@ def digest(*paths: Path) -> str:
     return total.hexdigest()
 
 
-def run(*command: str) -> str:
-    """What a command prints, run in the SDK's folder; a failure shows it."""
-    done = subprocess.run(command, cwd=SDK, capture_output=True, text=True, check=False)
+def run(*command: str, folder: Path = SDK) -> str:
+    """What a command prints, run in the SDK's folder unless told otherwise; a failure shows it."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

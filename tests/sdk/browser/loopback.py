@@ -1,4 +1,4 @@
-"""A small server on the loopback interface that speaks the public HTTP of Paribus, and serves pages that use the SDK."""
+"""A small server on the loopback interface: the public HTTP of Paribus, and pages that use the SDK."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 DIST = Path(__file__).parents[3] / "sdk" / "browser" / "dist"
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>Page {path}</title></head><body>
-<h1>Shop</h1><p id="text" title="Private title">Private words</p><input id="name" value="secret value"><button id="slow">Slow</button>
+<h1>Shop</h1><p id="text" title="Private title">Private words</p><input id="name" value="secret value">
+<button id="slow">Slow</button>
 <a id="next" href="/page/next{query}">Next</a>
 <script src="/sdk/paribus.iife.js"></script>
 <script>
@@ -42,6 +43,7 @@ class Loopback:
         self.refetch = threading.Event()
         self.stopping = False
         self.url = ""
+        self.scripts: dict[str, bytes] = {}
 
     @property
     def by_id(self) -> dict[str, dict[str, Any]]:
@@ -83,8 +85,9 @@ def loopback() -> Iterator[Loopback]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             if parts.path.startswith("/sdk/"):
-                file = DIST / Path(parts.path).name
-                self.answer(200, file.read_bytes(), "text/javascript")
+                name = Path(parts.path).name
+                script = state.scripts.get(name) or (DIST / name).read_bytes()
+                self.answer(200, script, "text/javascript")
             elif parts.path.startswith("/page"):
                 options = parse_qs(parts.query).get("options", ["{}"])[0]
                 query = "?" + parts.query if parts.query else ""

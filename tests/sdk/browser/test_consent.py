@@ -21,7 +21,8 @@ def test_pending_keeps_all_in_memory_until_granted(visit: Visit, server: Loopbac
     page.evaluate("client.setConsent('granted')")
     (event,) = server.wait("early")
     assert event["anonymous_id"] == event["unit"] == page.evaluate("client.anonymousId")
-    assert server.wait("$page_view") and server.wait("$error")
+    assert server.wait("$page_view")
+    assert server.wait("$error")
     page.wait_for_function("client.peek('checkout') === 'treatment'")
     assert "paribus_id=" + event["anonymous_id"] in page.evaluate("document.cookie")
 

@@ -21,23 +21,26 @@ class Hostile(dict[str, Any]):
     keys = get
 
 
-@pytest.mark.parametrize("name", ["checkout", "absent", None, 7, ["x"], {"x": 1}])
-@pytest.mark.parametrize("unit", ["u", "", None, 7, True, 1.5, ["u"], {"u": 1}, b"u", "\ud800", "ü" * 10_000])
-@pytest.mark.parametrize("context", [None, {}, [], "text", 7, {"a": object()}, {1: 2}, Hostile()])
-def test_no_flag_unit_or_context_raises(name: Any, unit: Any, context: Any) -> None:
-    client = InMemoryClient(snapshot(checkout=flag(rules=RULES)))
-    empty = InMemoryClient()
+NAMES: list[Any] = [["x"], "checkout", "absent", None, 7, {"x": 1}]
+UNITS: list[Any] = ["u", "", None, 7, True, 1.5, ["u"], {"u": 1}, b"u", "\ud800", "ü" * 10_000]
+
+
+@pytest.mark.parametrize("context", [None, {}, [], "text", 7, {"a": object()}, {1: 2}, Hostile(), Hostile(a=1)])
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_no_flag_unit_or_context_raises(context: Any, is_ready: bool) -> None:
+    client = InMemoryClient(snapshot(checkout=flag(rules=RULES)) if is_ready else None)
     client.override("checkout", "tester", "treatment")
-    for each in (client, empty):
-        assert isinstance(each.variant(name, unit, context), str)
-        each.value(name, False, unit, context)
-        each.peek(name, unit, context)
-        each.peek_all(unit, context if isinstance(context, dict) else None)
-        with in_request("u", {"a": 1}) as request:
-            each.variant(name, unit, context)
-            assert request.variants.keys() <= {"checkout"}
-        each.track("n", unit)
-        assert len(each.events) >= 1
+    for name in NAMES:
+        for unit in UNITS:
+            assert isinstance(client.variant(name, unit, context), str)
+            client.value(name, False, unit, context)
+            client.peek(name, unit, context)
+            client.peek_all(unit, context)
+            with in_request("u", {"a": 1}) as request:
+                client.variant(name, unit, context)
+                assert request.variants.keys() <= {"checkout"}
+            client.track("n", unit)
+    assert len(client.named("n")) == len(NAMES) * len(UNITS)
 
 
 def test_reports_of_anything() -> None:

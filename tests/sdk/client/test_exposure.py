@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from paribus_sdk.exposure import ExposureLog
+from paribus_sdk.decision import Outcome
+from paribus_sdk.exposure import OUTCOMES, ExposureLog
 from paribus_sdk.request import in_request
 from paribus_sdk.testing import InMemoryClient, override
 from tests.sdk.client.snapshots import flag, snapshot, split, treatment_to_all
@@ -100,13 +101,34 @@ def test_the_request_gives_unit_and_context() -> None:
     assert client.events[-1]["unit"] == "u7"
 
 
-def test_memory_is_bounded_and_forgets_the_oldest() -> None:
-    log = ExposureLog(3)
-    assert [log.add(key) for key in "abc"] == [True] * 3
-    log.refresh("a")
-    assert log.add("d")
-    assert [log.add(key) for key in "acd"] == [False] * 3
-    assert log.add("b")
+def test_memory_is_bounded_and_keeps_what_is_met_again() -> None:
+    log = ExposureLog(200)
+    outcome = Outcome("checkout", True, "treatment", "SPLIT", "treatment", "treatment", revision=4)
+    assert log.add(outcome, "regular")
+    for number in range(1000):
+        assert log.add(outcome, f"u{number}")
+        assert not log.add(outcome, "regular")
+    remembered = sum(not log.add(outcome, f"u{number}") for number in reversed(range(1000)))
+    assert 99 <= remembered <= 200
+    assert sum(len(units) for units in log.known.values()) <= 200
+
+
+def test_outcomes_of_one_variant_share_their_exposures() -> None:
+    log = ExposureLog(200)
+    by_rule, by_other_rule = (
+        Outcome("checkout", True, "treatment", reason, "treatment", "treatment", revision=4)
+        for reason in ("SPLIT", "TARGETING_MATCH")
+    )
+    assert log.add(by_rule, "u")
+    assert not log.add(by_other_rule, "u")
+    assert log.known[id(by_rule)] is log.known[id(by_other_rule)]
+
+
+def test_outcomes_made_for_one_call_do_not_pile_up() -> None:
+    log = ExposureLog(1000)
+    for _ in range(OUTCOMES + 5):
+        log.add(Outcome("absent", 0, None, "ERROR"), "u")
+    assert len(log.known) <= OUTCOMES
 
 
 def test_a_race_exposes_once() -> None:

@@ -263,3 +263,49 @@ def test_clients_of_two_environments_keep_apart(server: ParibusServer, make_clie
     client.track("n", number=1)
     assert client.flush(5)
     assert [event["name"] for event in server.events] == ["n"]
+
+
+def test_restarts_without_a_server_stay_within_the_limit(make_client: MakeClient, tmp_path: Path) -> None:
+    down = ParibusServer()
+    down.close()
+    for _ in range(4):
+        client = make_client(url=down.url, spool_megabytes=0.1)
+        for number in range(1000):
+            client.track("n", number=number, filler="x" * 100)
+        assert not client.flush(0.2)
+        client.close(0)
+        files = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
+        assert files <= 100_000
+    assert files > 90_000
+    assert client.stats.dropped > 900
+
+
+def test_an_event_recorded_in_a_signal_handler(server: ParibusServer, tmp_path: Path) -> None:
+    run(
+        """
+        import signal, time
+        seen = []
+        def handle(*_):
+            seen.append(client.variant("checkout", unit=f"s{len(seen)}"))
+            client.track("signal", number=len(seen))
+        client.ready(5)
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        end = time.monotonic() + 1
+        number = 0
+        while time.monotonic() < end:
+            client.variant("checkout", unit=f"u{number}")
+            client.track("n", number=number)
+            number += 1
+            if number % 50 == 0:
+                time.sleep(0.01)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert client.flush(10)
+        assert len(seen) > 20
+        assert client.stats.dropped == 0
+        """,
+        server.url,
+        tmp_path,
+    )
+    assert numbers(server) == list(range(len(server.named("n"))))
+    assert numbers(server, "signal") == list(range(1, len(server.named("signal")) + 1))

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from paribus_sdk.spool import DiskSpool, MemorySpool, Spool
+from paribus_sdk.disk_spool import DiskSpool
+from paribus_sdk.spool import MemorySpool, Spool
 
 
 def lines(start: int, end: int, filler: int = 0) -> list[bytes]:
@@ -87,7 +88,7 @@ def test_adopts_from_the_position_on_after_a_kill(tmp_path: Path) -> None:
     program = f"""
 import os, signal, sys
 from pathlib import Path
-from paribus_sdk.spool import DiskSpool
+from paribus_sdk.disk_spool import DiskSpool
 from tests.sdk.client.test_spool import lines
 spool = DiskSpool.create(Path({str(tmp_path)!r}), 100_000)
 for start in range(0, 600, 20):
@@ -133,7 +134,7 @@ def test_a_disk_that_refuses_leaves_events_in_memory(tmp_path: Path) -> None:
     limited = f"""
 import resource, signal
 from pathlib import Path
-from paribus_sdk.spool import DiskSpool
+from paribus_sdk.disk_spool import DiskSpool
 from tests.sdk.client.test_spool import drain, lines
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # writes beyond fail like those on a full disk

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from paribus_sdk import Evaluator
 from tests.sdk import reference
 from tests.sdk.vectors import EXPECTED
@@ -148,11 +147,11 @@ class Maker:
         return {name: self.value() for name in ATTRIBUTES if self.often(0.6)}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_compiled_walked_and_reference_decide_alike(seed: int) -> None:
     maker = Maker(Random(seed))
     seen: Counter[str] = Counter()
-    for _ in range(400):
+    for _ in range(200):
         snapshot = maker.snapshot()
         evaluator = Evaluator(snapshot)
         for _ in range(3):
@@ -165,11 +164,11 @@ def test_compiled_walked_and_reference_decide_alike(seed: int) -> None:
                 assert {name: compiled[name] for name in EXPECTED} == expected, (snapshot, key, unit, context)
                 assert {name: walked[name] for name in EXPECTED} == expected, (snapshot, key, unit, context)
     reasons = {"SPLIT", "TARGETING_MATCH", "DEFAULT", "OVERRIDE", "STICKY", "PREREQUISITE", "HOLDOUT", "INVALID_UNIT"}
-    assert all(seen[reason] >= 20 for reason in reasons | {"KILLED", "DISABLED", "ERROR"}), seen
+    assert all(seen[reason] >= 8 for reason in reasons | {"KILLED", "DISABLED", "ERROR"}), seen
     assert seen["ERROR"] < sum(seen.values()) / 3
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_conditions_are_weighed_alike(random: Random) -> None:
     maker = Maker(random)
@@ -183,7 +182,11 @@ def test_conditions_are_weighed_alike(random: Random) -> None:
             {"id": "is-not", "when": {"not": condition}, "variant": "third"},
         ],
     }
-    snapshot = {"format": 1, "flags": {"f": definition}, "audiences": {"x": maker.audience(""), "y": maker.audience("x")}}
+    snapshot = {
+        "format": 1,
+        "flags": {"f": definition},
+        "audiences": {"x": maker.audience(""), "y": maker.audience("x")},
+    }
     evaluator = Evaluator(snapshot)
     for _ in range(4):
         context = maker.context()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-
 from paribus_sdk import Evaluator, bucket
 from tests.sdk import vectors
 from tests.sdk.reference import murmur3

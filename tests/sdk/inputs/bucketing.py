@@ -37,6 +37,4 @@ def cases() -> list[dict[str, str]]:
         {"name": f"{unit_name}, {salt_name}", "salt": salt, "unit": unit}
         for salt_name, salt in SALTS.items()
         for unit_name, unit in UNITS.items()
-    ] + [
-        {"name": f"user {number}", "salt": "homepage-split", "unit": f"user-{number}"} for number in range(20)
-    ]
+    ] + [{"name": f"user {number}", "salt": "homepage-split", "unit": f"user-{number}"} for number in range(20)]

@@ -37,7 +37,14 @@ def _suite(name: str, flags: dict[str, Any], browser: bool = True, **parts: Any)
     ]
     if name == "broken flags":
         cases += [
-            {"name": f"{key}, asked for a {kind}", "flag": key, "unit": "u1", "context": {}, "kind": kind, "default": "mine"}
+            {
+                "name": f"{key}, asked for a {kind}",
+                "flag": key,
+                "unit": "u1",
+                "context": {},
+                "kind": kind,
+                "default": "mine",
+            }
             for key in ("no default", "rule gives nothing", "no such type")
             for kind in ("boolean", "string")
         ]
@@ -136,7 +143,9 @@ _ROLLOUTS = {
     "split missing": _rollout(split="REMOVED"),
     "unknown variant": flag(rolls({"control": 5000, "other": 5000})),
     "negative weight": flag(rolls({"control": -1, "treatment": 10001})),
-    "weight with a fraction": _rollout(split=[{"variant": "control", "weight_bp": 0.5}, {"variant": "treatment", "weight_bp": 9999.5}]),
+    "weight with a fraction": _rollout(
+        split=[{"variant": "control", "weight_bp": 0.5}, {"variant": "treatment", "weight_bp": 9999.5}]
+    ),
     "weight is text": _rollout(split=[{"variant": "control", "weight_bp": "10000"}]),
     "a variant twice": _rollout(split=[{"variant": "control", "weight_bp": 5000}] * 2),
     "traffic above 10000": _rollout(traffic_bp=10001),
@@ -184,7 +193,9 @@ _PREREQUISITES = {
     "no such variant": _needs("good", variant="nothing"),
     "needs a broken one": _needs("broken"),
     "needs a broken one's default": _needs("broken", variant="control"),
-    "needs one without default": flag(gives("treatment"), prerequisites=[{"flag": "no default", "variants": ["treatment"]}]),
+    "needs one without default": flag(
+        gives("treatment"), prerequisites=[{"flag": "no default", "variants": ["treatment"]}]
+    ),
     "needs one without variants": _needs("no variants"),
     "prerequisite is text": flag(gives("treatment"), prerequisites=["good"]),
     "prerequisites is an object": flag(gives("treatment"), prerequisites={"flag": "good"}),

@@ -25,7 +25,10 @@ def _case(name: str, key: str, unit: Any = "u1", context: dict[str, Any] | None 
 
 
 def _order() -> dict[str, Any]:
-    lists = {"overrides": {"tester": "treatment", "both": "treatment"}, "sticky": {"old": "treatment", "both": "control"}}
+    lists = {
+        "overrides": {"tester": "treatment", "both": "treatment"},
+        "sticky": {"old": "treatment", "both": "control"},
+    }
     lists["overrides"]["gone"] = lists["sticky"]["gone"] = "no such variant"
     needs = {"prerequisites": [{"flag": "gate", "variants": ["treatment"]}]}
     everyone = {"holdouts": ["everyone"]}
@@ -60,7 +63,9 @@ def _units() -> dict[str, Any]:
     flags = {
         "split": flag(rolls()),
         "fixed": flag(gives("treatment")),
-        "company": flag(rolls(salt="company"), unit_type="company", unit_attribute="company", overrides={"c9": "treatment"}),
+        "company": flag(
+            rolls(salt="company"), unit_type="company", unit_attribute="company", overrides={"c9": "treatment"}
+        ),
         "key": flag(gives("treatment", compare("targetingKey", "equals", "7")), overrides={"42": "treatment"}),
         "key-as-attribute": flag(rolls(), unit_attribute="targetingKey"),
         "held": flag(gives("treatment"), holdouts=["everyone"]),
@@ -128,7 +133,9 @@ def _types() -> dict[str, Any]:
     flags["killed"] = flag(gives("treatment"), killed=True)
     kinds = (None, *values, "object")
     cases = [
-        _case(f"{key}, asked for {kind}", key, "u1", {"on": True}, kind=kind, default="mine") for key in values for kind in kinds
+        _case(f"{key}, asked for {kind}", key, "u1", {"on": True}, kind=kind, default="mine")
+        for key in values
+        for kind in kinds
     ]
     cases += [_case(f"{key}, default", key, "u1", {"on": False}) for key in values]
     cases += [_case("killed, asked for another type", "killed", kind="string", default="mine")]
@@ -204,7 +211,10 @@ def _prerequisites() -> dict[str, Any]:
         "needs-company": needs("by-company", "treatment"),
         "needs-two": flag(
             gives("treatment"),
-            prerequisites=[{"flag": "base", "variants": ["treatment"]}, {"flag": "split-base", "variants": ["treatment"]}],
+            prerequisites=[
+                {"flag": "base", "variants": ["treatment"]},
+                {"flag": "split-base", "variants": ["treatment"]},
+            ],
         ),
         "diamond": flag(
             gives("treatment"),
@@ -212,15 +222,30 @@ def _prerequisites() -> dict[str, Any]:
         ),
         "overridden-base": flag(gives("control"), overrides={"tester": "treatment"}),
         "needs-overridden": needs("overridden-base", "treatment"),
-        "needs-and-overrides": needs("base", "treatment", overrides={"tester": "treatment"}, sticky={"old": "treatment"}),
+        "needs-and-overrides": needs(
+            "base", "treatment", overrides={"tester": "treatment"}, sticky={"old": "treatment"}
+        ),
     }
     cases = [
         _case(f"{key}: base {what}", key, "u1", context)
-        for key in ("needs-base", "needs-needs-base", "needs-either", "needs-nothing-possible", "needs-killed", "diamond")
+        for key in (
+            "needs-base",
+            "needs-needs-base",
+            "needs-either",
+            "needs-nothing-possible",
+            "needs-killed",
+            "diamond",
+        )
         for what, context in {"met": {"base": 1}, "not met": {"base": 0}, "unknown": {}}.items()
     ]
-    cases += [_case(f"{key}, {unit}", key, unit, {"base": 1}) for key in ("needs-split", "needs-two") for unit in UNITS[:4]]
+    cases += [
+        _case(f"{key}, {unit}", key, unit, {"base": 1}) for key in ("needs-split", "needs-two") for unit in UNITS[:4]
+    ]
     cases += [_case(f"by company {unit}", "needs-company", "u1", {"company": unit}) for unit in UNITS[:4]]
     cases += [_case("by company without one", "needs-company", "u1"), _case("no unit", "needs-split", None)]
-    cases += [_case(f"{key}, {unit}", key, unit) for key in ("needs-overridden", "needs-and-overrides") for unit in ("tester", "old", "u1")]
+    cases += [
+        _case(f"{key}, {unit}", key, unit)
+        for key in ("needs-overridden", "needs-and-overrides")
+        for unit in ("tester", "old", "u1")
+    ]
     return {"name": "prerequisites", "snapshot": snapshot(flags), "cases": cases}

@@ -15,8 +15,16 @@ STATES = {"true": {1}, "false": {0}, "unknown": set[int]()}
 
 def suites() -> Iterator[dict[str, Any]]:
     forms = {"all": {"all": [A, B]}, "any": {"any": [A, B]}, "not-all": {"not": {"all": [A, B]}}}
-    forms |= {"not-any": {"not": {"any": [A, B]}}, "all-not": {"all": [{"not": A}, B]}, "any-not": {"any": [A, {"not": B}]}}
-    forms |= {"one-not": {"not": A}, "two-nots": {"not": {"not": A}}, "exclusive": {"any": [{"all": [A, {"not": B}]}, {"all": [{"not": A}, B]}]}}
+    forms |= {
+        "not-any": {"not": {"any": [A, B]}},
+        "all-not": {"all": [{"not": A}, B]},
+        "any-not": {"any": [A, {"not": B}]},
+    }
+    forms |= {
+        "one-not": {"not": A},
+        "two-nots": {"not": {"not": A}},
+        "exclusive": {"any": [{"all": [A, {"not": B}]}, {"all": [{"not": A}, B]}]},
+    }
     yield {
         "name": "Kleene's tables",
         "snapshot": snapshot({key: flag(gives("treatment", form)) for key, form in forms.items()}),
@@ -86,7 +94,12 @@ def _attributes() -> dict[str, Any]:
         "name": "attributes of a decision",
         "snapshot": snapshot({"f": flag(*rules), "s": flag(*rules, sticky={"u7": "treatment"})}),
         "cases": [
-            {"name": "decided by the first rule", "flag": "f", "unit": "u1", "context": everything | {"first": 1, "second": 1}},
+            {
+                "name": "decided by the first rule",
+                "flag": "f",
+                "unit": "u1",
+                "context": everything | {"first": 1, "second": 1},
+            },
             {"name": "decided by the second rule", "flag": "f", "unit": "u1", "context": everything | {"third": 1}},
             {"name": "decided by a split", "flag": "f", "unit": "u1", "context": everything},
             {"name": "decided by no rule", "flag": "f", "unit": "x1", "context": everything},
@@ -112,6 +125,7 @@ def _order() -> dict[str, Any]:
         "name": "the first rule that is true decides",
         "snapshot": snapshot({"f": both}),
         "cases": [
-            {"name": f"x is {x!r}", "flag": "f", "unit": "u1", "context": {} if x is None else {"x": x}} for x in (2, 0, -9, None, "2")
+            {"name": f"x is {x!r}", "flag": "f", "unit": "u1", "context": {} if x is None else {"x": x}}
+            for x in (2, 0, -9, None, "2")
         ],
     }

@@ -38,7 +38,10 @@ TABLE: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     "in": [
         (["SE", "NO"], {"first": "SE", "last": "NO", "other": "DK", **STRANGE}),
         ([1, 2], {"integer": 1, "float": 2.0, "other": 3, "true": True, "text": "1"}),
-        (["a", 1, True], {"text": "a", "number": 1, "true": True, "other text": "b", "other number": 2, "false": False}),
+        (
+            ["a", 1, True],
+            {"text": "a", "number": 1, "true": True, "other text": "b", "other number": 2, "false": False},
+        ),
         (["a", 1], {"true": True, "other number": 0}),
         ([], {"text": "a", "number": 1, "boolean": False, "a list": [], "missing": MISSING}),
     ],
@@ -109,7 +112,17 @@ TABLE: dict[str, list[tuple[Any, dict[str, Any]]]] = {
         ),
     ],
     "starts_with": [
-        ("ann", {"starts": "anna", "equal": "ann", "other case": "Anna", "ends": "joann", "empty text": "", "a list": ["ann"]}),
+        (
+            "ann",
+            {
+                "starts": "anna",
+                "equal": "ann",
+                "other case": "Anna",
+                "ends": "joann",
+                "empty text": "",
+                "a list": ["ann"],
+            },
+        ),
         (["+46", "+47"], {"first": "+4670", "second": "+4790", "none": "+4530", "a number": 46}),
         ("", {"any text": "x", "empty text": "", "missing": MISSING}),
         ([], {"text": "x", "missing": MISSING}),
@@ -120,14 +133,37 @@ TABLE: dict[str, list[tuple[Any, dict[str, Any]]]] = {
         ("👦", {"the whole emoji": "x👦", "a family": "👩‍👩‍👧‍👦"}),
     ],
     "contains": [
-        ("bet", {"inside": "alphabet", "absent": "alpha", "a list with it": ["bet"], "a list of longer": ["beta"], "empty": ""}),
-        (["x", "y"], {"one": "oxo", "none": "abc", "a list with one": ["a", "y"], "a list with none": ["a"], "empty list": []}),
+        (
+            "bet",
+            {
+                "inside": "alphabet",
+                "absent": "alpha",
+                "a list with it": ["bet"],
+                "a list of longer": ["beta"],
+                "empty": "",
+            },
+        ),
+        (
+            ["x", "y"],
+            {"one": "oxo", "none": "abc", "a list with one": ["a", "y"], "a list with none": ["a"], "empty list": []},
+        ),
         ("1", {"a list of numbers": [1], "a list of all types": [None, True, 1.5, {}, ["1"], "1"], "a number": 1}),
         ("a", {"an object": {"a": 1}, "missing": MISSING, "a nested list": [["a"]]}),
         ([], {"text": "a", "a list": ["a"]}),
     ],
     "exists": [
-        (True, {"text": "x", "empty text": "", "false": False, "zero": 0, "empty list": [], "null": None, "missing": MISSING}),
+        (
+            True,
+            {
+                "text": "x",
+                "empty text": "",
+                "false": False,
+                "zero": 0,
+                "empty list": [],
+                "null": None,
+                "missing": MISSING,
+            },
+        ),
         (False, {"text": "x", "false": False, "null": None, "missing": MISSING}),
     ],
 }
@@ -176,18 +212,26 @@ def suites() -> Iterator[dict[str, Any]]:
         yield from _suite(f"operator {op}", op, rows)
     for op in ("semver_equals", "semver_less_than", "semver_at_most", "semver_greater_than", "semver_at_least"):
         yield from _suite(f"operator {op}", op, [("v1.0.0-beta.2", VERSIONS)])
-    yield from _suite("operator semver_equals, values", "semver_equals", [("1.0.0+a", {"release": "1.0.0", "v": "v1.0.0+b"})])
+    yield from _suite(
+        "operator semver_equals, values", "semver_equals", [("1.0.0+a", {"release": "1.0.0", "v": "v1.0.0+b"})]
+    )
     numbers = {"text after a number": "1.0.0-2.a", "number": "1.0.0-10", "text": "1.0.0-a", "upper case": "1.0.0-A"}
-    yield from _suite("operator semver_less_than, identifiers", "semver_less_than", [("1.0.0-a", numbers), ("1.0.0-9", numbers)])
+    yield from _suite(
+        "operator semver_less_than, identifiers", "semver_less_than", [("1.0.0-a", numbers), ("1.0.0-9", numbers)]
+    )
     yield from _suite("operator matches", "matches", EXPRESSIONS, browser=False)
 
 
-def _suite(name: str, op: str, rows: list[tuple[Any, dict[str, Any]]], browser: bool = True) -> Iterator[dict[str, Any]]:
+def _suite(
+    name: str, op: str, rows: list[tuple[Any, dict[str, Any]]], browser: bool = True
+) -> Iterator[dict[str, Any]]:
     flags: dict[str, Any] = {}
     cases: list[dict[str, Any]] = []
     for index, (value, attributes) in enumerate(rows):
         condition = compare("it", op, value)
-        flags[f"is-{index}"] = flag(gives("treatment", condition, "is"), gives("treatment", {"not": condition}, "is-not"))
+        flags[f"is-{index}"] = flag(
+            gives("treatment", condition, "is"), gives("treatment", {"not": condition}, "is-not")
+        )
         for what, attribute in attributes.items():
             context = {} if attribute is MISSING else {"it": attribute}
             cases.append({"name": f"{op} {value!r}: {what}", "flag": f"is-{index}", "unit": "u1", "context": context})

@@ -148,7 +148,7 @@ class Breaker:
         """Circuits that are not closed: empty almost always, so a decision asks this first."""
         self._emit = emit
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._controls: dict[str, ControlRecord] = {}
         self._circuits: dict[tuple[str, str], Circuit] = {}
 
@@ -202,7 +202,7 @@ class Breaker:
 
     def after_fork(self) -> None:
         """A lock that no other thread of the parent holds."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def _report_control(self, record: ControlRecord, error: bool, seconds: float | None) -> None:
         record.errors.add(error)

@@ -15,7 +15,8 @@ def bucket(salt: str, unit: str) -> int:
     >>> bucket("salt", "u1") == (mmh3.hash("salt:u1", signed=False) * 10_000) >> 32
     True
     """
-    return (mmh3.hash(well_formed(f"{salt}:{unit}"), 0, False) * BUCKETS) >> 32
+    # Bytes, never text: mmh3 5.3.1 crashes the process on text that has no UTF-8 form.
+    return (mmh3.mmh3_32_uintdigest(well_formed(f"{salt}:{unit}").encode()) * BUCKETS) >> 32
 
 
 def threshold(bucket_bound: int) -> int:

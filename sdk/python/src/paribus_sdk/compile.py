@@ -2,8 +2,7 @@
 
 The source that is generated holds structure only, written by this module; every key, value, salt and threshold of the
 definition is bound to a name (`k0`, `k1`, …), so nothing of a definition is ever read as code. Flags of the same shape
-share one code object. A condition is written in two forms, "is true" and "is false", which together make Kleene's
-logic without a third value: a comparison that is unknown is neither.
+share one code object.
 
 The function may raise on values of strange types; the caller then decides by `paribus_sdk.walk`, which is slow and
 takes anything.
@@ -19,24 +18,15 @@ from typing import Any, TypeAlias
 import mmh3
 
 from paribus_sdk.bucketing import threshold, unit_text, well_formed
-from paribus_sdk.condition import Audience, Comparison, Condition, Everyone, Negation, Someone, comparisons
+from paribus_sdk.condition import Condition, comparisons
+from paribus_sdk.condition_source import CONDITION_NAMES, is_true
 from paribus_sdk.decision import TARGETING_KEY, Decision, Outcome
 from paribus_sdk.definitions import BASIS_POINTS, Flag, Rollout
 from paribus_sdk.fates import Fates, RuleFates
-from paribus_sdk.instant import milliseconds
-from paribus_sdk.number import is_number
-from paribus_sdk.semver import precedence
 
 Decide: TypeAlias = Callable[[object, Any], Decision]
 
 MAXIMUM_COMPARISONS = 1_000
-
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!="}
-_NUMBERS = {"less_than": "<", "at_most": "<=", "greater_than": ">", "at_least": ">="}
-_VERSIONS = {f"semver_{name}": symbol for name, symbol in _NUMBERS.items()} | {"semver_equals": "=="}
-_TIMES = {"before": "<", "after": ">"}
-_TEXTS = {"starts_with": "startswith", "ends_with": "endswith"}
-_NEGATIONS = {"not_equals": "equals", "not_in": "in"}
 
 
 def compile_flag(flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) -> Decide | None:
@@ -75,13 +65,11 @@ class _Writer:
             "__builtins__": {"type": type, "isinstance": isinstance, "str": str, "bool": bool, "dict": dict},
             "new": object.__new__,
             "Decision": Decision,
-            "hash_of": mmh3.hash,
+            "hash_of": mmh3.mmh3_32_uintdigest,
             "unit_text": unit_text,
             "as_mapping": as_mapping,
             "deciders": deciders,
-            "precedence": precedence,
-            "milliseconds": milliseconds,
-            "NUMBERS": (int, float),
+            **CONDITION_NAMES,
         }
         self._bound = 0
         self._attributes: dict[str, str] = {}
@@ -111,6 +99,7 @@ class _Writer:
         held = [holdout for holdout in flag.holdouts if holdout.share_bp > 0]
         if held:
             self.line("if unit is not None:")
+            self.line("data = unit.encode()", 2)
             for holdout in held:
                 bound = self.bind(threshold(holdout.share_bp))
                 self.line(f"if {self._hash(holdout.salt)} < {bound}:", 2)
@@ -128,7 +117,7 @@ class _Writer:
             level = 1
             if rule.when is not None:
                 self._read_attributes(rule.when)
-                self.line(f"if {self._true(rule.when)}:")
+                self.line(f"if {is_true(rule.when, self._attributes, self.bind)}:")
                 level = 2
             if isinstance(rule.gives, Rollout):
                 self._write_rollout(rule.gives, rule_outcomes, level)
@@ -169,6 +158,8 @@ class _Writer:
     def _write_rollout(self, rollout: Rollout, outcomes: RuleFates, level: int) -> None:
         self.line("if unit is None:", level)
         self.give(outcomes.invalid_unit, level + 1)
+        if rollout.layer is not None or rollout.traffic_bp < BASIS_POINTS or len(rollout.split) > 1:
+            self.line("data = unit.encode()", level)
         layer = rollout.layer
         if layer is not None:
             start, end = self.bind(threshold(layer.from_bp)), self.bind(threshold(layer.to_bp))
@@ -195,7 +186,7 @@ class _Writer:
         self.give(shares[-1][1], level)
 
     def _hash(self, salt: str) -> str:
-        return f"hash_of({self.bind(well_formed(f'{salt}:'))} + unit, 0, False)"
+        return f"hash_of({self.bind(well_formed(f'{salt}:').encode())} + data)"
 
     def _read_context(self) -> None:
         if not self._reads_context:
@@ -212,81 +203,7 @@ class _Writer:
                 name = self._attributes[comparison.attribute] = f"a{len(self._attributes)}"
                 self.line(f"{name} = read({self.bind(comparison.attribute)})")
 
-    def _true(self, condition: Condition) -> str:
-        match condition:
-            case Comparison():
-                return self._comparison(condition, True)
-            case Everyone(parts):
-                return _joined(" and ", [self._true(part) for part in parts], "True")
-            case Someone(parts):
-                return _joined(" or ", [self._true(part) for part in parts], "False")
-            case Negation(part):
-                return self._false(part)
-            case Audience(_, part):
-                return self._true(part)
-
-    def _false(self, condition: Condition) -> str:
-        match condition:
-            case Comparison():
-                return self._comparison(condition, False)
-            case Everyone(parts):
-                return _joined(" or ", [self._false(part) for part in parts], "False")
-            case Someone(parts):
-                return _joined(" and ", [self._false(part) for part in parts], "True")
-            case Negation(part):
-                return self._true(part)
-            case Audience(_, part):
-                return self._false(part)
-
-    def _comparison(self, comparison: Comparison, wanted: bool) -> str:
-        name, value, operand = comparison.operator.name, comparison.value, comparison.operand
-        a = self._attributes[comparison.attribute]
-        if name in _NEGATIONS:
-            name, wanted = _NEGATIONS[name], not wanted
-        if name == "exists":
-            return f"{a} is not None" if operand is wanted else f"{a} is None"
-        if name == "equals" and isinstance(value, str):
-            k = self.bind(value)
-            return f"{a} == {k}" if wanted else f"(isinstance({a}, str) and {a} != {k})"
-        if name == "equals" and isinstance(value, bool):
-            return f"{a} is {self.bind(value is wanted)}"
-        if name == "in" and value and all(isinstance(item, str) for item in value):
-            k = self.bind(frozenset(value))
-            return f"{a} in {k}" if wanted else f"(isinstance({a}, str) and {a} not in {k})"
-        if wanted and (name == "equals" or (name == "in" and value and all(is_number(item) for item in value))):
-            # 1 == True in Python: a boolean is no number.
-            sign, k = ("==", self.bind(value)) if name == "equals" else ("in", self.bind(frozenset(value)))
-            return f"({a} {sign} {k} and type({a}) is not bool)"
-        if name in {"equals", "in"}:
-            return self._tested(comparison, a, wanted is (name == comparison.operator.name))
-        if name in _NUMBERS:
-            symbol = _NUMBERS[name] if wanted else _OPPOSITE[_NUMBERS[name]]
-            return f"(isinstance({a}, NUMBERS) and type({a}) is not bool and {a} {symbol} {self.bind(operand)})"
-        if name in _VERSIONS:
-            symbol = _VERSIONS[name] if wanted else _OPPOSITE[_VERSIONS[name]]
-            k = self.bind(operand)
-            return f"(isinstance({a}, str) and (place := precedence({a})) is not None and place {symbol} {k})"
-        if name in _TIMES:
-            symbol = _TIMES[name] if wanted else _OPPOSITE[_TIMES[name]]
-            k = self.bind(operand)
-            return f"({a} is not None and (place := milliseconds({a})) is not None and place {symbol} {k})"
-        if name in _TEXTS:
-            verb = "" if wanted else "not "
-            return f"(isinstance({a}, str) and {verb}{a}.{_TEXTS[name]}({self.bind(operand)}))"
-        if name == "matches":
-            verb = "is not" if wanted else "is"
-            return f"(isinstance({a}, str) and {self.bind(operand.search)}({a}) {verb} None)"
-        return self._tested(comparison, a, wanted)
-
-    def _tested(self, comparison: Comparison, a: str, wanted: bool) -> str:
-        test, operand = self.bind(comparison.operator.test), self.bind(comparison.operand)
-        return f"({a} is not None and {test}({a}, {operand}) is {self.bind(wanted)})"
-
 
 def with_targeting_key(context: Mapping[str, Any], given: object) -> Mapping[str, Any]:
     """The context in which `targetingKey` is the unit given, whatever it held under that name."""
     return {**context, TARGETING_KEY: unit_text(given)}
-
-
-def _joined(word: str, parts: list[str], empty: str) -> str:
-    return f"({word.join(parts)})" if parts else empty

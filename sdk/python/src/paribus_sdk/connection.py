@@ -12,10 +12,11 @@ from typing import Any
 from paribus_sdk.counters import Stats
 from paribus_sdk.current import CurrentDefinitions
 from paribus_sdk.delivery import Delivery
+from paribus_sdk.disk_spool import DiskSpool
 from paribus_sdk.event import Event
 from paribus_sdk.lastgood import LastGood
 from paribus_sdk.outbox import Outbox
-from paribus_sdk.spool import DiskSpool, MemorySpool, Spool
+from paribus_sdk.spool import MemorySpool, Spool
 from paribus_sdk.stream import Definitions, FileDefinitions, ServerDefinitions
 from paribus_sdk.transport import Transport
 

@@ -14,11 +14,13 @@ from enum import Enum
 from typing import Any
 
 from paribus_sdk.counters import Stats
+from paribus_sdk.disk_spool import DiskSpool
 from paribus_sdk.event import SDK_VERSION, timestamp
 from paribus_sdk.fork import whole
-from paribus_sdk.spool import Batch, DiskSpool, Spool
+from paribus_sdk.spool import Batch, Spool
 
-BATCH_EVENTS = 100
+BATCH_EVENTS = 100  # (as many are sent at once; of a backlog, more)
+MOST_EVENTS = 500
 BATCH_BYTES = 400_000
 GZIP_BEYOND = 1_000
 GZIP_FORMAT = 31
@@ -76,8 +78,10 @@ class Delivery:
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._attempts = 0
-        self._at_once = BATCH_EVENTS
+        self._at_once = MOST_EVENTS
         self._not_before = 0.0
+        self._asked_until = 0.0
+        self._limit = spool.limit
         self._hurry = False
         self._stopping = False
         self._closed = False
@@ -105,14 +109,14 @@ class Delivery:
             self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
-        """Whether everything was delivered within `timeout` seconds; tries at once, even during a back-off."""
+        """Whether everything was delivered within `timeout` seconds; tries at once unless the server said when."""
         deadline = time.monotonic() + timeout
         self.start()
         while self._thread is None and self.depth and time.monotonic() < deadline:
             if self.send_once() in (None, Fate.LATER):
                 break
         with self._changed:
-            self._hurry, self._not_before = True, 0.0
+            self._hurry, self._not_before = True, self._asked_until
             self._changed.notify_all()
             done = self._changed.wait_for(
                 lambda: not self.depth or not self._alive(), max(deadline - time.monotonic(), 0)
@@ -167,6 +171,7 @@ class Delivery:
         if spool is not self._spool and not spool.depth and isinstance(spool, DiskSpool):
             self._adopted.remove(spool)
             spool.close()
+            self._share_limit()
 
     def _deliver(self, lines: tuple[bytes, ...]) -> Fate:
         sent_at = timestamp(time.time()).encode()
@@ -178,7 +183,7 @@ class Delivery:
         reply = self._post(body, headers)
         if reply.status == 200 and isinstance(reply.body, dict) and "accepted" in reply.body:
             self._attempts = 0
-            self._at_once = min(self._at_once * 2, BATCH_EVENTS)
+            self._at_once = min(self._at_once * 2, MOST_EVENTS)
             self._account(reply.body, len(lines))
             return Fate.DELIVERED
         if 400 <= reply.status < 500 and reply.status not in (408, 429):
@@ -210,6 +215,7 @@ class Delivery:
         wait = jittered(ceiling)
         if reply.retry_after is not None:
             wait = min(reply.retry_after, LONGEST_RETRY_AFTER) + jittered(0.1)
+            self._asked_until = time.monotonic() + wait
         self._not_before = time.monotonic() + wait
 
     def _run(self) -> None:
@@ -251,6 +257,11 @@ class Delivery:
                 self._adopted.append(spool)
             else:
                 spool.close()
+        self._share_limit()
+
+    def _share_limit(self) -> None:
+        """What was adopted counts toward the limit: restarts without a server do not fill the disk."""
+        self._spool.limit = max(self._limit - sum(spool.size for spool in self._adopted), 0)
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -9,16 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 SDK_VERSION = "paribus-sdk-python/0.1.0"
 DEEPEST = 32
+quoted = encode_basestring
 
 
 class Event(NamedTuple):
     """Something that happened; `time` is seconds since 1970, or text that is passed on as it is.
 
-    `properties` is the mapping itself, or a function that makes it later, off the caller's path.
+    `properties` is a mapping, or a function that gives its JSON text later, off the caller's path.
     """
 
     name: str
@@ -26,7 +29,7 @@ class Event(NamedTuple):
     sequence: int
     unit_type: str | None
     unit: str | int | None
-    properties: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    properties: Mapping[str, Any] | Callable[[], str]
     identity: Mapping[str, str] | None = None
 
 
@@ -38,7 +41,7 @@ def moment(time: datetime | float | str) -> float | str:
     """
     if isinstance(time, datetime):
         return time.timestamp()
-    return time if isinstance(time, str) else time / 1000
+    return time / 1000 if isinstance(time, (int, float)) else str(time)
 
 
 def encode(event: Event, process: str) -> bytes:
@@ -47,33 +50,41 @@ def encode(event: Event, process: str) -> bytes:
     Values that JSON does not know become text (`Decimal`, `UUID`, sets become lists, dates RFC 3339), numbers that
     are not finite become null, and what is nested deeper than 32 levels becomes its `repr`.
     """
-    properties = event.properties() if callable(event.properties) else event.properties
-    body: dict[str, Any] = {
-        "event_id": _new_id(),
-        "name": event.name,
-        "time": event.time if isinstance(event.time, str) else timestamp(event.time),
-        "sequence": event.sequence,
-    }
+    time = quoted(event.time) if isinstance(event.time, str) else f'"{timestamp(event.time)}"'
+    properties = event.properties() if callable(event.properties) else json_text(event.properties)
+    unit = ""
     if event.unit is not None:
-        body["unit_type"] = event.unit_type or "user"
-        body["unit"] = str(event.unit)
-    if event.identity:
-        body.update(event.identity)
-    body["properties"] = properties
-    body["context"] = {"sdk": SDK_VERSION, "process": process}
+        unit = f',"unit_type":{quoted(event.unit_type or "user")},"unit":{quoted(str(event.unit))}'
+    for name, value in (event.identity or {}).items():
+        unit += f',"{name}":{quoted(str(value))}'
+    return (
+        f'{{"event_id":"{_new_id()}","name":{quoted(str(event.name))},"time":{time},"sequence":{event.sequence}{unit},'
+        f'"properties":{properties},"context":{{"sdk":"{SDK_VERSION}","process":"{process}"}}}}'
+    ).encode("utf-8", "replace")
+
+
+def json_text(value: Any) -> str:
+    """JSON on one line, of any value: see `encode`."""
+    if not value and isinstance(value, dict):
+        return "{}"
     try:
-        text = _to_json(body)
+        return _to_json(value)
     except (ValueError, TypeError, RecursionError):
-        text = json.dumps(_repaired(body, 0), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+        return json.dumps(_repaired(value, 0), ensure_ascii=False, separators=(",", ":"))
 
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC, to the microsecond."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        second, micros = divmod(round(seconds * 1e6), 1_000_000)
+        return f"{_second(second)}.{micros:06d}Z"
     except (ValueError, OverflowError, OSError):
         return str(seconds)
+
+
+@lru_cache(64)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _new_id() -> str:

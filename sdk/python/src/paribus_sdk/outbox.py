@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from paribus_sdk.counters import Stats
 from paribus_sdk.event import Event, encode
@@ -33,7 +34,7 @@ class Outbox:
         self._limit = limit
         self._spooled = spooled
         self._queue: deque[Event] = deque()
-        self._wake = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()  # (reentrant: an event may be recorded in a signal handler)
         self._awake = False
         self._stopping = False
         self._drain_lock = threading.Lock()
@@ -64,7 +65,7 @@ class Outbox:
     def close(self) -> None:
         """Writes what waits and ends the thread."""
         self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
         self.drain()
 
     def _write(self, events: list[Event]) -> None:
@@ -99,12 +100,11 @@ class Outbox:
                     with contextlib.suppress(RuntimeError):  # (the interpreter is ending: `close` drains by itself)
                         thread.start()
                         self._thread = thread
-        self._wake.set()
+        self._wake.put(None)
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             if not self._stopping:
                 time.sleep(GATHER_SECONDS)
             self._awake = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from paribus_sdk.breaker import BreakerPolicy
 from paribus_sdk.client import Client
+from paribus_sdk.decider import Decider
 from paribus_sdk.event import Event, encode
 
 
@@ -28,7 +29,9 @@ class InMemoryClient(Client):
     ) -> None:
         self._lines: list[bytes] = []
         self._keeping = threading.Lock()
-        self._prepare(exposure_memory, breaker)
+        Decider.__init__(self, exposure_memory, breaker)
+        self._connection = None
+        self._closed = False
         self._record = self._keep
         if snapshot is not None:
             self.apply(snapshot)

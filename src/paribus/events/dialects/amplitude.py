@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from paribus.events.compression import inflate
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Outcome, Routes, bearer_key, body_key, each_event
+from paribus.events.dialects.dialect import POST, Dialect, Limits, Outcome, Routes, each_event
+from paribus.events.dialects.keys import bearer_key, body_key
 from paribus.events.exposure import exposure_properties
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, sent_time, stated

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, bearer_key, each_event
+from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, each_event
 from paribus.events.dialects.form import as_list
+from paribus.events.dialects.keys import bearer_key
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, stated
 from paribus.events.request import Answer, IntakeRequest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -187,8 +186,18 @@ class Dialect(ABC):
 
     def _too_large(self, plan: CompiledPlan, received_time: int, error: LimitError) -> Checked:
         rejected = (Rejection(None, error.what, error.rule or ""),)
-        body = msgspec.json.encode({"error": error.what, "rule": error.rule, "success": False, "code": 413})
-        return Checked(self.name, 1, 0, 0, 0, rejected, b"", b"", plan.revision, received_time, Answer(413, body))
+        answer = refusal(413, error.what)
+        return Checked(self.name, 1, 0, 0, 0, rejected, b"", b"", plan.revision, received_time, answer)
+
+
+def refusal(status: int, what: str, *, retry_after: float | None = None) -> Answer:
+    """A refusal that clients of every dialect can read: no key, too often, too large, not durable now.
+
+    Amplitude's read `code` and `error`, Segment's `code` and `message`, Mixpanel's `status` and `error`.
+    """
+    body = {"success": False, "status": 0, "code": status, "error": what, "message": what}
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
+    return Answer(status, msgspec.json.encode(body), headers=headers)
 
 
 def route_of(request: IntakeRequest) -> str:
@@ -231,41 +240,3 @@ def summary(outcome: Outcome) -> dict[str, object]:
         "quarantined": outcome.quarantined,
         "rejected": [rejection.to_dict() for rejection in outcome.rejected],
     }
-
-
-def bearer_key(request: IntakeRequest) -> str | None:
-    """The key in `Authorization: Bearer`, `X-API-Key`, or `?key=`."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        return value.strip()
-    return request.headers.get("x-api-key") or request.query.get("key")
-
-
-def basic_user(request: IntakeRequest) -> str | None:
-    """The user name in `Authorization: Basic`."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        text = base64.b64decode(value.strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return text.partition(":")[0] or None
-
-
-class _Keys(msgspec.Struct):
-    writeKey: str | None = None  # noqa: N815  # the vendor's spelling
-    api_key: str | None = None
-    token: str | None = None
-
-
-_read_keys = msgspec.json.Decoder(_Keys).decode
-
-
-def body_key(document: bytes) -> str | None:
-    """The key in the fields `writeKey`, `api_key` or `token` of a JSON object."""
-    try:
-        keys = _read_keys(document)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-    return keys.writeKey or keys.api_key or keys.token

@@ -8,19 +8,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from paribus.events.dialects.dialect import (
-    Dialect,
-    Limits,
-    Opened,
-    Outcome,
-    Routes,
-    basic_user,
-    bearer_key,
-    body_key,
-    each_event,
-    route_of,
-)
+from paribus.events.dialects.dialect import Dialect, Limits, Opened, Outcome, Routes, each_event, route_of
 from paribus.events.dialects.form import as_list, json_or_base64, read_form
+from paribus.events.dialects.keys import basic_user, bearer_key, body_key
 from paribus.events.exposure import exposure_properties
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, stated

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import msgspec
 
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Routes, bearer_key, each_event
+from paribus.events.dialects.dialect import POST, Dialect, Limits, Routes, each_event
+from paribus.events.dialects.keys import bearer_key
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, object_text, sent_time, stated
 from paribus.events.request import IntakeRequest

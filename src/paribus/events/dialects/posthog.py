@@ -7,18 +7,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from paribus.events.dialects.dialect import (
-    Dialect,
-    Limits,
-    Opened,
-    Outcome,
-    Routes,
-    bearer_key,
-    body_key,
-    each_event,
-    route_of,
-)
+from paribus.events.dialects.dialect import Dialect, Limits, Opened, Outcome, Routes, each_event, route_of
 from paribus.events.dialects.form import as_list, decode_base64, json_or_base64, read_form
+from paribus.events.dialects.keys import bearer_key, body_key
 from paribus.events.exposure import exposure_properties
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, Stated, id_text, json_text, sent_time, stated
@@ -80,7 +71,8 @@ class PostHogDialect(Dialect):
         """`{"batch": […], "sent_at": …}` from a batch, a list or a single event."""
         document = self._unpacked(request).removeprefix(b"\xef\xbb\xbf").strip()
         if document.startswith(b"{") and b'"batch"' in document and _has_batch(document):
-            return Opened(document, is_as_received=document == request.body or request.body[:2] == b"\x1f\x8b")
+            is_as_received = request.method == "POST" and super().open(request).document == document
+            return Opened(document, is_as_received)
         sent = request.query.get("_", "")
         tail = b',"sent_at":%s}' % sent.encode() if sent.isascii() and sent.isdigit() and len(sent) <= 16 else b"}"
         return Opened(b'{"batch":' + as_list(document) + tail, is_as_received=False)

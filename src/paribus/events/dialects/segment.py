@@ -8,19 +8,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from paribus.events.compression import inflate
-from paribus.events.dialects.dialect import (
-    POST,
-    Dialect,
-    Limits,
-    Opened,
-    Outcome,
-    Routes,
-    basic_user,
-    bearer_key,
-    body_key,
-    each_event,
-    route_of,
-)
+from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, each_event, route_of
+from paribus.events.dialects.keys import basic_user, bearer_key, body_key
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, object_text, sent_time, stated
 from paribus.events.request import Answer, IntakeRequest

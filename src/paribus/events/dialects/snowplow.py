@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, bearer_key, each_event
+from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, each_event
 from paribus.events.dialects.form import decode_base64
+from paribus.events.dialects.keys import bearer_key
 from paribus.events.hygiene import Flaw, Unreadable, clean
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, stated
 from paribus.events.request import Answer, IntakeRequest
@@ -100,10 +102,8 @@ def _meaning(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     kind = event["e"]
     if kind == "se":
         properties = {ours: event[theirs] for theirs, ours in _STRUCTURED.items() if event.get(theirs) is not None}
-        if isinstance(properties.get("value"), str):
-            properties["value"] = float(properties["value"])
-            if properties["value"] in (float("inf"), float("-inf")) or properties["value"] != properties["value"]:
-                raise ValueError("se_va is no finite number")
+        if "value" in properties:
+            properties["value"] = _finite(properties["value"])
         name = event.get("se_ac")
         if not isinstance(name, str):
             raise ValueError("a structured event without an action")
@@ -124,6 +124,16 @@ def _meaning(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if kind in _NAMES:
         return _NAMES[kind], {key: value for key, value in event.items() if key.startswith(f"{kind}_")}
     raise ValueError("the event type is none of pv, pp, se, ue, tr, ti")
+
+
+def _finite(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("se_va is no number") from None
+    if not math.isfinite(number):
+        raise ValueError("se_va is no finite number")
+    return number
 
 
 def _embedded(event: dict[str, Any], plain: str, encoded: str) -> dict[str, Any] | None:

@@ -9,6 +9,8 @@ One error of alpha = .001 over the experiment's life (`plan.srm_alpha`), though 
 - Without a planned end a registered sequential plan gives all of alpha to the e-process, and an unregistered reading
   all of it to the exact test, which is then read once.
 
+The probabilities are those that the exposures of an epoch say they were drawn with, else the planned weights.
+
 With several epochs a quarter of the end's share goes to the epochs one by one, against their own probabilities. Where
 units met several variants, first exposures are tested as well as units analyzed, at half of alpha each: leaving out
 must not hide what happened at assignment.
@@ -31,31 +33,53 @@ from paribus.stats.srm import life_p_value, sample_ratio_test, sequential_sample
 NAME = "sample ratio"
 AT_END = 0.95
 BY_EPOCH = 0.25
+SAME = 1e-9  # exposures of one epoch and variant whose probabilities differ by more say no split
 
 
 def look(subject: Subject) -> Check:
-    """Blocks when the units by arm do not fit the planned split."""
-    if not subject.design.split_declared:
+    """Blocks when the units by arm do not fit the split of their epochs."""
+    if not subject.design.split_declared and not subject.counts.probabilities:
         return answer(NAME, "blocking", None, "nobody declared how the units were to be split: no ratio can be tested")
-    names, weights = split(subject)
+    names, _ = split(subject)
     units = np.array([subject.counts.units.get(name, 0) for name in names], dtype=np.float64)
     if units.sum() == 0:
         return answer(NAME, "blocking", None, "there are no units")
-    p = _over_life(subject, units, weights)
+    by_epoch = _cumulative(subject.counts.by_day, names)
+    epochs = list(by_epoch)
+    weights = [weights_of(subject, epoch) for epoch in epochs] or [weights_of(subject, None)]
+    last = [by_epoch[epoch][-1] for epoch in epochs] or [units]
+    expected = np.sum([n.sum() * w for n, w in zip(last, weights, strict=True)], axis=0)
+    pooled = expected / expected.sum()
+    is_one = all(np.allclose(w, weights[0]) for w in weights)
+    p = _over_life(subject, units, list(by_epoch.values()), weights, is_one)
     mixed = np.array([subject.counts.mixed_units.get(name, 0) for name in names], dtype=np.float64)
-    met = units + mixed
     if mixed.any() and subject.ended:
-        p = min(1.0, 2 * min(p, at_end(met, weights)))
+        p = min(1.0, 2 * min(p, at_end(units + mixed, pooled)))
     failed = p <= subject.design.plan.srm_alpha
-    expected = units.sum() * weights
-    planned = ":".join(f"{100 * w:.4g}" for w in weights)
+    expected = units.sum() * pooled
+    planned = f"split of {_parts(weights[0])}" if is_one else f"splits of their {len(weights)} epochs"
     shown = listing([f"{count(n)} units in {name}" for name, n in zip(names, units, strict=True)])
-    sentence = f"{shown} {'do not fit' if failed else 'fit'} the planned split of {planned} ({p_words(p)})"
+    sentence = f"{shown} {'do not fit' if failed else 'fit'} the planned {planned} ({p_words(p)})"
     if failed:
         worst = int(np.argmax(np.abs(units - expected) / np.sqrt(expected)))
         gap = units[worst] / expected[worst] - 1
         sentence += f": {share(abs(gap))} {'more' if gap > 0 else 'fewer'} in {names[worst]} than expected"
     return answer(NAME, "blocking", failed, sentence, p, {"units": units.tolist(), "expected": expected.tolist()})
+
+
+def _parts(weights: Floats) -> str:
+    return ":".join(f"{100 * w:.4g}" for w in weights)
+
+
+def weights_of(subject: Subject, epoch: str | None) -> Floats:
+    """The shares of the variants in an epoch: as its exposures say, where all say one number, else as planned."""
+    names, planned = split(subject)
+    found = [subject.counts.probabilities.get((epoch, name)) for name in names]
+    known = [each[0] for each in found if each is not None and each[0] > 0 and each[1] - each[0] < SAME]
+    if len(known) < len(names):
+        return planned
+    weights = np.array(known)
+    return np.asarray(weights / weights.sum())
 
 
 def split(subject: Subject) -> tuple[tuple[str, ...], Floats]:
@@ -72,29 +96,28 @@ def at_end(units: Floats, weights: Floats) -> float:
     return float(sample_ratio_test(units, weights, method="binomial" if len(units) == 2 else "chi2").p_value)
 
 
-def _over_life(subject: Subject, units: Floats, weights: Floats) -> float:
+def _over_life(subject: Subject, units: Floats, by_epoch: list[Floats], weights: list[Floats], is_one: bool) -> float:
     """The p-value over the experiment's life; at most alpha with probability alpha, however often it is read."""
-    by_epoch = list(_cumulative(subject.counts.by_day, split(subject)[0]).values())
     watched = 1.0
     if by_epoch or not subject.ended:
-        looks = by_epoch or [units[None, :]]
-        watched = float(sequential_sample_ratio_epochs(looks, [weights] * len(looks)).p_value[-1])
+        watched = float(sequential_sample_ratio_epochs(by_epoch or [units[None, :]], weights).p_value[-1])
     if not subject.horizon:
         is_sequential = subject.design.plan.method is not Method.FIXED
-        return watched if is_sequential else _at_end(units, by_epoch, weights)
+        return watched if is_sequential else _at_end(units, by_epoch, weights, is_one)
     if not subject.ended:
         return float(life_p_value(watched, 1.0, end_share=AT_END))
-    end = _at_end(units, by_epoch, weights)
+    end = _at_end(units, by_epoch, weights, is_one)
     return float(life_p_value(watched, end, end_share=AT_END)) if by_epoch else end
 
 
-def _at_end(units: Floats, by_epoch: list[Floats], weights: Floats) -> float:
-    """The p-value of all units, and of each epoch by itself where there are several."""
-    together = at_end(units, weights)
+def _at_end(units: Floats, by_epoch: list[Floats], weights: list[Floats], is_one: bool) -> float:
+    """The p-value of all units where the epochs share one split, and of each epoch where there are several."""
     if len(by_epoch) < 2:
-        return together
-    worst = min(at_end(epoch[-1], weights) for epoch in by_epoch)
-    return min(1.0, together / (1 - BY_EPOCH), worst * len(by_epoch) / BY_EPOCH)
+        return at_end(units, weights[0])
+    worst = min(at_end(epoch[-1], own) for epoch, own in zip(by_epoch, weights, strict=True))
+    if not is_one:  # units of several splits together have no multinomial distribution
+        return min(1.0, worst * len(by_epoch))
+    return min(1.0, at_end(units, weights[0]) / (1 - BY_EPOCH), worst * len(by_epoch) / BY_EPOCH)
 
 
 def _cumulative(by_day: Mapping[tuple[str | None, str, str], int], names: tuple[str, ...]) -> dict[str | None, Floats]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from paribus.charts.numbers import count
-from paribus.experiments.checks.sample_ratio import split
+from paribus.experiments.checks.sample_ratio import split, weights_of
 from paribus.experiments.checks.subject import Subject, answer
 from paribus.experiments.phrases import p_words
 from paribus.experiments.result import Check
@@ -38,11 +38,18 @@ def look_by_segment(subject: Subject) -> Check:
 
 def _parts(subject: Subject, part: str, parts: Mapping[str, Mapping[str, int]], none: str) -> Check:
     name = f"sample ratio by {part}"
-    if not parts or not subject.design.split_declared:
-        return answer(name, "diagnostic", None, none if not parts else "nobody declared how the units were to be split")
-    variants, weights = split(subject)
+    epochs = {epoch for epoch, _, _ in subject.counts.by_day} or {None}
+    weights = [weights_of(subject, epoch) for epoch in sorted(epochs, key=str)]
+    why = ""
+    if not subject.design.split_declared and not subject.counts.probabilities:
+        why = "nobody declared how the units were to be split"
+    elif not all(np.allclose(own, weights[0]) for own in weights):
+        why = "the epochs have different splits"
+    if not parts or why:
+        return answer(name, "diagnostic", None, why if parts else none)
+    variants, _ = split(subject)
     counts = np.array([[units.get(variant, 0) for variant in variants] for units in parts.values()], dtype=np.float64)
-    p = np.nan_to_num(sample_ratio_test(counts, weights).p_value, nan=1.0)
+    p = np.nan_to_num(sample_ratio_test(counts, weights[0]).p_value, nan=1.0)
     adjusted = adjusted_p_values(p, "benjamini-hochberg")
     wrong = [(float(q), part) for part, q in sorted(zip(parts, adjusted, strict=True)) if q <= FALSE_DISCOVERIES]
     smallest = float(adjusted.min())

@@ -1,0 +1,23 @@
+"""A whole installation served in a process of its own: `python -m tests.server.process FOLDER` prints URL and key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from paribus.app.live import Installation
+from paribus.governance.access import create_key
+from paribus.server import serve
+from paribus.settings import Settings
+
+
+def main(folder: Path) -> None:
+    settings = Settings(data=folder, requests_per_second=1_000_000, log_level="error")
+    with Installation(settings) as live:
+        secret = create_key(live.store, "intake", author="test")[1]
+        live.start()
+        serve(live, "127.0.0.1", 0, ready=lambda url: print(url, secret, flush=True))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
