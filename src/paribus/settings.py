@@ -38,7 +38,6 @@ class Settings:
     """Events waiting for the lake; beyond it intake answers 503 and clients retry."""
     flush_seconds: float = 2.0
     flush_events: int = 20_000
-    compact_minutes: float = 10.0
     retention_days: int = 0
     """Days that events are kept; 0 keeps them."""
     log_level: str = "info"

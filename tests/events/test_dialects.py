@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,10 +15,12 @@ import pytest
 from tests.events.door import NOW, check, decode, records, request
 
 from paribus.errors import NotFound
+from paribus.events.compile import compile_plan
 from paribus.events.dialects import REGISTRY, dialect_named, match, root_routes
 from paribus.events.dialects.dialect import refusal
 from paribus.events.dialects.otlp import OtlpDialect
-from paribus.lake.record import Record, microseconds
+from paribus.events.incoming import read_event
+from paribus.lake.record import Quarantined, Record, microseconds
 
 STAMP = "2026-11-24T11:59:00.000Z"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -559,10 +562,32 @@ def test_a_retry_without_ids_is_the_same_event_and_equal_events_are_two(path: st
     assert len(set(ids([first, first, second]))) == 3
 
 
-def test_without_ids_and_times_two_requests_are_two_events() -> None:
-    def ids(sent: str) -> set[str]:
+def test_without_ids_and_times_the_sent_time_tells_requests_apart() -> None:
+    def ids(sent: str, minutes: int = 0) -> set[str]:
         body = msgspec.json.encode({"batch": [{"name": "a"}, {"name": "a"}], "sent_at": sent})
-        return {record.event_id for record in records(request("/api/v1/events", body))}
+        now = NOW + timedelta(minutes=minutes)
+        return {record.event_id for record in records(request("/api/v1/events", body, now=now))}
 
-    assert ids(STAMP) == ids(STAMP)
+    assert ids(STAMP) == ids(STAMP, minutes=5)
     assert len(ids(STAMP) | ids("2026-11-24T11:58:00Z")) == 4
+
+
+def test_without_any_time_two_equal_requests_are_two_events() -> None:
+    """Mixpanel's Node library sends neither an id nor a time, and does not retry."""
+
+    def ids(minutes: int) -> set[str]:
+        body = [{"event": "Viewed", "properties": {"token": "t", "distinct_id": "u"}}]
+        return {record.event_id for record in records(request("/track", body, now=NOW + timedelta(minutes=minutes)))}
+
+    assert ids(0) == ids(0)
+    assert len(ids(0) | ids(1)) == 2
+
+
+def test_quarantined_events_keep_the_id_that_was_derived() -> None:
+    plan = compile_plan({"unplanned": {"dev": "quarantine"}}, revision=1, environment="dev")
+    checked = check(request("/track", [{"event": "Viewed", "properties": {}}]), plan)
+    (held,) = decode(checked, {"unplanned": {"dev": "quarantine"}})
+    assert isinstance(held, Quarantined)
+    assert held.event_id is not None
+    assert held.event_id.endswith(f"-{microseconds(NOW):x}")
+    assert read_event(held.body).event_id == held.event_id

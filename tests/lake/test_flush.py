@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -243,10 +247,6 @@ def test_on_a_full_disk_a_flush_keeps_the_events_and_goes_on_when_there_is_space
         assert [each.missing for each in lake.reconcile()] == [0]
         lake.close()
     """
-    import subprocess
-    import sys
-    import textwrap
-
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "data")],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
@@ -254,7 +254,9 @@ def test_on_a_full_disk_a_flush_keeps_the_events_and_goes_on_when_there_is_space
     assert done.returncode == 0, done.stderr
 
 
-def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the_queue(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Committed, not yet synced, then killed: the next process must not take the commit for durable unseen."""
 
     class Died(BaseException):
@@ -272,15 +274,17 @@ def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the
     lake.landing.close()
     lake._lock.release()
 
-    synced: list[Path] = []
-    from paribus.lake import table
+    synced: list[str] = []
+    fsync = os.fsync
 
-    note = table.sync_files
-    try:
-        table.sync_files = lambda paths: note([synced.append(path) or path for path in paths])  # type: ignore[func-returns-value]
-        with Lake.open(tmp_path, clock=clock, decode=decode) as lake:
-            assert {path.suffix for path in synced} == {".parquet", ".json"}
-            lake.drain()
-            assert rows(lake, "event_id") == [("a",)]
-    finally:
-        table.sync_files = note
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with Lake.open(tmp_path, clock=clock, decode=decode) as lake:
+        [file] = lake.files()[1]
+        assert file in synced
+        assert str(tmp_path / "lake" / "events" / "_delta_log" / f"{1:020d}.json") in synced
+        lake.drain()
+        assert rows(lake, "event_id") == [("a",)]

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { bucket, murmur3 } from "../src/bucket.js";
 import type { Snapshot } from "../src/definitions.js";
@@ -15,16 +15,17 @@ interface Case {
   expect: Record<string, unknown>;
 }
 
-const read = (name: string): unknown => {
-  const path = new URL(`../../../spec/vectors/${name}.json`, import.meta.url);
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : { cases: [], suites: [] };
-};
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../../spec/vectors/${name}.json`, import.meta.url), "utf8"));
 
 describe("bucketing vectors", () => {
   const { cases } = read("bucketing") as { cases: { name: string; salt: string; unit: string; hash: number; bucket: number }[] };
-  it.each(cases)("$name", (each) => {
-    expect(murmur3(`${each.salt}:${each.unit}`)).toBe(each.hash);
-    expect(bucket(each.salt, each.unit)).toBe(each.bucket);
+  it("pass", () => {
+    expect(cases.length).toBeGreaterThan(50);
+    for (const each of cases) {
+      expect(murmur3(`${each.salt}:${each.unit}`), each.name).toBe(each.hash);
+      expect(bucket(each.salt, each.unit), each.name).toBe(each.bucket);
+    }
   });
   it("agrees with published hashes", () => {
     // Verification values of MurmurHash3 x86 32, seed 0, from the algorithm's reference implementations.
@@ -40,11 +41,13 @@ describe("evaluation vectors", () => {
   for (const suite of suites) {
     if (suite.browser === false) continue;
     const evaluator = new Evaluator(suite.snapshot);
-    it.each(suite.cases.filter((each) => each.browser !== false))(`${suite.name}: $name`, (each) => {
-      const { flag, error_message, ...fields } = evaluator.evaluate(each.flag, each.unit, each.context ?? {}, each.kind, each.default);
-      expect(flag).toBe(each.flag);
-      expect(fields).toEqual(each.expect);
-      expect(error_message === null).toBe(fields.error_code === null);
+    it(suite.name, () => {
+      for (const each of suite.cases.filter(({ browser }) => browser !== false)) {
+        const { flag, error_message, ...fields } = evaluator.evaluate(each.flag, each.unit, each.context ?? {}, each.kind, each.default);
+        expect(flag).toBe(each.flag);
+        expect(fields, each.name).toEqual(each.expect);
+        expect(error_message === null, each.name).toBe(fields.error_code === null);
+      }
     });
   }
 });

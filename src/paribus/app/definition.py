@@ -98,9 +98,9 @@ def write(
         Conflict: someone else changed it since revision `expected`.
     """
     checked = None if body is None else checker(kind)(key, body)
-    if kind in KINDS:
-        refuse_unusable(store, kind, key, checked, project=project)
-    return store.put(Address(project, kind, key), checked, author=author, reason=reason, expected=expected)
+    address = Address(project, kind, key)
+    refuse_unusable(store, {address: checked})
+    return store.put(address, checked, author=author, reason=reason, expected=expected)
 
 
 def change(
@@ -128,19 +128,29 @@ def change(
                 raise
 
 
-def refuse_unusable(store: Store, kind: str, key: str, body: Body | None, *, project: str) -> None:
-    """Compiles every environment with the document in place.
+def refuse_unusable(store: Store, changes: Mapping[Address, Body | None]) -> None:
+    """Compiles every environment with all changes in place.
 
     Raises:
         DefinitionError: a flag could not be used, or an audience, layer or holdout would break one.
     """
-    kinds = {each: documents(store, project, each) for each in ("flag", "audience", "layer", "holdout")}
-    kinds[kind].pop(key, None)
-    if body is not None:
-        kinds[kind][key] = (0, body)
-    touched = [key] if kind == "flag" and body is not None else list(kinds["flag"])
-    flags = {each: Flag.model_validate(each_body) for each, (_, each_body) in kinds["flag"].items()}
-    for environment in sorted({name for each in touched for name in flags[each].environments}):
+    for project in sorted({address.project for address in changes}):
+        concerned = {a: body for a, body in changes.items() if a.project == project and a.kind in KINDS}
+        if concerned:
+            _refuse_unusable(store, project, concerned)
+
+
+def _refuse_unusable(store: Store, project: str, changes: Mapping[Address, Body | None]) -> None:
+    kinds = {each: documents(store, project, each) for each in KINDS}
+    for address, body in changes.items():
+        kinds[address.kind].pop(address.key, None)
+        if body is not None:
+            kinds[address.kind][address.key] = (0, body)
+    changed_flags = {address.key for address, body in changes.items() if address.kind == "flag" and body is not None}
+    is_only_flags = all(address.kind == "flag" and body is not None for address, body in changes.items())
+    touched = sorted(changed_flags) if is_only_flags else list(kinds["flag"])
+    flags = {each: Flag.model_validate(kinds["flag"][each][1]) for each in touched}
+    for environment in sorted({name for flag in flags.values() for name in flag.environments}):
         proposed = build(
             project=project,
             environment=environment,

@@ -270,7 +270,9 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
     Raises:
         ProofError: it is not a result of Paribus.
     """
+    from paribus.app.lake import measured_on_lake
     from paribus.experiments.analysis import measure_again
+    from paribus.experiments.on_lake import reads_lake
     from paribus.experiments.serialize import read_result
     from paribus.experiments.verify import verify as verify_result
 
@@ -281,6 +283,8 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
         # Files are looked for beside the result, then from here, each also in the folder that the result names.
         named = Path(proof.folder or "")
         folders = dict.fromkeys([beside, Path(), beside / named, named])
+        if reads_lake(proof.data):
+            return measured_on_lake(proof, folders)
         *others, last = folders
         for folder in others:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ from paribus.errors import NotFound, StorageError
 
 if TYPE_CHECKING:
     from paribus.experiments.drafting import Method
-    from paribus.experiments.on_lake import Snapshot
     from paribus.experiments.plan import Seal
+    from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
     from paribus.lake import LakeReader
+    from paribus.metrics.cells import Measurement
     from paribus.store import Revision, Store
 
 
@@ -84,6 +85,7 @@ def seal_experiment(
     clock: Clock = system_clock,
 ) -> Seal:
     """Registers a stored plan, with the watermark and how many exposures were readable then."""
+    from paribus.experiments.on_lake import snapshot_of
     from paribus.experiments.registry import seal_stored
 
     reader = reader_of(folder, clock=clock)
@@ -112,8 +114,8 @@ def analyze_experiment(
     Raises:
         NotFound: no such experiment, or nothing has arrived yet.
     """
-    from paribus.experiments.on_lake import analyze_on_lake
-    from paribus.experiments.registry import killed_at, stored, stored_seal
+    from paribus.experiments.on_lake import analyze_on_lake, snapshot_of
+    from paribus.experiments.registry import created_at, killed_at, stored, stored_seal
 
     document = stored(store, key, project=project)
     if reader is None:
@@ -129,7 +131,7 @@ def analyze_experiment(
         document,
         snapshot_of(reader),
         registered=seal,
-        killed_at=killed_at(store, flag, environment, since=seal.time if seal else None, project=project),
+        killed_at=killed_at(store, flag, environment, since=created_at(store, key, project=project), project=project),
         as_of=as_time(as_of),
         segments=segments or None,
     )
@@ -145,20 +147,20 @@ def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None
         return None
 
 
-def snapshot_of(reader: LakeReader) -> Snapshot:
-    """The newest version of the events, as an analysis reads it."""
-    from paribus.experiments.on_lake import Snapshot
+def measured_on_lake(proof: Proof, folders: Iterable[Path], *, clock: Clock = system_clock) -> Measurement:
+    """What a proof says it measured, measured again in the first of the folders that holds the lake it read.
 
-    found = reader.snapshot()
-    lateness = reader.lateness()
-    return Snapshot(
-        folder=reader.folder,
-        table_id=found.table_id,
-        version=found.version,
-        files=tuple(Path(file) for file in found.files),
-        watermark=found.watermark,
-        lateness_p99_seconds=lateness.total_seconds() if lateness else None,
-    )
+    Raises:
+        InputError: none of them does.
+    """
+    from paribus.experiments.on_lake import measure_proof_again, snapshot_of
+
+    listed = list(folders)
+    for folder in listed:
+        reader = reader_of(folder, clock=clock)
+        if reader is not None:
+            return measure_proof_again(proof, folder, snapshot_of(reader))
+    return measure_proof_again(proof, listed[-1])
 
 
 def _flag_of(store: Store, key: str, project: str) -> tuple[str, str]:

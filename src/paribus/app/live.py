@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from paribus.governance.access import Principal
     from paribus.lake import Lake, Landing, LandingRow, Quarantined, Record
     from paribus.store import Revision, Store
+
+_log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 Step = Callable[[Json], Json]
@@ -82,6 +86,8 @@ class Installation:
         self.folder = open_folder(settings, create=True, clock=clock)
         self._lock = WriterLock.acquire(self.folder, clock=clock)
         self._token: str | None = None
+        self._stopping = threading.Event()
+        self._expiry: threading.Thread | None = None
         self._cached = threading.Lock()
         self._snapshots: dict[tuple[str, str], tuple[int, Json]] = {}
         self._plans: dict[tuple[str, str], CompiledPlan] = {}
@@ -95,6 +101,7 @@ class Installation:
                     decode=self.decode,
                     lock=self._lock,
                     max_events=settings.flush_events,
+                    landing_url=settings.landing_url or None,
                     max_queue_bytes=settings.max_queue_megabytes << 20,
                 )
             except BaseException:
@@ -112,6 +119,9 @@ class Installation:
     def start(self) -> None:
         """Runs flush and upkeep in the background."""
         self.lake.start(flush_seconds=self.settings.flush_seconds)
+        if self.settings.retention_days:
+            self._expiry = threading.Thread(target=self._expire, name="paribus-retention", daemon=True)
+            self._expiry.start()
 
     def announce(self, url: str) -> str:
         """Writes where the server is, for commands beside it (mode 0600), and returns their token."""
@@ -129,6 +139,9 @@ class Installation:
         """Moves what waits into the lake, and lets go of the folder."""
         with suppress(FileNotFoundError):
             (self.folder / SERVER).unlink()
+        self._stopping.set()
+        if self._expiry is not None:
+            self._expiry.join()
         try:
             self.lake.close()
         finally:
@@ -140,6 +153,17 @@ class Installation:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _expire(self) -> None:
+        """Drops the days beyond retention, now and every hour."""
+        while True:
+            before = (self.clock() - timedelta(days=self.settings.retention_days)).date()
+            try:
+                self.lake.expire(before)
+            except ParibusError as error:
+                _log.warning("retention failed, tried again in an hour: %s", error)
+            if self._stopping.wait(3600):
+                return
 
     def authenticate(self, secret: str) -> Principal:
         """Whose key this is; the token in the folder's server.json is the owner's."""

@@ -88,7 +88,7 @@ def revoke(
     from paribus.governance.access import revoke_key
 
     with store_of(data) as store:
-        key = revoke_key(store, key_id)
+        key = revoke_key(store, key_id, author=author())
     if as_json:
         print_json(plain(key))
     else:

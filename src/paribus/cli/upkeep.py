@@ -51,11 +51,20 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Take the changes of files into the store: all of them, or none."""
+    from paribus.app.definition import refuse_unusable
     from paribus.app.upkeep import documents_folder
     from paribus.store import sync
 
     with store_of(data, create=True) as store:
-        done = sync.apply(store, documents_folder(folder), author=author(), reason=why, dry_run=dry_run, force=force)
+        done = sync.apply(
+            store,
+            documents_folder(folder),
+            author=author(),
+            reason=why,
+            accept=lambda changes: refuse_unusable(store, changes),
+            dry_run=dry_run,
+            force=force,
+        )
     if as_json:
         print_json(
             {
@@ -102,10 +111,19 @@ def pull(
 
 @audit.command("verify")
 @answers
-def verify_(data: Data = None, as_json: Json = False) -> None:
+def verify_(
+    anchor: Annotated[
+        str | None, typer.Option(help="What an earlier verify told to note: finds a history cut off or written anew.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Read the whole hash chain. Exit status: 0 intact, 1 broken."""
+    from paribus.store import Anchor
+
+    noted = Anchor.parse(anchor) if anchor else None
     with store_of(data) as store:
-        reports = [store.verify_chain(project) for project in store.projects()]
+        reports = [store.verify_chain(project, anchor=noted) for project in store.projects()]
     if as_json:
         print_json(
             [

@@ -8,7 +8,7 @@ import msgspec
 
 from paribus.events.compile import CompiledPlan
 from paribus.events.hygiene import Flaw
-from paribus.events.incoming import Batch, Incoming, event_text
+from paribus.events.incoming import Batch, Incoming, event_text, final_id
 from paribus.events.timing import corrected_time, is_placeable
 from paribus.lake.record import QUARANTINED, REJECTED, LandingRow, Quarantined, Record
 
@@ -37,14 +37,15 @@ def decode_batch(
         unit = event.unit
         if unit is None:
             unit = event.user_id if event.user_id is not None else event.anonymous_id
+        event_id = final_id(event.event_id, sent, received)
         if verdict == QUARANTINED:
-            whole = event if event.sent == sent else msgspec.structs.replace(event, sent=sent)
+            whole = msgspec.structs.replace(event, sent=sent, event_id=event_id)
             yield quarantined(whole, plan, source, received, unit, is_trusted=is_trusted)
             continue
         checker = known.get(event.name)
         yield Record(
             source,
-            event.event_id,
+            event_id,
             event.name,
             original,
             received,

@@ -54,11 +54,17 @@ class Batch:
     sent: int | None = None
 
 
+UNTIMED = "\x00"
+"""Begins a derived id whose event states no time; no client's id can, since texts with NUL are refused."""
+
+
 class Derived:
     """Event ids for events that bring none: the same landing content always gives the same ids.
 
     An event that states its time is itself its id's ground, so that it keeps the id in another batch; among equal
-    events of a body the second, third … count. Without a time the whole body and the position join.
+    events of a body the second, third … count. Without a time the whole body and the position join, and where the body
+    does not say when it was sent either, the receipt: two equal requests are then two events, because a retry cannot
+    be told from a second click.
     """
 
     __slots__ = ("_body", "_dialect", "_digest", "_seen")
@@ -70,7 +76,7 @@ class Derived:
         self._seen: dict[bytes, int] = {}
 
     def event_id(self, event: Any, index: int, *, has_time: bool) -> str:
-        """32 hexadecimal digits of SHA-256."""
+        """32 hexadecimal digits of SHA-256, after `UNTIMED` where `final_id` has to look at the sent time."""
         ground = _sorted(event)
         count = self._seen.get(ground, 0)
         self._seen[ground] = count + 1
@@ -81,7 +87,14 @@ class Derived:
             if self._digest is None:
                 self._digest = hashlib.sha256(self._body).digest()
             hashed.update(b"\x00" + self._digest + b"\x00%d" % index)
-        return hashed.hexdigest()[:32]
+        return hashed.hexdigest()[:32] if has_time else UNTIMED + hashed.hexdigest()[:32]
+
+
+def final_id(event_id: str, sent: int | None, received: int) -> str:
+    """The id as the lake keeps it."""
+    if event_id[0] != UNTIMED:
+        return event_id
+    return event_id[1:] if sent is not None else f"{event_id[1:]}-{received:x}"
 
 
 @dataclass(frozen=True, slots=True)

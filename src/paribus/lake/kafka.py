@@ -62,7 +62,7 @@ class KafkaLanding(Landing):
 
     def __init__(self, url: str, *, notes: str | Path, clock: Clock, **limits: int) -> None:
         try:
-            import confluent_kafka
+            import confluent_kafka  # type: ignore[import-not-found,import-untyped,unused-ignore]
         except ImportError as missing:
             raise MissingExtra("confluent-kafka", "kafka", "landing through Kafka") from missing
         brokers, self._topic, settings = _parsed(url)
@@ -85,7 +85,8 @@ class KafkaLanding(Landing):
                 }
             )
             self._buffer: list[LandingRow] = []
-            self._next = self._position = self.run(_noted_offset)
+            noted: int = self.run(_noted_offset)
+            self._next = self._position = noted
             self._high = self._start()
             self._flushed, self._newest_received = self._next, 0
         except confluent_kafka.KafkaException as failure:
@@ -177,7 +178,9 @@ class KafkaLanding(Landing):
         Raises:
             StorageError: the broker refused; the topic keeps flushed rows until its retention ends.
         """
-        from confluent_kafka.admin import AdminClient
+        from confluent_kafka.admin import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            AdminClient,
+        )
 
         partition = self._kafka.TopicPartition(self._topic, PARTITION, self._next)
         try:

@@ -29,6 +29,7 @@ _NO_FLAGS = {
 }
 _NAMES = {"$pageview": "$page_view", "$screen": "$screen_view", "$groupidentify": "$group", "$create_alias": "$alias"}
 _TAKEN = frozenset(("token", "distinct_id"))
+_TRAITS = frozenset(("$set", "$set_once", "$group_set"))
 
 
 class _Body(msgspec.Struct):
@@ -140,7 +141,7 @@ def _incoming(event: dict[str, Any], index: int, derived: Derived, sent: int | N
     for key in ("$set", "$set_once"):
         if isinstance(event.get(key), dict):
             properties.setdefault(key, event[key])
-    context = {key: value for key, value in properties.items() if key.startswith("$")}
+    context = {key: value for key, value in properties.items() if key.startswith("$") and key not in _TRAITS}
     properties = {key: value for key, value in properties.items() if not key.startswith("$")}
     if name == "$feature_flag_called" and isinstance(given.get("$feature_flag"), str):
         name, properties = EXPOSURE, _exposure(given, properties)
@@ -154,6 +155,7 @@ def _incoming(event: dict[str, Any], index: int, derived: Derived, sent: int | N
             key: event[key] for key in ("$set", "$set_once") if key in event
         }
     elif name == "$groupidentify":
+        user_id = None  # a group's own id stands there
         properties = {
             "group_id": given.get("$group_key"),
             "group_type": given.get("$group_type"),
