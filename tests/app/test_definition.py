@@ -42,9 +42,7 @@ def test_what_is_written_is_what_an_evaluator_decides_by(store):
 def test_a_ramp_moves_nobody_who_was_in(store):
     definition.write(store, "flag", "checkout", flag(traffic_bp=2000), expected=0, **WHO)
     before = Evaluator(definition.snapshot(store, "default", "dev"))
-    definition.change(
-        store, "flag", "checkout", lambda body: change.ramped("checkout", body, "dev", 6000), **WHO
-    )
+    definition.change(store, "flag", "checkout", lambda body: change.ramped("checkout", body, "dev", 6000), **WHO)
     after = Evaluator(definition.snapshot(store, "default", "dev"))
     units = [f"u{i}" for i in range(5000)]
     inside = [unit for unit in units if before.evaluate("checkout", unit, {}).reason == "SPLIT"]

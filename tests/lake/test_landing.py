@@ -214,3 +214,18 @@ def test_on_a_full_disk_nothing_is_acknowledged_and_intake_goes_on_when_there_is
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_one_row_that_cannot_be_stored_does_not_take_the_others_of_its_group_with_it(landing: Landing) -> None:
+    good = _request("a")
+    bad = type(good)(0, 1 << 70, "test", "key-1", 1, b"\x00", b"")
+
+    async def send() -> list[object]:
+        rows = [good, bad, good, bad, good]
+        return await asyncio.gather(*(landing.append_async([row]) for row in rows), return_exceptions=True)
+
+    answers = asyncio.run(send())
+    assert [answer for answer in answers if isinstance(answer, int)] == [1, 2, 3]
+    assert [type(answer) for answer in answers if not isinstance(answer, int)] == [OverflowError] * 2
+    assert landing.run(counts) == {("test", "accepted"): 3}
+    assert landing.depth().bytes == 3 * len(good.body)

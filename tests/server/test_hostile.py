@@ -94,7 +94,7 @@ def test_an_announced_giant_is_refused_before_it_is_sent(live: Installation, url
         assert b" 413 " in connection.recv(4096)
 
 
-@pytest.mark.parametrize("secret", [b"\xff\xfe", "schlüssel".encode(), b"x" * 8000, b"' OR 1=1 --", b"pb_admin_"])
+@pytest.mark.parametrize("secret", [b"\xff\xfe", "ключ".encode(), b"x" * 8000, b"' OR 1=1", b"pb_admin_"])
 def test_keys_that_are_none(url: str, secret: bytes) -> None:
     for name, value in (
         (b"X-API-Key", secret),

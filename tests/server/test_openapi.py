@@ -9,7 +9,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from tests.server.installation import Installation
 
 from paribus.server.openapi import document
@@ -32,8 +32,9 @@ OPERATIONS = {
 }
 
 # Rules that a schema cannot say: what a usable flag is, that a key is printable, what I-JSON allows.
+# Wrong keys are asked of each route elsewhere; here they would meet the limit on guesses.
 BEYOND_SCHEMA = {
-    label: [positive_data_acceptance]
+    label: [ignored_auth, positive_data_acceptance]
     for label in OPERATIONS
     if label == "POST /api/v1/events" or label.endswith("/explain") or "{collection}/{key}" in label
 }
@@ -50,6 +51,6 @@ def test_every_operation(label: str, url: str, admin: dict[str, str]) -> None:
     @given(case=OPERATIONS[label].as_strategy())
     @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
     def keeps_its_word(case: schemathesis.Case) -> None:
-        case.call_and_validate(base_url=url, headers=admin, excluded_checks=BEYOND_SCHEMA.get(label, []))
+        case.call_and_validate(base_url=url, headers=admin, excluded_checks=BEYOND_SCHEMA.get(label, [ignored_auth]))
 
     keeps_its_word()

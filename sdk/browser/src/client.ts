@@ -112,7 +112,6 @@ export function createClient(options: Options = {}): Client {
         key: options.key,
         storage,
         allowed: () => granted() || (consent === "pending" && options.decideBeforeConsent === true),
-        now,
         changed,
         pollSeconds: options.pollSeconds ?? 0,
       });
@@ -274,9 +273,13 @@ export function createClient(options: Options = {}): Client {
     on("pageshow", () => (leaving = false));
     // On the window, so that it comes after the listeners of web-vitals on the document.
     on("visibilitychange", () => {
-      if (document.visibilityState === "hidden") return hide();
+      if (document.visibilityState === "hidden") {
+        // Browsers allow six connections to a server over HTTP/1.1: tabs in the background must not hold them.
+        precomputed?.pause();
+        return hide();
+      }
       leaving = false;
-      if (granted()) void precomputed?.refresh(60_000);
+      void precomputed?.refresh();
     });
     on("online", () => {
       delivery.wake();

@@ -9,9 +9,10 @@ export interface Precomputed {
   decide: (flag: string) => Decision;
   /** Switches to a unit: its last good decisions at once, then the server's. */
   load: (unit: string | null, context: Context) => Promise<void>;
-  /** Asks again; `minimumAge` leaves alone what is younger (milliseconds). */
-  refresh: (minimumAge?: number) => Promise<void>;
+  /** Asks again, and listens for changes. */
+  refresh: () => Promise<void>;
   environment: () => string | null;
+  /** Stops listening. */
   pause: () => void;
   close: () => void;
 }
@@ -44,7 +45,6 @@ interface Settings {
   key: string | undefined;
   storage: Storage;
   allowed: () => boolean;
-  now: () => number;
   changed: (flags: string[]) => void;
   pollSeconds: number;
 }
@@ -54,13 +54,12 @@ const REOPEN_MS = 30_000;
 
 /** OFREP 0.3 bulk evaluation: ETag, refetch by server-sent events, the last good answer in localStorage. */
 export function openPrecomputed(settings: Settings): Precomputed {
-  const { storage, now } = settings;
+  const { storage } = settings;
   let unit: string | null = null;
   let context: Context = {};
   let bulk: Bulk | null = null;
   let answers = new Map<string, Answer>();
   let etag: string | null = null;
-  let fetchedAt = 0;
   let turn = 0;
   let stream: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -84,7 +83,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
   function later(milliseconds: number): void {
     clearTimeout(timer);
     if (closed || !milliseconds) return;
-    timer = after(milliseconds, () => void refresh());
+    timer = after(milliseconds, () => void fetchBulk());
   }
 
   async function fetchBulk(query = ""): Promise<void> {
@@ -102,7 +101,6 @@ export function openPrecomputed(settings: Settings): Precomputed {
       if (mine !== turn) return;
       if (!body && response.status !== 304) throw new Error(String(response.status));
       failures = 0;
-      fetchedAt = now();
       if (body) {
         etag = response.headers.get("ETag");
         apply(body);
@@ -118,12 +116,9 @@ export function openPrecomputed(settings: Settings): Precomputed {
     }
   }
 
-  const refresh = (minimumAge = 0): Promise<void> =>
-    now() - fetchedAt < minimumAge ? (listen(), Promise.resolve()) : fetchBulk();
-
   function listen(): void {
     const source = bulk?.eventStreams?.find(({ type }) => type === "sse");
-    if (stream || !source || closed || typeof EventSource === "undefined") return;
+    if (stream || !source || closed || typeof EventSource === "undefined" || document.visibilityState === "hidden") return;
     const { endpoint } = source;
     const opened = new EventSource(source.url ?? (endpoint!.origin ?? settings.url) + endpoint!.requestUri);
     stream = opened;
@@ -155,7 +150,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
   }
 
   return {
-    refresh,
+    refresh: () => fetchBulk(),
     pause,
     environment: () => bulk?.metadata?.environment ?? null,
     close: () => {

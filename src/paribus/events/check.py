@@ -10,6 +10,7 @@ from paribus.events.incoming import Batch
 from paribus.events.request import Rejection, Verdict
 from paribus.events.timing import FUTURE, PAST
 
+PLANNED, UNPLANNED, QUARANTINED, REJECTED = map(int, Verdict)
 MAX_NAME = 200
 MAX_ID = 1024
 
@@ -32,11 +33,11 @@ def tally(batch: Batch, plan: CompiledPlan, received_time: int, event_bytes: int
     rejected: list[Rejection] = []
     earliest, latest = received_time - PAST, received_time + FUTURE
     known = plan.events
-    unplanned = Verdict.UNPLANNED if plan.unplanned == "accept" else Verdict.QUARANTINED
+    unplanned = UNPLANNED if plan.unplanned == "accept" else QUARANTINED
     for index, event in enumerate(batch.events):
         if isinstance(event, Flaw):
             rejected.append(Rejection(index, event.what, event.rule))
-            verdicts.append(Verdict.REJECTED)
+            verdicts.append(REJECTED)
             continue
         flaw = None
         if len(event.properties) + len(event.context) > event_bytes:
@@ -47,15 +48,15 @@ def tally(batch: Batch, plan: CompiledPlan, received_time: int, event_bytes: int
             flaw = Flaw("an id is too long", f"at most {MAX_ID} characters")
         if flaw is not None:
             rejected.append(Rejection(index, flaw.what, flaw.rule))
-            verdicts.append(Verdict.REJECTED)
+            verdicts.append(REJECTED)
             continue
         time = event.time
         if event.time_problem is not None or (time is not None and not is_trusted and not earliest <= time <= latest):
-            verdicts.append(Verdict.QUARANTINED)
+            verdicts.append(QUARANTINED)
             continue
         checker = known.get(event.name)
         if checker is None:
             verdicts.append(unplanned)
         else:
-            verdicts.append(Verdict.PLANNED if checker.check(event.properties) else Verdict.QUARANTINED)
+            verdicts.append(PLANNED if checker.check(event.properties) else QUARANTINED)
     return Tally(bytes(verdicts), tuple(rejected))

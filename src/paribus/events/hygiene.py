@@ -78,7 +78,7 @@ def clean(document: bytes, list_key: str | None) -> Clean:
         document = document[3:]
     # A key given twice loses at least one colon when the body is decoded and written again, and only an escaped colon
     # could hide that.
-    if b"\\u" not in document or (b"\\u003" not in document and b"\\u0000" not in document):
+    if b"\\" not in document or (b"\\u003" not in document and b"\\u0000" not in document):
         try:
             if _write(_read(document)).count(b":") == document.count(b":"):
                 return Clean(document)

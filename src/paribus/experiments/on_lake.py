@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,6 +201,7 @@ def properties_read(metrics: Sequence[Metric], data: DataModel) -> Mapping[str, 
     return {name: tuple(names) for name, names in found.items()}
 
 
+@lru_cache(maxsize=4_096)
 def _names(fragment: str | None) -> tuple[str, ...]:
     """The columns of a fragment. One that does not parse is refused later, with its place."""
     if fragment is None:

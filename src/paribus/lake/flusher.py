@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from paribus.clock import Clock
 from paribus.lake.columns import DAY, Place, events_table, quarantine_table
 from paribus.lake.landing import Landing
@@ -219,6 +217,8 @@ def _undecodable(row: LandingRow, failure: Exception) -> Quarantined:
 def _lateness(records: Sequence[Record]) -> dict[tuple[int, int], int]:
     if not records:
         return {}
+    import numpy as np
+
     received = np.array([record.received_time for record in records], dtype=np.int64)
     corrected = np.array([record.corrected_time for record in records], dtype=np.int64)
     keys, counts = np.unique(received // DAY * BUCKETS + buckets_of(received - corrected), return_counts=True)

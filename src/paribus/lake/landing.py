@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import shutil
 import sqlite3
 import threading
@@ -21,7 +20,9 @@ from typing import Any
 
 from paribus.clock import Clock
 from paribus.errors import LimitError, StorageError
-from paribus.lake.queue_schema import connect, connect_reader, storage_error
+from paribus.lake.commit_thread import Append, CommitThread
+from paribus.lake.notes import count
+from paribus.lake.queue_schema import connect_reader, storage_error
 from paribus.lake.record import ACCEPTED, QUARANTINED, REJECTED, UNPLANNED, LandingRow, microseconds
 
 QUEUE_FILE = "landing.sqlite"
@@ -29,11 +30,6 @@ _INSERT = (
     "INSERT INTO landing (id, received_time, dialect, key_id, plan_revision, verdicts, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_COUNT = (
-    "INSERT INTO tally (dialect, kind, events) VALUES (?, ?, ?) "
-    "ON CONFLICT (dialect, kind) DO UPDATE SET events = events + excluded.events"
-)
-_ROWS_PER_COMMIT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +45,6 @@ class Depth:
     events: int
     bytes: int
     oldest_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Append:
-    rows: Sequence[LandingRow]
-    done: Future[int] | asyncio.Future[int]
-    loop: asyncio.AbstractEventLoop | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    run: Callable[[sqlite3.Connection], Any]
-    done: Future[Any]
-    in_transaction: bool
 
 
 class Landing:
@@ -86,20 +68,14 @@ class Landing:
         self._clock = clock
         self._max_bytes = max_bytes
         self._min_free_bytes = min_free_bytes
-        self._work: queue.SimpleQueue[_Append | _Task | None] = queue.SimpleQueue()
-        self._closing = threading.Lock()
-        self._is_closed = False
-        self._rejected: Counter[str] = Counter()
-        self._connection = connect(self.path)
-        self._next_id = 1 + self._scalar("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'landing'")
-        self._rows = self._scalar("SELECT count(*) FROM landing")
-        self._events = self._scalar("SELECT coalesce(sum(length(verdicts)), 0) FROM landing")
-        self._bytes = self._scalar("SELECT coalesce(sum(length(body)), 0) FROM landing")
-        self._waiting_bytes = 0
         self._counting = threading.Lock()
+        self._rejected: Counter[str] = Counter()
+        self._writing_rejected: Counter[str] = Counter()
+        self._waiting_bytes = 0
         self.arrived = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="paribus-landing", daemon=True)
-        self._thread.start()
+        self._commits = CommitThread(self.path, self)
+        totals: tuple[int, int, int, int] = self._commits.run(_totals, in_transaction=False)
+        self._next_id, self._rows, self._events, self._bytes = totals
 
     @classmethod
     def open(cls, path: str | Path, *, clock: Clock, **limits: int) -> Landing:
@@ -131,7 +107,9 @@ class Landing:
 
     def depth(self) -> Depth:
         """What waits in the queue now."""
-        oldest = self.run(lambda c: c.execute("SELECT min(received_time) FROM landing").fetchall()[0][0], write=False)
+        oldest = self.run(
+            lambda c: c.execute("SELECT min(received_time) FROM landing").fetchall()[0][0], in_transaction=False
+        )
         age = 0.0 if oldest is None else max(0.0, (microseconds(self._clock()) - oldest) / 1e6)
         return Depth(self._rows, self._events, self._bytes, age)
 
@@ -148,7 +126,7 @@ class Landing:
     @property
     def is_alive(self) -> bool:
         """Whether the committing thread runs."""
-        return self._thread.is_alive()
+        return self._commits.is_alive
 
     def read(self, *, after: int, max_events: int, max_bytes: int = 256 << 20) -> list[LandingRow]:
         """The oldest rows with an id above `after`, in order of id: at least one if there is any, within the limits."""
@@ -227,25 +205,53 @@ class Landing:
 
         self.run(rewrite, in_transaction=False)
 
-    def run(self, work: Callable[[sqlite3.Connection], Any], *, in_transaction: bool = True, write: bool = True) -> Any:
+    def run(self, work: Callable[[sqlite3.Connection], Any], *, in_transaction: bool = True) -> Any:
         """What `work` returns, run by the committing thread in a transaction of its own and durable on return.
 
         Raises:
             StorageError: the disk refused; nothing of it was written.
         """
-        done: Future[Any] = Future()
-        self._put(_Task(work, done, in_transaction and write))
-        return done.result()
+        return self._commits.run(work, in_transaction=in_transaction)
 
     def close(self) -> None:
         """Commits what was appended and closes the file; later appends raise StorageError."""
-        with self._closing:
-            if self._is_closed:
+        self._commits.close()
+
+    def write(self, connection: sqlite3.Connection, group: Sequence[Append]) -> int:
+        """Inserts the rows of a group and counts them, for the committing thread; the first row's id."""
+        values: list[tuple[Any, ...]] = []
+        tally: Counter[tuple[str, str]] = Counter()
+        row_id = self._next_id
+        for item in group:
+            for row in item.rows:
+                values.append(
+                    (row_id, row.received_time, row.dialect, row.key_id, row.plan_revision, row.verdicts, row.body)
+                )
+                row_id += 1
+            tally.update(door_counts(item.rows))
+        self._check_free_space(sum(len(value[6]) for value in values))
+        connection.executemany(_INSERT, values)
+        with self._counting:
+            self._writing_rejected = Counter(self._rejected)
+        for dialect, events in self._writing_rejected.items():
+            tally[dialect, "rejected"] += events
+        count(connection, tally)
+        return self._next_id
+
+    def settle(self, group: Sequence[Append], is_committed: bool) -> None:
+        """Keeps the totals, for the committing thread."""
+        rows = [row for item in group for row in item.rows]
+        size = sum(len(row.body) for row in rows)
+        with self._counting:
+            self._waiting_bytes -= size
+            if not is_committed:
                 return
-            self._is_closed = True
-            self._work.put(None)
-        self._thread.join()
-        self._connection.close()
+            self._next_id += len(rows)
+            self._rows += len(rows)
+            self._events += sum(len(row.verdicts) for row in rows)
+            self._bytes += size
+            self._rejected -= self._writing_rejected
+        self.arrived.set()
 
     def _submit(
         self,
@@ -266,115 +272,7 @@ class Landing:
                     fix="try again; if it lasts, look at the flusher's errors and at the disk",
                 )
             self._waiting_bytes += size
-        self._put(_Append(rows, done, loop))
-
-    def _put(self, item: _Append | _Task) -> None:
-        with self._closing:
-            if self._is_closed:
-                raise StorageError("the landing queue is closed", where=str(self.path))
-            self._work.put(item)
-
-    def _serve(self) -> None:
-        item = self._work.get()
-        while item is not None:
-            if isinstance(item, _Task):
-                self._perform(item)
-                item = self._work.get()
-                continue
-            group = [item]
-            rows = len(item.rows)
-            follower: _Append | _Task | None = None
-            has_follower = False
-            while rows < _ROWS_PER_COMMIT:
-                try:
-                    follower = self._work.get_nowait()
-                except queue.Empty:
-                    break
-                if not isinstance(follower, _Append):
-                    has_follower = True
-                    break
-                group.append(follower)
-                rows += len(follower.rows)
-            self._commit(group)
-            item = follower if has_follower else self._work.get()
-
-    def _perform(self, task: _Task) -> None:
-        connection = self._connection
-        try:
-            if task.in_transaction:
-                connection.execute("BEGIN IMMEDIATE")
-            answer = task.run(connection)
-            if task.in_transaction:
-                connection.execute("COMMIT")
-        except BaseException as failure:  # noqa: BLE001 - handed to the caller that waits for it
-            self._roll_back()
-            is_sqlite = isinstance(failure, sqlite3.Error)
-            task.done.set_exception(storage_error(failure, self.path) if is_sqlite else failure)  # type: ignore[arg-type]
-        else:
-            task.done.set_result(answer)
-
-    def _commit(self, group: list[_Append]) -> None:
-        values, tally = self._values(group)
-        size = sum(len(value[6]) for value in values)
-        with self._counting:
-            rejected, self._rejected = self._rejected, Counter()
-        try:
-            self._check_free_space(size)
-            connection = self._connection
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_INSERT, values)
-            for dialect, events in rejected.items():
-                tally[dialect, "rejected"] += events
-            connection.executemany(_COUNT, [(*key, events) for key, events in tally.items() if events])
-            connection.execute("COMMIT")
-        except BaseException as failure:  # noqa: BLE001 - handed to every caller that waits for it
-            self._roll_back()
-            with self._counting:
-                self._rejected.update(rejected)
-                self._waiting_bytes -= size
-            refusal = failure if isinstance(failure, StorageError) else storage_error(failure, self.path)  # type: ignore[arg-type]
-            self._answer(group, 0, refusal)
-            return
-        first = self._next_id
-        self._next_id += len(values)
-        with self._counting:
-            self._rows += len(values)
-            self._events += sum(len(value[5]) for value in values)
-            self._bytes += size
-            self._waiting_bytes -= size
-        self._answer(group, first, None)
-        self.arrived.set()
-
-    def _values(self, group: list[_Append]) -> tuple[list[tuple[Any, ...]], Counter[tuple[str, str]]]:
-        values: list[tuple[Any, ...]] = []
-        tally: Counter[tuple[str, str]] = Counter()
-        row_id = self._next_id
-        for item in group:
-            for row in item.rows:
-                values.append(
-                    (row_id, row.received_time, row.dialect, row.key_id, row.plan_revision, row.verdicts, row.body)
-                )
-                row_id += 1
-            tally.update(door_counts(item.rows))
-        return values, tally
-
-    @staticmethod
-    def _answer(group: list[_Append], first: int, failure: Exception | None) -> None:
-        waiting: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
-        last = first - 1
-        for item in group:
-            last += len(item.rows)
-            if item.loop is not None:
-                waiting.setdefault(item.loop, []).append((item.done, last))  # type: ignore[arg-type]
-            elif failure is None:
-                item.done.set_result(last)
-            else:
-                item.done.set_exception(failure)
-        for loop, futures in waiting.items():
-            try:
-                loop.call_soon_threadsafe(_resolve, futures, failure)
-            except RuntimeError:  # the loop ended; nobody waits
-                continue
+        self._commits.put(Append(rows, done, loop))
 
     def _check_free_space(self, size: int) -> None:
         free = shutil.disk_usage(self.path.parent).free
@@ -386,32 +284,16 @@ class Landing:
                 fix="free disk space; senders keep what was not acknowledged",
             )
 
-    def _roll_back(self) -> None:
-        try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            self._reopen()
 
-    def _reopen(self) -> None:
-        try:
-            self._connection.close()
-            self._connection = connect(self.path)
-        except (sqlite3.Error, StorageError):
-            return  # the next statement fails and says why
-
-    def _scalar(self, statement: str) -> int:
-        return int(self._connection.execute(statement).fetchall()[0][0])
-
-
-def _resolve(futures: list[tuple[asyncio.Future[int], int]], failure: Exception | None) -> None:
-    for future, last in futures:
-        if future.cancelled():
-            continue
-        if failure is None:
-            future.set_result(last)
-        else:
-            future.set_exception(failure)
+def _totals(connection: sqlite3.Connection) -> tuple[int, int, int, int]:
+    """The next id, and rows, events and bytes that wait."""
+    next_id = connection.execute(
+        "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'landing'"
+    ).fetchall()[0][0]
+    waiting = connection.execute(
+        "SELECT count(*), coalesce(sum(length(verdicts)), 0), coalesce(sum(length(body)), 0) FROM landing"
+    ).fetchall()[0]
+    return (next_id, *waiting)
 
 
 def door_counts(rows: Sequence[LandingRow]) -> Counter[tuple[str, str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from paribus.lake.maintained_definition import MICROSECONDS_PER_DAY, Definition, NewRows, UnitSum
 
 VOID = -1
+LOW_HALF = 2**64 - 1
 
 
 def reader(paths: Sequence[Path]) -> str:
@@ -103,10 +104,12 @@ class Steps:
             if name in rows.events:
                 own = [f"v{i + 1}" for i in range(len(values))]
                 padded = [*own, *("NULL" for _ in self._slots[len(own) :])]
+                # md5_number once and split: md5_number_lower and _upper cost ten times as much.
                 yield (
-                    f"INSERT INTO fe SELECT {n}, unit, epoch_us(time), md5_number_lower(event_id), "
-                    f"md5_number_upper(event_id){''.join(', ' + slot for slot in padded)} "
-                    f"FROM ({rows.events[name]}) WHERE unit IS NOT NULL AND time IS NOT NULL"
+                    f"INSERT INTO fe SELECT {n}, unit, t, (h >> 64)::UBIGINT, (h & {LOW_HALF}::UHUGEINT)::UBIGINT"
+                    f"{''.join(', ' + slot for slot in padded)} FROM (SELECT unit, epoch_us(time) AS t, "
+                    f"md5_number(event_id) AS h{''.join(', ' + slot for slot in own)} FROM ({rows.events[name]}) "
+                    "WHERE unit IS NOT NULL AND time IS NOT NULL)"
                 )
 
     def _read_exposures(self, select: str | None) -> Iterator[str]:

@@ -29,6 +29,7 @@ SHOWN = (
     "properties",
 )
 HELD = ("reason", "detail", "name", "source", "event_id", "received_time", "plan_revision", "body")
+_PLACE = ("landing_id", "landing_index")
 _ROWS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,8 +66,9 @@ def newest(reader: LakeReader, limit: int, name: str | None = None) -> list[Row]
     files = sorted(snapshot.files, key=lambda file: Path(file).stat().st_mtime_ns)[-50:]
     if not files:
         return []
-    text = select_events(files, snapshot.columns, None if name is None else [name], SHOWN)
-    return _rows(f"SELECT * FROM ({text}) ORDER BY received_time DESC, event_id LIMIT {int(limit)}", SHOWN)
+    text = select_events(files, snapshot.columns, None if name is None else [name], (*SHOWN, *_PLACE))
+    order = ", ".join(f"{column} DESC" for column in ("received_time", *_PLACE))
+    return _rows(f"SELECT * FROM ({text}) ORDER BY {order} LIMIT {int(limit)}", SHOWN)
 
 
 def held(reader: LakeReader, *, reason: str | None = None, after: str = "", limit: int = 100) -> Held:

@@ -6,9 +6,8 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,24 +23,16 @@ from paribus.server.intake import Intake
 from paribus.server.live import Live
 from paribus.server.observation import Observation
 from paribus.server.ofrep import Ofrep
+from paribus.server.pages import Message, Pages, Receive, Scope, Send, send_answer
 from paribus.server.problem import problem_answer
 from paribus.server.request import Disconnected, Request
 from paribus.server.streams import Stream, Streams
-from paribus.server.strict_json import strict_json
 from paribus.server.watch import Watches
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[[Request], Awaitable[Answer | Stream]]
 Failed = Callable[[ParibusError, Request], Answer]
 
 MANAGEMENT = "/api/v1"
-LARGEST_DOCUMENT = 1_000_000  # bytes
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 PAGES: Headers = [
@@ -82,7 +73,7 @@ class Application:
         self.exposures = Exposures(arrivals.land_own, live.clock)
         self._cors = Cors(live.settings.cors_origins)
         self._logs_all = live.settings.log_level == "debug"
-        self._pages: FastAPI | None = None
+        self._pages = Pages(live, self._door, self.watches, self._cors)
         self._ids = itertools.count(1)
         self._id_prefix = secrets.token_hex(6).encode()
         flags = Ofrep(self._door, self.watches, self.exposures)
@@ -130,7 +121,7 @@ class Application:
     async def stop(self) -> None:
         """Lands what is left; the last step of stopping, when no request runs any more."""
         self.stop_streams()
-        await self.exposures.flush()
+        await self.exposures.close()
         await self.watches.stopped()
 
     async def _hot(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,62 +182,22 @@ class Application:
             await send(message)
 
         try:
-            answer = await self._before_page(request)
-            if isinstance(answer, Answer):
-                await _send_answer(answer, sending)
-            else:
-                await self._page()(*self._page_call(scope, answer, receive), sending)
+            await self._pages.answer(request, receive, sending)
         except Disconnected:
             return
         except Exception:
             log.exception("request_failed", path=request.path[:300], request_id=request_id.decode())
             if not status:
-                await _send_answer(internal_error(request_id), sending)
+                await send_answer(internal_error(request_id), sending)
         seconds = time.perf_counter() - started
         self.observation.request("api", status, seconds)
         self._log(request.method, request.path, status, seconds, request_id)
-
-    async def _before_page(self, request: Request) -> Answer | bytes:
-        if request.method == "OPTIONS":
-            return self._cors.preflight(request.headers.get(b"access-control-request-headers"))
-        try:
-            body = await request.body(LARGEST_DOCUMENT)
-            if body:
-                strict_json(body, self.live.settings.max_depth)
-        except ParibusError as error:
-            return problem_answer(error)
-        return body
-
-    def _page_call(self, scope: Scope, body: bytes, receive: Receive) -> tuple[Scope, Receive]:
-        # Matched by the path as it was sent: a %2F in a key is part of the key, and dots are never a way up.
-        raw = scope.get("raw_path") or scope["path"].encode()
-        headers = [each for each in scope["headers"] if each[0] not in _REWRITTEN]
-        headers.append((b"content-length", b"%d" % len(body)))
-        if body:
-            headers.append((b"content-type", b"application/json"))
-        delivered = False
-
-        async def replay() -> Message:
-            nonlocal delivered
-            if not delivered:
-                delivered = True
-                return {"type": "http.request", "body": body, "more_body": False}
-            return await receive()
-
-        return {**scope, "path": raw.decode("latin-1"), "headers": headers}, replay
-
-    def _page(self) -> FastAPI:
-        if self._pages is None:
-            from paribus.server.management import management
-
-            self._pages = management(self.live, self._door, self.watches)
-        return self._pages
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._page()
+                self._pages.load()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.stop()
@@ -281,9 +232,6 @@ class Application:
         )
 
 
-_REWRITTEN = {b"content-length", b"content-encoding", b"transfer-encoding", b"content-type"}
-
-
 def not_allowed(request: Request, methods: frozenset[str]) -> Answer:
     """405 with Allow."""
     allow = ", ".join(sorted({*methods, "OPTIONS"}))
@@ -296,9 +244,3 @@ def internal_error(request_id: bytes) -> Answer:
     """500 without any inside knowledge; the log has the rest under the request id."""
     error = ParibusError("something went wrong inside", fix=f"look for {request_id.decode()} in the server's log")
     return problem_answer(error, status=500)
-
-
-async def _send_answer(answer: Answer, send: Send) -> None:
-    headers = [*answer.headers, (b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

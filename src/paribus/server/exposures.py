@@ -92,6 +92,14 @@ class Exposures:
                 for start in range(0, len(events), BATCH):
                     await self._flush_batch(principal, events[start : start + BATCH])
 
+    async def close(self) -> None:
+        """The last flush; what cannot land even now is counted as lost, and logged."""
+        await self.flush()
+        if self._waiting:
+            self.lost += len(self._waiting)
+            log.error("exposures_lost", count=len(self._waiting))
+            self._waiting.clear()
+
     async def _flush_batch(self, principal: Principal, events: list[dict[str, Any]]) -> None:
         body = msgspec.json.encode({"sent_at": self._clock(), "batch": events})
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from paribus.errors import LimitError, NotFound, ParibusError, StorageError
-from paribus.events.dialects import dialect_named, match
+from paribus.events.dialects import dialect_named, match, root_routes
 from paribus.events.request import IntakeRequest
 from paribus.server.answer import Answer
 from paribus.server.credentials import Door
@@ -39,16 +39,17 @@ class Intake:
         self._observation = observation
         self._limit = int(live.settings.max_body_megabytes * 1e6)
         self._own = dialect_named(OWN)
+        self._paths = {path.rstrip("/") for _, _, path in root_routes()}
 
     async def events(self, request: Request) -> Answer:
         """The dialect's own answer, once everything it promises is on disk."""
+        if request.path.rstrip("/") not in self._paths:
+            raise nowhere(request)
         body = await request.raw_body(self._limit)
         incoming = self._incoming(request, body)
         dialect = match(incoming)
         if dialect is None:
-            raise NotFound(
-                f"nothing is at {request.method} {request.path[:200]}", where="URL", fix="GET /api/v1/openapi.json"
-            )
+            raise nowhere(request)
         principal = self._door.admit(dialect.key(incoming), "intake", request)
         plan = (await self._watches.get(principal.project, principal.environment)).plan
         if len(body) > LARGE_BODY:
@@ -86,6 +87,11 @@ class Intake:
             body=body,
             received_time=self._live.clock().astimezone(UTC),
         )
+
+
+def nowhere(request: Request) -> NotFound:
+    """The answer to a path that is none."""
+    return NotFound(f"nothing is at {request.method} {request.path[:200]}", fix="GET /api/v1/openapi.json")
 
 
 def not_durable(error: ParibusError) -> Answer:

@@ -137,6 +137,24 @@ def test_the_stream_asks_again_and_etag_saves_the_answer(visit: Visit, server: L
     assert page.evaluate("changes") == [["s"]]
 
 
+def test_a_page_in_the_background_holds_no_connection(visit: Visit, server: Loopback) -> None:
+    show = """state => { Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});
+        document.dispatchEvent(new Event('visibilitychange', {bubbles: true})) }"""
+    server.bulk = bulk(answer("s", "a", "a"), stream=True)
+    page = visit(unit="u", **QUIET)
+    page.evaluate("client.ready")
+    page.evaluate("client.track('kept')")
+    page.evaluate(show, "hidden")
+    assert server.wait("kept")
+    server.bulk, server.etag = bulk(answer("s", "b", "b"), stream=True), '"2"'
+    page.wait_for_timeout(200)
+    asked = len(server.bulk_bodies)
+    page.evaluate(show, "visible")
+    page.wait_for_function("client.peek('s') === 'b'")
+    page.wait_for_timeout(200)
+    assert (asked, len(server.bulk_bodies), server.streams) == (1, 2, 2)
+
+
 def test_the_last_good_decisions_serve_while_the_server_is_down(visit: Visit, server: Loopback) -> None:
     server.bulk = bulk(answer("checkout", "treatment", True))
     page = visit(unit="u42", **QUIET)

@@ -193,6 +193,15 @@ def test_a_tripped_variant_is_served_as_control_and_stays_assigned() -> None:
     assert client.variant("checkout", unit="u") == "treatment"
 
 
+def test_latencies_that_are_no_time_are_ignored() -> None:
+    watch = Watch()
+    for seconds in (float("nan"), float("inf"), -1.0):
+        for _ in range(500):
+            watch.call("control", False, seconds)
+            watch.call("treatment", False, 10.0)
+    assert watch.said == []
+
+
 def test_reports_of_unknown_flags_are_ignored() -> None:
     client = InMemoryClient(snapshot())
     for _ in range(100):

@@ -93,6 +93,8 @@ TABLE: dict[str, list[tuple[Any, dict[str, Any]]]] = {
             },
         ),
         ("2026-01-31T12:00:00.5Z", {"digits beyond milliseconds": "2026-01-31T12:00:00.4999999Z"}),
+        ("2000-03-01T00:00:00Z", {"milliseconds, earlier": 951868799999, "milliseconds, equal": 951868800000}),
+        ("0400-01-01T00:00:00Z", {"milliseconds, earlier": -49544438400001, "milliseconds, equal": -49544438400000}),
         ("2024-03-01T00:00:00Z", {"a leap day": "2024-02-29T23:59:59Z", "no leap day": "2023-02-29T00:00:00Z"}),
     ],
     "after": [

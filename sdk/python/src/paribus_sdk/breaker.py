@@ -178,6 +178,8 @@ class Breaker:
 
     def report(self, flag: str, variant: str, control: str | None, error: bool, seconds: float | None) -> None:
         """Takes in how a call with `variant` in force went; `control` is the flag's default variant."""
+        if seconds is not None and not 0.0 <= seconds < float("inf"):
+            seconds = None
         with self._lock:
             record = self._controls.get(flag)
             if record is None:

@@ -1,6 +1,7 @@
 """From the caller's thread to the spool: the hot path appends to a deque, a thread of its own writes it away.
 
-An event is on disk some hundredths of a second after it was recorded, whether or not the server can be reached.
+The first event after a pause is on disk within a few milliseconds, others within some hundredths of a second, whether
+or not the server can be reached.
 """
 
 from __future__ import annotations
@@ -105,10 +106,10 @@ class Outbox:
     def _run(self) -> None:
         while not self._stopping:
             self._wake.get()
-            if not self._stopping:
-                time.sleep(GATHER_SECONDS)
             self._awake = False
             try:
                 self.drain()
             except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens to one batch)
                 self._stats.trouble("outbox", f"events could not be written to the spool: {error!r}")
+            if not self._stopping:
+                time.sleep(GATHER_SECONDS)

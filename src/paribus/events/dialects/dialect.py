@@ -220,11 +220,11 @@ def each_event(
         try:
             found.append(read(event, index))
         except (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            found.append(Flaw(_shown(error), "each event follows the protocol"))
+            found.append(Flaw(shown(error), "each event follows the protocol"))
     return found
 
 
-def _shown(error: Exception) -> str:
+def shown(error: Exception) -> str:
     """The error in words that hold no value of the event."""
     if isinstance(error, msgspec.ValidationError):
         return str(error)

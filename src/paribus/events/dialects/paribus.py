@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Routes, each_event
+from paribus.events.dialects.dialect import NO_EVENT, POST, Dialect, Limits, Routes, each_event
 from paribus.events.dialects.keys import bearer_key
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, object_text, sent_time, stated
@@ -66,7 +66,7 @@ class ParibusDialect(Dialect):
         events: list[Incoming | Flaw] = []
         for index, event in enumerate(body.batch):
             if event is None:
-                events.append(flaws.get(index, Flaw("null is no event", "each event is an object")))
+                events.append(flaws.get(index, NO_EVENT))
                 continue
             try:
                 events.append(_incoming(event, index, derived))
@@ -109,11 +109,11 @@ def _incoming(event: _Event, index: int, derived: Derived) -> Incoming:
         context,
         time,
         None,
-        user_id if type(user_id) is str and user_id else id_text(user_id),
-        anonymous_id if type(anonymous_id) is str and anonymous_id else id_text(anonymous_id),
-        session_id if type(session_id) is str and session_id else id_text(session_id),
+        None if user_id is None else id_text(user_id),
+        None if anonymous_id is None else id_text(anonymous_id),
+        None if session_id is None else id_text(session_id),
         event.unit_type,
-        unit if type(unit) is str and unit else id_text(unit),
+        None if unit is None else id_text(unit),
         event.sequence,
         problem,
         text,

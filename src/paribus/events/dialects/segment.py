@@ -8,7 +8,18 @@ from typing import Any, ClassVar
 import msgspec
 
 from paribus.events.compression import inflate
-from paribus.events.dialects.dialect import POST, Dialect, Limits, Opened, Outcome, Routes, each_event, route_of
+from paribus.events.dialects.dialect import (
+    NO_EVENT,
+    POST,
+    Dialect,
+    Limits,
+    Opened,
+    Outcome,
+    Routes,
+    each_event,
+    route_of,
+    shown,
+)
 from paribus.events.dialects.keys import basic_user, bearer_key, body_key
 from paribus.events.hygiene import Flaw, Unreadable
 from paribus.events.incoming import Batch, Derived, Incoming, id_text, json_text, object_text, sent_time, stated
@@ -119,10 +130,16 @@ class SegmentDialect(Dialect):
             body = _read_body(document)
         except msgspec.ValidationError:
             return _read_one_by_one(document, flaws, derived)
-        return Batch(
-            each_event(body.batch, flaws, lambda message, index: _incoming(message, index, derived)),
-            sent_time(body.sentAt),
-        )
+        events: list[Incoming | Flaw] = []
+        for index, message in enumerate(body.batch):
+            if message is None:
+                events.append(flaws.get(index, NO_EVENT))
+                continue
+            try:
+                events.append(_incoming(message, index, derived))
+            except (msgspec.MsgspecError, ValueError) as error:
+                events.append(Flaw(shown(error), "each event follows the protocol"))
+        return Batch(events, sent_time(body.sentAt))
 
 
 class RudderStackDialect(SegmentDialect):
@@ -179,8 +196,8 @@ def _incoming(message: _Message, index: int, derived: Derived) -> Incoming:
         context,
         time,
         None if message.sentAt is None else sent_time(message.sentAt),
-        user_id if type(user_id) is str and user_id else id_text(user_id),
-        anonymous_id if type(anonymous_id) is str and anonymous_id else id_text(anonymous_id),
+        None if user_id is None else id_text(user_id),
+        None if anonymous_id is None else id_text(anonymous_id),
         session,
         None,
         None,

@@ -1,0 +1,177 @@
+"""The whole loop in one process: a flag, exposures, events, the lake, a verdict; and the care of its folder."""
+
+import json
+import random
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from paribus_sdk import Client
+
+from paribus.app import arrival, definition, lake, upkeep
+from paribus.app.live import Installation, running_server
+from paribus.errors import InputError, LockedError, NotFound, StorageError
+from paribus.flags import change
+from paribus.governance.access import create_key
+from paribus.server.application import create_app
+from paribus.server.serve import Server
+from paribus.settings import Settings
+from paribus.store import Address
+
+WHO = {"author": "tester", "reason": "test"}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data=tmp_path / "data", port=0, flush_seconds=0.1)
+
+
+@pytest.fixture
+def live(settings):
+    with Installation(settings) as opened:
+        opened.start()
+        yield opened
+
+
+@pytest.fixture
+def server(live):
+    ready = threading.Event()
+    running = Server(create_app(live), "127.0.0.1", 0, lambda url: ready.set())
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    live.announce(running.url)
+    yield running
+    running.stop()
+    thread.join(20)
+
+
+@pytest.fixture
+def client(live, server, tmp_path):
+    _, secret = create_key(live.store, "server", environment="dev", author="tester")
+    opened = Client(server.url, secret, cache_dir=tmp_path / "client")
+    yield opened
+    opened.close()
+
+
+def write_flag(live, key="checkout"):
+    definition.write(live.store, "flag", key, change.create(key, environment="dev"), expected=0, **WHO)
+
+
+def visit(client, units, rate_of):
+    rng = random.Random(7)
+    for number in range(units):
+        variant = client.variant("checkout", unit=f"u{number}")
+        if rng.random() < rate_of[variant]:
+            client.track("order_completed", unit=f"u{number}", revenue=10.0)
+    assert client.flush(30)
+
+
+def test_a_planted_effect_is_found_on_the_events_that_just_came_in(live, client):
+    write_flag(live)
+    lake.create_experiment(
+        live.store, "checkout", flag="checkout", environment="dev", success=["order_completed"], author="tester"
+    )
+    lake.seal_experiment(live.store, "checkout", folder=live.folder, author="tester")
+    assert client.ready(20)
+    visit(client, 1200, {"control": 0.10, "treatment": 0.40})
+    live.lake.drain()
+    result = lake.analyze_experiment(live.store, live.lake, "checkout")
+    assert result.verdict.value == "ship"
+    assert result.verdict.arm == "treatment"
+
+
+def test_every_event_is_counted_from_the_door_to_the_lake(live, client):
+    write_flag(live)
+    assert client.ready(20)
+    visit(client, 200, {"control": 0.5, "treatment": 0.5})
+    live.lake.drain()
+    counted = arrival.reconcile(live.lake)
+    assert counted["adds_up"]
+    [ours] = counted["dialects"]
+    assert ours["received"] == ours["distinct"] == client.stats.sent
+    shown = arrival.tail(live.folder, live.decode, 1000)
+    assert len(shown) == client.stats.sent
+    assert {event["name"] for event in shown} == {"$exposure", "order_completed"}
+
+
+def test_what_breaks_the_plan_is_held_and_comes_back_after_a_fix(live, client):
+    events = {"order_completed": {"properties": {"revenue": {"type": "number", "required": True, "minimum": 0}}}}
+    live.write("default", "tracking_plan", "default", {"events": events}, expected=0, **WHO)
+    client.track("order_completed", unit="u1", revenue="a lot")
+    client.track("order_completed", unit="u2", revenue=5)
+    client.flush(20)
+    live.lake.drain()
+    held = arrival.quarantine(live.folder)
+    assert held["reasons"] == {"contract": 1}
+    assert "revenue" in held["items"][0]["detail"]
+    events["order_completed"]["properties"]["revenue"] = {"type": "nonsense"}
+    with pytest.raises(InputError, match="revenue"):
+        live.write("default", "tracking_plan", "default", {"events": events}, expected=1, **WHO)
+    live.write("default", "tracking_plan", "default", {"events": {}}, expected=1, **WHO)
+    assert live.replay("default", "dev")["replayed"] == 1
+    live.lake.drain()
+    assert {event["unit"] for event in arrival.tail(live.folder, live.decode, 10)} == {"u1", "u2"}
+
+
+def test_a_second_process_on_the_folder_is_refused_and_names_the_first(live, settings):
+    with pytest.raises(LockedError):
+        Installation(settings)
+
+
+def test_commands_beside_the_server_find_it(live, server):
+    assert running_server(live.folder)[0] == server.url
+    assert (live.folder / "server.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_made_in_use_is_whole_and_can_be_restored(live, client, settings, tmp_path):
+    write_flag(live)
+    assert client.ready(20)
+    visit(client, 100, {"control": 0.5, "treatment": 0.5})
+    live.lake.drain()
+    upkeep.backup(settings, tmp_path / "backup")
+    visit(client, 100, {"control": 0.5, "treatment": 0.5})  # deduplicated exposures, new orders
+    restored = Settings(data=tmp_path / "restored", port=0)
+    upkeep.restore(tmp_path / "backup", restored)
+    with Installation(restored) as again:
+        again.lake.drain()
+        counted = arrival.reconcile(again.lake)
+        assert counted["adds_up"]
+        assert (
+            again.store.get(Address("default", "flag", "checkout")).body
+            == live.store.get(Address("default", "flag", "checkout")).body
+        )
+    assert all(finding.is_well for finding in upkeep.doctor(restored))
+
+
+def test_what_is_no_backup_is_not_restored(tmp_path):
+    with pytest.raises(NotFound):
+        upkeep.restore(tmp_path, Settings(data=tmp_path / "new"))
+
+
+def test_a_folder_of_a_newer_format_is_refused_with_the_way_out(tmp_path):
+    (tmp_path / "folder.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(StorageError, match="format 99") as refused:
+        Installation(Settings(data=tmp_path))
+    assert "upgrade" in refused.value.fix
+
+
+def test_a_folder_with_other_files_is_not_taken(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(StorageError, match="other files"):
+        Installation(Settings(data=tmp_path))
+
+
+def test_snapshots_are_the_same_object_until_something_changes(live):
+    write_flag(live)
+    first = live.snapshot("default", "dev")
+    assert live.snapshot("default", "dev") is first
+    write_flag(live, "other")
+    assert set(live.snapshot("default", "dev")["flags"]) == {"checkout", "other"}
+
+
+def test_old_days_leave_by_retention(tmp_path):
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    with Installation(Settings(data=tmp_path / "data", retention_days=7), clock=lambda: now) as opened:
+        opened.start()
+        assert opened._expiry is not None
