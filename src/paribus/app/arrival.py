@@ -89,7 +89,8 @@ def reconcile(reader: LakeReader) -> Json:
         }
         for each in found
     ]
-    adds_up = all(each.missing == 0 and each.unexplained_rows == 0 for each in found)
+    # Replayed and imported events stand in the table under the source they had first: rows are compared in total.
+    adds_up = all(each.missing == 0 for each in found) and sum(each.unexplained_rows for each in found) == 0
     return {"adds_up": adds_up, "dialects": dialects}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from paribus.charts.numbers import count, moment, share
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import agreeing, counted, listing
 from paribus.experiments.plan import Design
 from paribus.metrics.cells import Counts, LakeState, Measurement
 
@@ -11,23 +13,29 @@ from paribus.metrics.cells import Counts, LakeState, Measurement
 def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
     """Every row or unit that is not in the analysis as it came, by reason."""
     counts = measurement.counts
-    notes = [
-        *_rows(counts),
-        *_by_name(counts.not_finite, "{n} values of {name} are NaN or infinite and count as missing."),
-        *_by_name(counts.null_values, "{n} units have no value of {name} and are left out of it."),
-        *_by_name(counts.negative_units, "{n} units have a negative value of {name} (refunds, losses); they are kept."),
-        *_by_name(counts.repeated_event_rows, "{n} rows of {name} repeat an event and count once."),
-        *_by_name(counts.unmatched_event_rows, "{n} rows of {name} are of units that were never exposed."),
-    ]
-    if counts.inside_tolerance:
-        n = sum(counts.inside_tolerance.values())
+    notes = _rows(counts)
+    for name, n in _some(counts.not_finite):
+        odd = f"{counted(n, 'value')} of {name} {agreeing(n, 'are')} NaN or infinite"
+        notes.append(f"{odd} and {agreeing(n, 'count')} as missing.")
+    for name, n in _some(counts.null_values):
+        notes.append(f"{counted(n, 'unit', 'have')} no value of {name} and {agreeing(n, 'are')} left out of it.")
+    for name, n in _some(counts.negative_units):
+        kept = "it is" if n == 1 else "they are"
+        notes.append(f"{counted(n, 'unit', 'have')} a negative value of {name} (refunds, losses); {kept} kept.")
+    for name, n in _some(counts.repeated_event_rows):
+        notes.append(f"{counted(n, 'row')} of {name} {agreeing(n, 'repeat')} an event and {agreeing(n, 'count')} once.")
+    for name, n in _some(counts.unmatched_event_rows):
+        notes.append(f"{counted(n, 'row')} of {name} {agreeing(n, 'are')} of units that were never exposed.")
+    early = sum(counts.inside_tolerance.values())
+    if early:
         seconds = f"{design.tolerance_seconds:g} s"
-        notes.append(f"{count(n)} event rows are less than {seconds} before exposure and are not counted.")
+        notes.append(f"{counted(early, 'event row', 'are')} less than {seconds} before exposure and not counted.")
     for name, cells in measurement.cells.items():
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
-            notes.append(f"{count(waiting)} units have not matured for {name} and are left out of it.")
-    return (*(_singular(note) for note in notes), *_lake(measurement.lake))
+            left = agreeing(waiting, "are")
+            notes.append(f"{counted(waiting, 'unit', 'have')} not matured for {name} and {left} left out of it.")
+    return (*notes, *_lake(measurement.lake))
 
 
 def _lake(lake: LakeState | None) -> list[str]:
@@ -44,48 +52,36 @@ def _lake(lake: LakeState | None) -> list[str]:
     return notes
 
 
-def _singular(note: str) -> str:
-    """The note in the grammar of one: "1 row names", not "1 rows name"."""
-    for many, one in (
-        ("rows name", "row names"),
-        ("rows have", "row has"),
-        ("rows do", "row does"),
-        ("rows repeat", "row repeats"),
-        ("rows of", "row of"),
-        ("rows are", "row is"),
-        ("units have", "unit has"),
-        ("units (", "unit ("),
-        ("values of", "value of"),
-        ("exposures lie", "exposure lies"),
-        ("event rows are", "event row is"),
-    ):
-        if note.startswith(f"1 {many}"):
-            changed = note.replace(many, one, 1)
-            return changed.replace("and are left", "and is left").replace("they are kept", "it is kept")
-    return note
-
-
 def _rows(counts: Counts) -> list[str]:
-    found = [
-        (counts.filtered_rows, "rows do not pass the filter and are left out."),
-        (counts.null_unit_rows, "rows name no unit and are left out."),
-        (counts.blank_unit_rows, "rows have a blank unit and are left out."),
-        (counts.null_variant_rows, "rows name no variant and are left out."),
-        (counts.duplicate_rows, "rows repeat a unit; each unit counts once."),
-        (counts.conflicting_units, "units have several rows with different values."),
-    ]
-    notes = [f"{count(n)} {what}" for n, what in found if n]
-    if counts.unknown_variant_rows:
-        n = sum(counts.unknown_variant_rows.values())
+    notes = []
+    for n, verb, what in (
+        (counts.filtered_rows, "do", "not pass the filter"),
+        (counts.null_unit_rows, "name", "no unit"),
+        (counts.blank_unit_rows, "have", "a blank unit"),
+        (counts.null_variant_rows, "name", "no variant"),
+    ):
+        if n:
+            notes.append(f"{counted(n, 'row', verb)} {what} and {agreeing(n, 'are')} left out.")
+    if counts.duplicate_rows:
+        notes.append(f"{counted(counts.duplicate_rows, 'row', 'repeat')} a unit; each unit counts once.")
+    if counts.conflicting_units:
+        notes.append(f"{counted(counts.conflicting_units, 'unit', 'have')} several rows with different values.")
+    unknown = sum(counts.unknown_variant_rows.values())
+    if unknown:
         named = listing([repr(name) for name in sorted(counts.unknown_variant_rows)[:5]])
-        notes.append(f"{count(n)} rows are of variants outside the experiment ({named}) and are left out.")
+        left = agreeing(unknown, "are")
+        notes.append(
+            f"{counted(unknown, 'row', 'are')} of variants outside the experiment ({named}) and {left} left out."
+        )
     mixed = sum(counts.mixed_units.values())
     if mixed:
         part = share(mixed / (mixed + sum(counts.units.values())))
-        notes.append(f"{count(mixed)} units ({part}) met several variants and are left out of every number.")
+        left = agreeing(mixed, "are")
+        notes.append(f"{counted(mixed, 'unit')} ({part}) met several variants and {left} left out of every number.")
     outside = sum(counts.outside_window.values())
     if outside:
-        notes.append(f"{count(outside)} exposures lie outside the enrollment window and are left out.")
+        left = agreeing(outside, "are")
+        notes.append(f"{counted(outside, 'exposure', 'lie')} outside the enrollment window and {left} left out.")
     apart = {reason: n for reason, n in counts.by_reason.items() if reason != "SPLIT" and n}
     if apart:
         named = listing([f"{count(n)} {reason or 'without reason'}" for reason, n in sorted(apart.items())])
@@ -93,8 +89,8 @@ def _rows(counts: Counts) -> list[str]:
     return notes
 
 
-def _by_name(counts: dict[str, int], sentence: str) -> list[str]:
-    return [sentence.format(n=count(n), name=name) for name, n in counts.items() if n]
+def _some(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(name, n) for name, n in counts.items() if n]
 
 
 def span(seconds: float) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from paribus.charts import numbers
 from paribus.stats.estimate import Estimate, Undetermined
 
+_OF_ONE = {"are": "is", "have": "has", "do": "does"}
+
 
 def effect(relative: Estimate | Undetermined, absolute: Estimate | Undetermined) -> str:
     """The effect with its interval: relative where it is determined, else absolute, else why there is none."""
@@ -15,6 +17,25 @@ def effect(relative: Estimate | Undetermined, absolute: Estimate | Undetermined)
     if isinstance(absolute, Estimate):
         return _written(absolute, "number")
     return f"undetermined: {absolute}"
+
+
+def counted(n: float, noun: str, verb: str = "") -> str:
+    """A number of things, and what they do, in the grammar of one or of many; `noun` as of one, `verb` as of many.
+
+    >>> counted(1, "unit", "have"), counted(2500, "row", "repeat"), counted(0, "exposure")
+    ('1 unit has', '2,500 rows repeat', '0 exposures')
+    """
+    words = f"{numbers.count(n)} {noun}" + ("" if n == 1 else "s")
+    return f"{words} {agreeing(n, verb)}" if verb else words
+
+
+def agreeing(n: float, verb: str) -> str:
+    """The verb, given as of many, as it follows so many.
+
+    >>> agreeing(1, "are"), agreeing(1, "lie"), agreeing(2, "do")
+    ('is', 'lies', 'do')
+    """
+    return verb if n != 1 else _OF_ONE.get(verb, f"{verb}s")
 
 
 def listing(items: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def test_a_visit_arrives_whole(visit: Visit, running: tuple[str, str]) -> None:
     metrics = {"LCP", "INP", "CLS", "TTFB"}
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        events = json.loads(paribus("events", "tail", "--json", "--data", data))
+        events = json.loads(paribus("events", "tail", "--count", "100", "--json", "--data", data))
         events = events if isinstance(events, list) else events["events"]
         vitals = {event["properties"]["metric"] for event in events if event["name"] == "$web_vital"}
         if {event["name"] for event in events} >= wanted and vitals == metrics:

@@ -309,3 +309,28 @@ def test_an_event_recorded_in_a_signal_handler(server: ParibusServer, tmp_path: 
     )
     assert numbers(server) == list(range(len(server.named("n"))))
     assert numbers(server, "signal") == list(range(1, len(server.named("signal")) + 1))
+
+
+def test_an_exposure_survives_a_kill_ten_milliseconds_later(
+    server: ParibusServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    for number in range(4):
+        process = run(
+            f"""
+            import os, signal, time
+            client.ready(5)
+            client.variant("checkout", unit="warm{number}")
+            time.sleep(0.3)
+            client.variant("checkout", unit="killed{number}")
+            time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+            """,
+            server.url,
+            tmp_path,
+            wait=False,
+        )
+        process.wait(20)
+    make_client()
+    units = {f"killed{number}" for number in range(4)}
+    server.wait_for(lambda: units <= {event["unit"] for event in server.events}, 3)
+    assert len(units & {event["unit"] for event in server.events}) >= 3  # (a busy machine may be late once)

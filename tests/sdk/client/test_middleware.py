@@ -239,6 +239,18 @@ def test_places_of_a_unit() -> None:
         unit_reader("query:uid", *places)
 
 
+def test_functions_that_fail_cost_the_unit_only(memory: InMemoryClient) -> None:
+    from flask import Flask
+    from paribus_sdk.middleware.flask import init_app
+
+    app = Flask("shop")
+    init_app(app, memory, unit=lambda request: request.no_such_attribute)
+    app.get("/")(lambda: memory.variant("checkout"))
+    response = app.test_client().get("/")
+    assert (response.status_code, response.text) == (200, "control")
+    assert memory.stats.errors["middleware"] == 1
+
+
 def test_cookies_of_asgi() -> None:
     from paribus_sdk.middleware.asgi import _cookie
 

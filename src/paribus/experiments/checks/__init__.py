@@ -20,6 +20,7 @@ from paribus.experiments.checks import (
     sample_ratio,
     sample_ratio_parts,
     served,
+    stray_variants,
     twyman,
     unit_of_analysis,
 )
@@ -38,6 +39,7 @@ REGISTRY: tuple[HealthCheck, ...] = (
     HealthCheck("served against assigned", "warning", served.look),
     HealthCheck("exposure window", "warning", exposure_window.look),
     HealthCheck("missing units and variants", "warning", missing_units.look),
+    HealthCheck("stray variant labels", "warning", stray_variants.look),
     HealthCheck("duplicated rows", "warning", duplicates.look),
     HealthCheck("values that are not finite", "warning", not_finite.look),
     HealthCheck("missing values", "warning", not_finite.look_missing),

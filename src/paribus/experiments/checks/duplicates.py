@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count
 from paribus.experiments.checks.subject import Subject, answer
+from paribus.experiments.phrases import counted
 from paribus.experiments.result import Check
 
 NAME = "duplicated rows"
@@ -16,4 +16,6 @@ def look(subject: Subject) -> Check:
     n = subject.counts.duplicate_rows
     if not n:
         return answer(NAME, "warning", False, "every unit has one row")
-    return answer(NAME, "warning", True, f"{count(n)} rows repeat a unit; each unit counts once", evidence={"rows": n})
+    return answer(
+        NAME, "warning", True, f"{counted(n, 'row', 'repeat')} a unit; each unit counts once", evidence={"rows": n}
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count, share
+from paribus.charts.numbers import share
 from paribus.experiments.checks.subject import Subject, answer, by_arm
+from paribus.experiments.phrases import agreeing, counted
 from paribus.experiments.result import Check
 
 NAME = "exposure window"
@@ -19,7 +20,7 @@ def look(subject: Subject) -> Check:
         return answer(NAME, "warning", False, "no exposure lies outside the enrollment window")
     part = total / counts.rows if counts.rows else 1.0
     sentence = (
-        f"{count(total)} exposures ({share(part)}) lie before the start or after the end and are left out "
-        f"({by_arm(outside)})"
+        f"{counted(total, 'exposure')} ({share(part)}) {agreeing(total, 'lie')} before the start or after the end and "
+        f"{agreeing(total, 'are')} left out ({by_arm(outside)})"
     )
     return answer(NAME, "warning", part > TOO_MANY, sentence, evidence={"share": part})

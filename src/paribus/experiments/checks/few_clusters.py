@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count
 from paribus.experiments.checks.subject import Subject, answer
+from paribus.experiments.phrases import agreeing, counted
 from paribus.experiments.result import Check
 from paribus.stats.cluster import FEW_CLUSTERS
 
@@ -16,7 +16,7 @@ def look(subject: Subject) -> Check:
     if not sizes:
         return answer(NAME, "warning", None, "units are not clustered")
     fewest = min(sizes)
-    sentence = f"there are {count(fewest)} clusters"
+    sentence = f"there {agreeing(fewest, 'are')} {counted(fewest, 'cluster')}"
     if fewest >= FEW_CLUSTERS:
         return answer(NAME, "warning", False, sentence, evidence={"clusters": fewest})
     return answer(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.charts.numbers import count
 from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.checks.subject import ALPHA, Subject, answer, by_arm
 from paribus.experiments.layout import whole_by_arm
+from paribus.experiments.phrases import counted
 from paribus.experiments.result import Check
 
 NAME = "loss by arm"
@@ -24,10 +24,10 @@ def look(subject: Subject) -> Check:
             places[id(cells.keys)] = whole_by_arm(cells)
         place = places[id(cells.keys)]
         immature = np.asarray(cells.immature) if cells.immature else np.zeros(len(cells.keys))
-        counted = {name: round(float(cells.moments.n[place[name]].sum())) if name in place else 0 for name in units}
+        measured = {name: round(float(cells.moments.n[place[name]].sum())) if name in place else 0 for name in units}
         waiting = {name: int(immature[place[name]].sum()) if name in place else 0 for name in units}
         for what, lost in (
-            (f"no value of {metric} for", {v: units[v] - counted[v] - waiting[v] for v in units}),
+            (f"no value of {metric} for", {v: units[v] - measured[v] - waiting[v] for v in units}),
             (f"no closed window of {metric} for", waiting),
         ):
             if any(n > 0 for n in lost.values()) and all(n >= 0 for n in lost.values()):
@@ -39,7 +39,7 @@ def look(subject: Subject) -> Check:
         return answer(NAME, "blocking", False, "every unit of the analysis has a value of every metric")
     pattern, (what, p) = min(tests.items(), key=lambda item: item[1][1])
     p = min(1.0, p * len(tests))
-    sentence = f"{what} {count(sum(n for _, n in pattern))} units ({by_arm(pattern)})"
+    sentence = f"{what} {counted(sum(n for _, n in pattern), 'unit')} ({by_arm(pattern)})"
     if p < ALPHA:
         return answer(NAME, "blocking", True, f"{sentence}, a share that differs between the arms", p)
     return answer(NAME, "blocking", False, f"{sentence}, a share that does not differ between the arms", p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paribus.charts.numbers import count, share
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import agreeing, counted, listing
 from paribus.experiments.result import Check
 
 NAME = "missing units and variants"
@@ -30,5 +30,5 @@ def look(subject: Subject) -> Check:
     )
     part = total / counts.rows if counts.rows else 1.0
     named = listing([f"{count(n)} with {what}" for n, what in present])
-    sentence = f"{count(total)} rows ({share(part)}) are left out: {named}"
+    sentence = f"{counted(total, 'row')} ({share(part)}) {agreeing(total, 'are')} left out: {named}"
     return answer(NAME, "warning", True, sentence, evidence={"rows": total, "share": part})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count, share
+from paribus.charts.numbers import share
 from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.checks.subject import ALPHA, Subject, answer, by_arm
-from paribus.experiments.phrases import p_words
+from paribus.experiments.phrases import agreeing, counted, p_words
 from paribus.experiments.result import Check
 
 NAME = "multiple exposure"
@@ -25,7 +25,9 @@ def look(subject: Subject) -> Check:
     if not total:
         return answer(NAME, "blocking", False, "no unit met several variants")
     p = rate_difference_p(mixed, met, subject.design.control)
-    left_out = f"{count(total)} units met several variants and are left out, by the first one met: "
+    left_out = (
+        f"{counted(total, 'unit')} met several variants and {agreeing(total, 'are')} left out, by the first one met: "
+    )
     left_out += by_arm(list(mixed.items()))
     evidence = {"mixed_units": mixed, "share": total / max(sum(met.values()), 1)}
     if p < ALPHA:

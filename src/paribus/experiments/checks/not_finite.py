@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from paribus.charts.numbers import count
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import agreeing, counted, listing
 from paribus.experiments.result import Check
 
 NAME = "values that are not finite"
@@ -15,8 +14,15 @@ def look(subject: Subject) -> Check:
     found = {name: n for name, n in subject.counts.not_finite.items() if n}
     if not found:
         return answer(NAME, "warning", False, "all values are finite")
-    named = listing([f"{count(n)} of {name}" for name, n in found.items()])
-    return answer(NAME, "warning", True, f"{named} are not finite and count as missing", evidence=dict(found))
+    total = sum(found.values())
+    named = listing([f"{counted(n, 'value')} of {name}" for name, n in found.items()])
+    return answer(
+        NAME,
+        "warning",
+        True,
+        f"{named} {agreeing(total, 'are')} not finite and {agreeing(total, 'count')} as missing",
+        evidence=dict(found),
+    )
 
 
 def look_missing(subject: Subject) -> Check:
@@ -24,5 +30,11 @@ def look_missing(subject: Subject) -> Check:
     found = {name: n for name, n in subject.counts.null_values.items() if n}
     if not found:
         return answer("missing values", "warning", False, "no value is missing")
-    named = listing([f"{count(n)} units have no value of {name}" for name, n in found.items()])
-    return answer("missing values", "warning", True, f"{named} and are left out of it", evidence=dict(found))
+    named = listing([f"{counted(n, 'unit', 'have')} no value of {name}" for name, n in found.items()])
+    return answer(
+        "missing values",
+        "warning",
+        True,
+        f"{named} and {agreeing(sum(found.values()), 'are')} left out of it",
+        evidence=dict(found),
+    )

@@ -22,9 +22,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from paribus.charts.numbers import count, share
+from paribus.charts.numbers import share
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.phrases import listing, p_words
+from paribus.experiments.phrases import counted, listing, p_words
 from paribus.experiments.plan import Method
 from paribus.experiments.result import Check
 from paribus.stats.estimate import Floats
@@ -58,7 +58,7 @@ def look(subject: Subject) -> Check:
     failed = p <= subject.design.plan.srm_alpha
     expected = units.sum() * pooled
     planned = f"split of {_parts(weights[0])}" if is_one else f"splits of their {len(weights)} epochs"
-    shown = listing([f"{count(n)} units in {name}" for name, n in zip(names, units, strict=True)])
+    shown = listing([f"{counted(n, 'unit')} in {name}" for name, n in zip(names, units, strict=True)])
     sentence = f"{shown} {'do not fit' if failed else 'fit'} the planned {planned} ({p_words(p)})"
     if failed:
         worst = int(np.argmax(np.abs(units - expected) / np.sqrt(expected)))

@@ -9,7 +9,7 @@ import numpy as np
 from paribus.charts.numbers import count
 from paribus.experiments.checks.sample_ratio import split, weights_of
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.phrases import p_words
+from paribus.experiments.phrases import counted, p_words
 from paribus.experiments.result import Check
 from paribus.stats.multiplicity import adjusted_p_values
 from paribus.stats.srm import sample_ratio_test
@@ -54,7 +54,7 @@ def _parts(subject: Subject, part: str, parts: Mapping[str, Mapping[str, int]], 
     wrong = [(float(q), part) for part, q in sorted(zip(parts, adjusted, strict=True)) if q <= FALSE_DISCOVERIES]
     smallest = float(adjusted.min())
     if not wrong:
-        sentence = f"none of {count(len(parts))} {part}s departs from the planned split"
+        sentence = f"none of {counted(len(parts), part)} departs from the planned split"
         return answer(name, "diagnostic", False, sentence, smallest)
     q, first = min(wrong)
     more = f" (and {count(len(wrong) - 1)} more)" if len(wrong) > 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paribus.charts.numbers import count
 from paribus.experiments.checks.subject import Subject, answer
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import agreeing, counted, listing
 from paribus.experiments.plan import Kind
 from paribus.experiments.result import Check
 from paribus.metrics.definition import MetricType
@@ -34,8 +34,9 @@ def look(subject: Subject) -> Check:
     units = sum(counts.units.values())
     part = counts.conflicting_units / units if units else 0.0
     if part > OBSERVATIONS and not subject.measurement.clusters:
+        have = agreeing(counts.conflicting_units, "have")
         sentence = (
-            f"{count(counts.conflicting_units)} of {count(units)} units have several rows with different values: "
+            f"{count(counts.conflicting_units)} of {counted(units, 'unit')} {have} several rows with different values: "
             "rows are finer than the unit of randomization"
         )
         return answer(NAME, "blocking", True, sentence, evidence={"conflicting_units": counts.conflicting_units})

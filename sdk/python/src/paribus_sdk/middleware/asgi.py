@@ -10,7 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from paribus_sdk.client import Client
-from paribus_sdk.middleware.passage import Passage, unit_reader
+from paribus_sdk.middleware.passage import begin, unit_reader
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -47,8 +47,7 @@ class ParibusMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = self._context(scope) if self._context is not None else None
-        passage = Passage(self._client, self._unit(scope), context, self._every_request)
+        passage = begin(self._client, scope, self._unit, self._context, self._every_request)
         status = 0
 
         async def send_on(message: MutableMapping[str, Any]) -> None:

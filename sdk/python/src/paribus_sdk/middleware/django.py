@@ -17,7 +17,7 @@ from django.conf import settings  # type: ignore[import-untyped]
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]
 
-from paribus_sdk.middleware.passage import Passage, unit_reader
+from paribus_sdk.middleware.passage import Passage, begin, unit_reader
 
 
 class ParibusMiddleware:
@@ -67,8 +67,7 @@ class ParibusMiddleware:
         return response
 
     def _begin(self, request: HttpRequest) -> Passage:
-        context = self._context(request) if self._context is not None else None
-        return Passage(self._client, self._unit(request), context, self._every_request)
+        return begin(self._client, request, self._unit, self._context, self._every_request)
 
     def _end(self, passage: Passage, request: HttpRequest, status: int, error: BaseException | None) -> None:
         match = getattr(request, "resolver_match", None)

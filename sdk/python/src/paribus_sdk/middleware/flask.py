@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from paribus_sdk.client import Client
-from paribus_sdk.middleware.passage import Passage, unit_reader
+from paribus_sdk.middleware.passage import begin, unit_reader
 
 
 def init_app(
@@ -29,9 +29,8 @@ def init_app(
     """
     find_unit = unit_reader(unit, lambda it, name: it.headers.get(name), lambda it, name: it.cookies.get(name))
 
-    def begin() -> None:
-        attributes = context(request) if context is not None else None
-        g.paribus_passage = Passage(client, find_unit(request), attributes, every_request)
+    def start() -> None:
+        g.paribus_passage = begin(client, request, find_unit, context, every_request)
         g.paribus_status = 500
 
     def note_status(response: Response) -> Response:
@@ -44,6 +43,6 @@ def init_app(
             route = request.url_rule.rule if request.url_rule is not None else request.path
             passage.end(request.method, route, g.paribus_status, error)
 
-    app.before_request(begin)
+    app.before_request(start)
     app.after_request(note_status)
     app.teardown_request(end)

@@ -61,6 +61,24 @@ class Passage:
         return next((decision.unit for decision in self.request.decisions.values() if decision.unit), None)
 
 
+def begin(
+    client: Client,
+    request: Any,
+    unit: Callable[[Any], str | int | None],
+    context: Callable[[Any], Mapping[str, Any]] | None,
+    every_request: bool,
+) -> Passage:
+    """The passage of a request; a function that fails to find unit or context costs these, not the request."""
+    found: str | int | None = None
+    attributes: Mapping[str, Any] | None = None
+    try:
+        found = unit(request)
+        attributes = context(request) if context is not None else None
+    except Exception as error:  # noqa: BLE001  (the caller's functions: the request goes on whatever they raise)
+        client.stats.trouble("middleware", f"the unit or context of a request cannot be found: {error!r}")
+    return Passage(client, found, attributes, every_request)
+
+
 def unit_reader(
     unit: str | Callable[[Any], str | int | None] | None,
     header: Callable[[Any, str], Name],
