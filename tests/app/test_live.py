@@ -9,8 +9,12 @@ import pytest
 from paribus_sdk import Client
 
 from paribus.app import arrival, definition, lake, upkeep
+from paribus.app.decoder import local_key
 from paribus.app.live import Installation, running_server
 from paribus.errors import InputError, LockedError, NotFound, StorageError
+from paribus.events.dialects import dialect_named
+from paribus.events.identity import LinkTable
+from paribus.events.request import IntakeRequest
 from paribus.flags import change
 from paribus.governance.access import create_key
 from paribus.server.application import create_app
@@ -95,23 +99,48 @@ def test_every_event_is_counted_from_the_door_to_the_lake(live, client):
     assert {event["name"] for event in shown} == {"$exposure", "order_completed"}
 
 
+def plan(**revenue):
+    return {"events": {"order_completed": {"properties": {"revenue": {"type": "number", "required": True, **revenue}}}}}
+
+
 def test_what_breaks_the_plan_is_held_and_comes_back_after_a_fix(live, client):
-    events = {"order_completed": {"properties": {"revenue": {"type": "number", "required": True, "minimum": 0}}}}
-    live.write("default", "tracking_plan", "default", {"events": events}, expected=0, **WHO)
-    client.track("order_completed", unit="u1", revenue="a lot")
+    live.write("default", "tracking_plan", "default", plan(minimum=0), expected=0, **WHO)
+    client.track("order_completed", unit="u1", revenue=-3)
     client.track("order_completed", unit="u2", revenue=5)
     client.flush(20)
     live.lake.drain()
     held = arrival.quarantine(live.folder)
     assert held["reasons"] == {"contract": 1}
     assert "revenue" in held["items"][0]["detail"]
-    events["order_completed"]["properties"]["revenue"] = {"type": "nonsense"}
-    with pytest.raises(InputError, match="revenue"):
-        live.write("default", "tracking_plan", "default", {"events": events}, expected=1, **WHO)
-    live.write("default", "tracking_plan", "default", {"events": {}}, expected=1, **WHO)
+    assert "-3" not in held["items"][0]["detail"]
+    live.write("default", "tracking_plan", "default", plan(), expected=1, **WHO)
     assert live.replay("default", "dev")["replayed"] == 1
     live.lake.drain()
     assert {event["unit"] for event in arrival.tail(live.folder, live.decode, 10)} == {"u1", "u2"}
+    assert arrival.reconcile(live.lake)["adds_up"]
+
+
+def test_a_breaking_change_of_the_plan_is_refused(live):
+    live.write("default", "tracking_plan", "default", plan(), expected=0, **WHO)
+    for breaking in ({"events": {}}, {"events": {"order_completed": {"properties": {"revenue": {"type": "string"}}}}}):
+        with pytest.raises(InputError, match=r"revenue|removed"):
+            live.write("default", "tracking_plan", "default", breaking, expected=1, **WHO)
+
+
+def test_a_login_is_kept_beside_the_events(live):
+    now = live.clock()
+    body = json.dumps(
+        {"sent_at": now.isoformat(), "batch": [{"event_id": "e1", "name": "login", "time": now.isoformat(),
+         "anonymous_id": "anon-1", "user_id": "user-1", "properties": {}}]}
+    ).encode()  # fmt: skip
+    request = IntakeRequest("POST", "/api/v1/events", {}, {}, body, now)
+    checked = dialect_named("paribus").check(request, live.plans("default", "dev"))
+    live.landing.append([checked.row(local_key("default", "dev"))])
+    live.lake.drain()
+    [link] = LinkTable(live.store, project="default", environment="dev").links("anon-1")
+    assert link.user_id == "user-1"
+    live.store.erase(["anon-1"])
+    assert LinkTable(live.store, project="default", environment="dev").links("anon-1") == []
 
 
 def test_a_second_process_on_the_folder_is_refused_and_names_the_first(live, settings):

@@ -232,7 +232,7 @@ def test_the_unit_of_analysis_is_not_finer_than_randomization() -> None:
         ),
         ({"unknown_variant_rows": {"contrl": 9}}, "missing units and variants", "the unknown variant 'contrl'"),
         ({"duplicate_rows": 12}, "duplicated rows", "12 rows repeat a unit"),
-        ({"not_finite": {"revenue": 3}}, "values that are not finite", "3 of revenue"),
+        ({"not_finite": {"revenue": 3}}, "values that are not finite", "3 values of revenue are"),
         ({"null_values": {"revenue": 4}}, "missing values", "4 units have no value of revenue"),
         ({"served_differs": {"treatment": 60}}, "served against assigned", "treatment 60"),
         ({"outside_window": {"control": 40}}, "exposure window", "40 exposures"),
@@ -244,6 +244,45 @@ def test_dirt_is_counted_and_warned_about(counts: dict[str, object], name: str, 
     check = answers(about)[name]
     assert check.severity == "warning"
     assert words in check.sentence
+
+
+@pytest.mark.parametrize(
+    ("counts", "name", "words"),
+    [
+        ({"null_unit_rows": 1}, "missing units and variants", "1 row (0.03%) is left out: 1 with no unit"),
+        ({"duplicate_rows": 1}, "duplicated rows", "1 row repeats a unit"),
+        (
+            {"not_finite": {"revenue": 1}},
+            "values that are not finite",
+            "1 value of revenue is not finite and counts as",
+        ),
+        ({"null_values": {"revenue": 1}}, "missing values", "1 unit has no value of revenue and is left out"),
+        ({"outside_window": {"control": 1}}, "exposure window", "1 exposure (0.03%) lies before"),
+        ({"mixed_units": {"control": 1}}, "multiple exposure", "1 unit met several variants and is left out"),
+    ],
+)
+def test_one_is_written_as_one(counts: dict[str, object], name: str, words: str) -> None:
+    assert words in answers(subject(units(2000, 2000, **counts)))[name].sentence
+
+
+@pytest.mark.parametrize(
+    ("arms", "stray"),
+    [
+        ({"control": 2500, "treatment": 2480, "treatmnt": 3}, {"treatmnt"}),
+        ({"control": 2500, "treatment": 2480, "Treatment ": 900}, {"Treatment "}),
+        ({"control": 2500, "treatment": 2480, "treatment2": 200}, {"treatment2"}),
+        ({"control": 2500, "treatment": 2480, "treatment2": 2300}, set()),
+        ({"control": 9000, "treatment": 1000}, set()),
+    ],
+)
+def test_a_label_that_became_an_arm_by_mistake_is_counted(arms: dict[str, int], stray: set[str]) -> None:
+    read = replace(design(MEAN, arms=tuple(arms)), split_declared=False)
+    about = Subject(read, Measurement(Counts(sum(arms.values()), arms), {}))
+    check = answers(about)["stray variant labels"]
+    assert set(check.evidence.get("units", {})) == stray
+    assert (check.status == "failed") == bool(stray)
+    declared = replace(about, design=replace(read, split_declared=True))
+    assert answers(declared)["stray variant labels"].status == "not_applicable"
 
 
 def test_balance_warns_when_a_covariate_differs() -> None:

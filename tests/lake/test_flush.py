@@ -288,3 +288,22 @@ def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the
         assert str(tmp_path / "lake" / "events" / "_delta_log" / f"{1:020d}.json") in synced
         lake.drain()
         assert rows(lake, "event_id") == [("a",)]
+
+
+def test_a_record_that_no_column_takes_sends_its_request_to_quarantine_and_holds_up_nothing(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    def odd(row: LandingRow) -> Iterator[Record]:
+        for record in decode(row):
+            assert isinstance(record, Record)
+            if record.name == "bad":
+                yield Record("test:main", "bad", "bad", *(row.received_time,) * 3, sequence=1 << 80)
+            else:
+                yield record
+
+    with Lake.open(tmp_path, clock=clock, decode=odd) as lake:
+        lake.landing.append([request([event("a")]), request([event("b"), event("c", "bad")]), request([event("d")])])
+        lake.drain()
+        assert rows(lake, "event_id") == [("a",), ("d",)]
+        assert rows(lake, "reason, landing_id", lake.quarantine_sql()) == [("undecodable", 2)]
+        assert [each.missing for each in lake.reconcile()] == [0]

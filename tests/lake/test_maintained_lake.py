@@ -9,6 +9,7 @@ import numpy as np
 from tests.lake.sending import HandClock, decode, event, request
 from tests.lake.test_maintained import TEXT, compare
 
+from paribus import app
 from paribus.experiments.document import load
 from paribus.experiments.maintaining import keep_up, upkeep
 from paribus.experiments.on_lake import analyze_on_lake, measure_proof_again, snapshot_of
@@ -80,6 +81,7 @@ def test_flush_compact_erase_and_the_tables_still_agree(tmp_path: Path) -> None:
         assert sum(result.units.values()) + sum(result.proof["measurement"]["counts"]["mixed_units"].values()) == 40
         again = verify(result.to_dict(), remeasure=lambda proof: measure_proof_again(proof, tmp_path))
         assert again.data == "reproduced", again.text()
+        assert app.verify(result.to_dict()).data == "reproduced"  # which finds the data folder by the proof
 
         lake.erase(["person-7"])
         third = keep_up(tables, kept, lake, threads=1)

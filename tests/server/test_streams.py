@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from queue import Empty, Queue
 
 import httpx
+import pytest
 from tests.server.installation import Installation, installed, running
+
+from paribus.governance import access
+from paribus.server import streams, watch
 
 SOON = 1.0  # seconds
 
@@ -24,7 +31,10 @@ class Listener:
         self._thread.start()
 
     def _read(self, url: str, params: dict[str, str] | None, headers: dict[str, str]) -> None:
-        with httpx.stream("GET", url, params=params, headers=headers, timeout=30) as answer:
+        with (
+            contextlib.suppress(httpx.RemoteProtocolError),
+            httpx.stream("GET", url, params=params, headers=headers, timeout=30) as answer,
+        ):
             assert answer.headers["content-type"].startswith("text/event-stream")
             fields: dict[str, str] = {}
             for line in answer.iter_lines():
@@ -114,11 +124,34 @@ def test_server_flags_stay_on_the_server(live: Installation, url: str) -> None:
     assert httpx.post(path + "/inner", json=context, headers=client).status_code == 404
 
 
-def test_streams_end_when_the_server_stops(tmp_path: object) -> None:
-    with installed(tmp_path) as live:  # type: ignore[arg-type]
+def test_streams_end_when_the_server_stops(tmp_path: Path) -> None:
+    with installed(tmp_path) as live:
         with running(live) as url:
             stream = Listener(url + "/api/v1/definitions/stream", headers={"X-API-Key": live.secret("server")})
             stream.next()
             started = time.monotonic()
         assert stream.ended.wait(5)
         assert time.monotonic() - started < 5
+
+
+def test_a_slow_listener_skips_to_the_newest() -> None:
+    async def read() -> list[object]:
+        listener = watch.Listener("first")  # type: ignore[arg-type]
+        seen: list[object] = [await listener.next()]
+        for state in ("second", "third", "fourth"):
+            listener.tell(state)  # type: ignore[arg-type]
+        seen.append(await listener.next())
+        listener.tell(None)
+        return [*seen, await listener.next()]
+
+    assert asyncio.run(read()) == ["first", "fourth", None]
+
+
+def test_a_revoked_key_ends_its_stream(live: Installation, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
+    key, secret = access.create_key(live.store, "server", author="test")
+    stream = Listener(url + "/api/v1/definitions/stream", headers={"X-API-Key": secret})
+    stream.next()
+    assert not stream.ended.wait(0.5)
+    access.revoke_key(live.store, key.id)
+    assert stream.ended.wait(5)

@@ -76,6 +76,7 @@ export function openDelivery(settings: Settings, name: string): Delivery {
   let resumeAt = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let saver: ReturnType<typeof setTimeout> | undefined;
+  let adopter: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<boolean> | null = null;
   let closed = false;
 
@@ -172,11 +173,17 @@ export function openDelivery(settings: Settings, name: string): Delivery {
   }
 
   function adopt(): void {
+    if (closed) return;
     for (const other of storage.names()) {
       if (!other.startsWith("queue:") || other === backup) continue;
       try {
         const { time, events } = JSON.parse(storage.get(other)!) as { time: number; events: unknown[] };
-        if (now() - time < ABANDONED_MS && now() >= time) continue;
+        if (now() - time < ABANDONED_MS && now() >= time) {
+          // Another tab, or one that crashed just now: time will tell.
+          clearTimeout(adopter);
+          adopter = after(ABANDONED_MS, adopt);
+          continue;
+        }
         storage.remove(other);
         for (const event of events) add(JSON.stringify(event));
       } catch {

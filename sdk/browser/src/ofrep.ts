@@ -118,7 +118,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
 
   function listen(): void {
     const source = bulk?.eventStreams?.find(({ type }) => type === "sse");
-    if (stream || !source || closed || typeof EventSource === "undefined" || document.visibilityState === "hidden") return;
+    if (stream || !source || closed || typeof document === "undefined" || document.visibilityState === "hidden") return;
     const { endpoint } = source;
     const opened = new EventSource(source.url ?? (endpoint!.origin ?? settings.url) + endpoint!.requestUri);
     stream = opened;

@@ -53,7 +53,7 @@ def replay(live: Installation, project: str, environment: str, *, reason: str | 
 
     What came back once stays listed in quarantine as it was; replayed again it is still one event to every reader.
     """
-    from paribus.app.live import local_key
+    from paribus.app.decoder import local_key
     from paribus.events.quarantine import replay as judge
 
     plan = live.plans(project, environment)

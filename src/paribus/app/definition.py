@@ -99,6 +99,8 @@ def write(
     """
     checked = None if body is None else checker(kind)(key, body)
     address = Address(project, kind, key)
+    if kind == "tracking_plan" and checked is not None:
+        _refuse_breaking(store, address, checked)
     refuse_unusable(store, {address: checked})
     return store.put(address, checked, author=author, reason=reason, expected=expected)
 
@@ -213,6 +215,15 @@ def value(flag_type: str, text: str) -> Any:
     if parsed is None or not fits(flag_type, parsed):
         raise InputError(f"{text!r} is not a value of type {flag_type}", where="--variants")
     return parsed
+
+
+def _refuse_breaking(store: Store, address: Address, body: Body) -> None:
+    """Data and dashboards hang on a tracking plan: a breaking change needs a new version of its event."""
+    from paribus.events.compatibility import check_compatibility
+    from paribus.events.plan import parse_plan
+
+    earlier = [parse_plan(each.body) for each in store.history(address) if each.body is not None]
+    check_compatibility(earlier[-1] if earlier else parse_plan({}), parse_plan(body), earlier[:-1])
 
 
 def _living(store: Store, project: str, kind: str) -> Iterator[tuple[str, Revision]]:

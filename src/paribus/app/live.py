@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
+from paribus.app.decoder import Decoder, Observer, local_key
 from paribus.app.folder import DEFINITIONS, SERVER, open_folder
 from paribus.clock import Clock, system_clock
 from paribus.errors import LockedError, ParibusError
@@ -22,51 +23,15 @@ from paribus.settings import Settings
 from paribus.store import Address
 
 if TYPE_CHECKING:
-    from paribus.events.compile import CompiledPlan, PlanBook
+    from paribus.events.compile import CompiledPlan
     from paribus.governance.access import Principal
-    from paribus.lake import Lake, Landing, LandingRow, Quarantined, Record
+    from paribus.lake import Lake, Landing
     from paribus.store import Revision, Store
 
 _log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 Step = Callable[[Json], Json]
-
-
-class Decoder:
-    """What the lake asks to make records of a landing row: the dialect, the plan of then, the key's label."""
-
-    def __init__(self, store: Store) -> None:
-        from paribus.events.compile import PlanBook
-
-        self._store = store
-        self._keys: dict[str, tuple[str, str, str]] = {}  # by key id: source label, project, environment
-        self._sources: dict[str, str] = {}
-        self.plans: PlanBook = PlanBook(self._plan)
-
-    def __call__(self, row: LandingRow) -> list[Record | Quarantined]:
-        """The records of a row, the same at every call."""
-        from paribus.events.dialects import dialect_named
-
-        self._key(row.key_id)
-        return list(dialect_named(row.dialect).decode(row, self.plans, self._sources))
-
-    def _plan(self, key_id: str, revision: int) -> tuple[Mapping[str, Any] | None, str]:
-        from paribus.events.plan import KIND
-
-        _, project, environment = self._key(key_id)
-        if revision == 0:
-            return None, environment
-        return self._store.get(Address(project, KIND, "default"), revision).body, environment
-
-    def _key(self, key_id: str) -> tuple[str, str, str]:
-        from paribus.governance.access import list_keys
-
-        if key_id not in self._keys:
-            self._keys |= {key.id: (key.source, key.project, key.environment) for key in list_keys(self._store)}
-            self._keys.setdefault(key_id, _local(key_id))
-            self._sources = {known: source for known, (source, _, _) in self._keys.items()}
-        return self._keys[key_id]
 
 
 class Installation:
@@ -94,11 +59,12 @@ class Installation:
         try:
             self.store: Store = open_store(settings.store_url or self.folder / DEFINITIONS, clock=clock)
             self.decode = Decoder(self.store)
+            observe = Observer(self.store, self.decode)
             try:
                 self.lake: Lake = Lake.open(
                     self.folder,
                     clock=clock,
-                    decode=self.decode,
+                    decode=observe,
                     lock=self._lock,
                     max_events=settings.flush_events,
                     landing_url=settings.landing_url or None,
@@ -303,17 +269,6 @@ def refuse_locked(folder: Path) -> None:
             rule="one process writes a data folder",
             fix="stop it, or send the command to it",
         )
-
-
-def local_key(project: str, environment: str) -> str:
-    """The key id of events that come by a command, such as an import."""
-    return f"local/{project}/{environment}"
-
-
-def _local(key_id: str) -> tuple[str, str, str]:
-    kind, _, rest = key_id.partition("/")
-    project, _, environment = rest.partition("/")
-    return (kind, project or definition.PROJECT, environment or "dev")
 
 
 def _same(one: Json, other: Json) -> bool:

@@ -31,7 +31,7 @@ def tail(
 ) -> None:
     """Show the events that arrived last, oldest first; those still on their way to the lake have a star."""
     from paribus.app.arrival import tail as arrived
-    from paribus.app.live import Decoder
+    from paribus.app.decoder import Decoder
 
     with store_of(data) as store:
         folder, decode = _settings(data).data, Decoder(store)
@@ -134,7 +134,8 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Bring in history; repeating it brings the same events, not new ones."""
-    from paribus.app.live import Installation, local_key
+    from paribus.app.decoder import local_key
+    from paribus.app.live import Installation
     from paribus.events.history import FORMATS, CsvColumns, import_history
 
     if kind not in FORMATS:

@@ -61,6 +61,9 @@ class Panel:
 
     simultaneous  ends of the relative interval (of the absolute one where that is undetermined) at the levels of the
                   plan's correction; of the whole only, axes (treatment, metric)
+    margin_p      guardrails: one-sided p-value against the margin, axes (treatment, metric); NaN for others
+    reach         how far the estimate must now be from no effect to be shown, on the absolute scale, same axes
+    rules         the boundary's rule at every look, axes (look, treatment, metric)
     sign          sign of the estimate at the look that decided, same axes
     futile        whether the futility boundary is crossed, same axes
     method        in words, by metric
@@ -78,6 +81,9 @@ class Panel:
     adjusted: NDArray[np.bool_]
     method: tuple[str, ...]
     simultaneous: tuple[Floats, Floats] | None = None
+    margin_p: Floats | None = None
+    reach: Floats | None = None
+    rules: NDArray[np.object_] | None = None
     sign: Floats | None = None
     futile: NDArray[np.bool_] | None = None
     series: Series | None = None

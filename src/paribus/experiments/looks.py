@@ -21,11 +21,12 @@ from paribus.experiments.effects import (
     shares,
     unadjusted,
 )
+from paribus.experiments.guardrails import margin_p
 from paribus.experiments.layout import WHOLE, Batch
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
-from paribus.metrics.definition import Metric
+from paribus.metrics.definition import Metric, MetricType
 from paribus.stats.anytime import running_intersection, running_minimum
 from paribus.stats.arm import Arm, difference, outcome, spread
 from paribus.stats.boundary import Boundary
@@ -36,6 +37,13 @@ from paribus.stats.moments import Moments
 # Information gained from look to look, as a fraction of the plan: where the variance grew so much that less is known
 # than before, this much is assumed.
 LEAST_STEP = 0.01
+
+# Said of metrics without a window, whose units go on collecting events while the experiment is read.
+SEQUENTIAL_OPEN = (
+    "It has no window, so earlier looks are computed from the values known now, not from those known then, and may "
+    "change; with window_days each unit counts once, when its window has closed."
+)
+FIXED_OPEN = "It has no window, so the days of its curve show the values known now, not those known then."
 
 
 def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: NDArray[np.bool_]) -> Panel:
@@ -53,18 +61,23 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     boundary = _boundary(rules, plan.confidence_level)
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
-    for level in np.unique(levels):
-        if level == plan.confidence_level:
-            a, r = _running(absolute), _running(relative)
-        else:
-            own = _boundary(rules, float(level), intervals=True)
-            a, r = (_running(e) for e in compare(batch, both, own, counted)[:2])
-        at = levels == level
-        lower[at] = np.where(r.determined, r.lower, a.lower)[at]
-        upper[at] = np.where(r.determined, r.upper, a.upper)[at]
     units = both.control.n + both.treatment.n
     with np.errstate(invalid="ignore", divide="ignore"):
         reach = boundary.radius(absolute.se, units, absolute.df)
+    now = np.full(levels.shape, np.nan)
+    for level in np.unique(levels):
+        at = levels == level
+        if level == plan.confidence_level:
+            a, r = _running(absolute), _running(relative)
+            now[at] = reach[-1][at]
+        else:
+            own = _boundary(rules, float(level), intervals=True)
+            a, r = (_running(e) for e in compare(batch, both, own, counted)[:2])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                now[at] = own.radius(absolute.se, units, absolute.df)[-1][at]
+        lower[at] = np.where(r.determined, r.lower, a.lower)[at]
+        upper[at] = np.where(r.determined, r.upper, a.upper)[at]
+    against = margin_p(batch.metrics, both.control, both.treatment, boundary, counted)
     last = pairs[-1]
     ratio = "d" in batch.moments.names
     dated = by_cohort(looks, batch.window_days)
@@ -80,11 +93,14 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         adjusted=(both.reduction[-1] != 0)[:, None],
         method=(method,) * len(batch.metrics),
         simultaneous=(lower, upper),
+        margin_p=None if against is None else _smallest(against),
+        reach=now,
+        rules=rules,
         sign=_deciding_sign(absolute),
         futile=_futile(rules, absolute, batch.metrics),
         series=Series(dated, units, absolute, relative, reach) if batch.grid.days else None,
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
-        notes=_notes(batch, control, last.pooled),
+        notes=_notes(batch, design, control, last.pooled),
     )
 
 
@@ -164,6 +180,11 @@ def _running(e: Estimates) -> Estimates:
     )
 
 
+def _smallest(p: Floats) -> Floats:
+    """The smallest p-value of all looks, by comparison."""
+    return np.where(np.isnan(p).all(axis=0), np.nan, np.nanmin(np.where(np.isnan(p), np.inf, p), axis=0))
+
+
 def _deciding_sign(absolute: Estimates) -> Floats:
     p = np.where(np.isnan(absolute.p_value), np.inf, absolute.p_value)
     # Of equal p-values the latest look speaks.
@@ -179,8 +200,22 @@ def _futile(rules: NDArray[np.object_], absolute: Estimates, metrics: tuple[Metr
         return np.asarray(good * last.value / last.se < bound)
 
 
-def _notes(batch: Batch, control: int, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
-    """How strata and epochs were joined, and whether their effects differ."""
+def _notes(batch: Batch, design: Design, control: int, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
+    """How strata and epochs were joined, whether their effects differ, and what the looks before now rest on."""
+    notes = _by_stratum(batch, control, pooled)
+    for metric in batch.metrics:
+        if batch.grid.days and _is_open(metric):
+            said = SEQUENTIAL_OPEN if design.plan.method is not Method.FIXED else FIXED_OPEN
+            notes[metric.name] = (*notes.get(metric.name, ()), said)
+    return notes
+
+
+def _is_open(metric: Metric) -> bool:
+    """Whether the values of units go on growing after their exposure for as long as the experiment is read."""
+    return metric.source is not None and metric.window_days is None and metric.type is not MetricType.RETENTION
+
+
+def _by_stratum(batch: Batch, control: int, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:
     if len(batch.grid.strata) == 1:
         return {}
     what = "epochs" if any(epoch is not None for epoch, _ in batch.grid.strata) else "strata"

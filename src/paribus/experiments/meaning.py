@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from paribus.errors import DefinitionError, did_you_mean
 from paribus.experiments.columns import control_among, fragment_of_column
 from paribus.experiments.document import Document
+from paribus.experiments.flag_meaning import check_events, check_value, lake_data
 from paribus.experiments.marked_yaml import KeyPath, MarkedTree, spelled
 from paribus.experiments.plan import Design, Kind, Variant
 from paribus.experiments.plan_meaning import plan_of, zone_of
@@ -30,7 +31,6 @@ from paribus.metrics.definition import (
     Role,
     UnitTable,
 )
-from paribus.warehouse.event_views import events_of, exposures_of, unit_column
 
 
 def document_of(tree: MarkedTree, *, file: Path | None) -> Document:
@@ -87,7 +87,8 @@ def document_of(tree: MarkedTree, *, file: Path | None) -> Document:
 
 def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
     if doc.flag is not None:
-        return _lake_data(doc, doc.flag, problems)
+        cluster = _cluster(doc, _cluster_of(doc.interference), problems)
+        return lake_data(doc, doc.flag, cluster, problems)
     for name in ("environment", "unit_type"):
         if getattr(doc, name) is not None:
             problems.add((name,), f"{name} stands without a flag", key=True, fix="write flag: KEY, or remove it")
@@ -123,51 +124,6 @@ def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
         )
     events = {n: EventSource(s.table, s.unit, s.time, s.filter, s.event_id, s.session) for n, s in doc.events.items()}
     return DataModel(units, exposures, events, tuple(doc.segments), doc.time_zone)
-
-
-def _lake_data(doc: ExperimentDoc, flag: str, problems: Problems) -> DataModel:
-    """The flag's exposures, and the events that metrics name, as the lake holds them."""
-    for name in ("source", "units", "exposures", "events"):
-        if getattr(doc, name):
-            problems.add(
-                (name,),
-                f"{name} stands beside a flag",
-                key=True,
-                rule="the exposures of a flag and its events are read from the lake",
-                fix=f"remove {name}, or remove flag",
-            )
-    unit = unit_column(doc.unit_type or "user")
-    cluster = _cluster(doc, _cluster_of(doc.interference), problems)
-    exposures = Exposures(
-        exposures_of(flag, doc.environment),
-        unit,
-        "assigned",
-        "time",
-        epoch="epoch",
-        probability="probability",
-        reason="reason",
-        served="served",
-        cluster=cluster,
-    )
-    named = {
-        name: EventSource(events_of(name), unit, "time", event_id="event_id", session="session_id")
-        for name in _events_named(doc)
-    }
-    return DataModel(None, exposures, named, tuple(doc.segments), doc.time_zone)
-
-
-def _events_named(doc: ExperimentDoc) -> list[str]:
-    """The names of events that metrics read, each once, in the order of the document."""
-    found: dict[str, None] = {}
-    for metric in doc.metrics:
-        steps, covariates = getattr(metric, "steps", ()), getattr(metric, "covariates", ())
-        places = (
-            metric.event,
-            getattr(metric, "denominator_event", None),
-            *(each.event for each in (*steps, *covariates)),
-        )
-        found |= dict.fromkeys(name for name in places if name is not None)
-    return list(found)
 
 
 def _cluster_of(interference: str) -> str | None:
@@ -338,7 +294,7 @@ def _metric(doc: MetricDoc, whole: ExperimentDoc, at: KeyPath, problems: Problem
 
 def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: KeyPath, problems: Problems) -> None:
     kind = has["type"]
-    _check_events(doc, has, whole, at, problems)
+    check_events(doc, has, whole, at, problems)
     if whole.flag is not None:
         return
     named: list[tuple[KeyPath, str | None]] = [((*at, "source"), doc.source)]
@@ -372,42 +328,7 @@ def _check_sources(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at
         problems.add(
             at, f"the metric {doc.name!r} has no source", fix=f"name one of {', '.join(whole.events) or 'events'}"
         )
-    _check_value(doc, has, at, problems)
-
-
-def _check_value(doc: MetricDoc, has: dict[str, Any], at: KeyPath, problems: Problems) -> None:
-    if has["type"] in ("mean", "quantile") and has.get("value") is None:
-        problems.add(
-            at,
-            f"the metric {doc.name!r} has no value",
-            rule=f"a {has['type']} of events needs an expression over their columns",
-            fix='write value: "amount", or use type: count or proportion',
-        )
-
-
-def _check_events(doc: MetricDoc, has: dict[str, Any], whole: ExperimentDoc, at: KeyPath, problems: Problems) -> None:
-    """With a flag, sources are events by name; without one, no event is named."""
-    steps, covariates = has.get("steps", ()), has.get("covariates", ())
-    named: list[tuple[KeyPath, str, Any]] = [(at, "source", doc.source), (at, "event", doc.event)]
-    named += [(at, name, has.get(name)) for name in ("denominator_source", "denominator_event")]
-    for holder, parts in (("steps", steps), ("covariates", covariates)):
-        named += [
-            ((*at, holder, i), name, getattr(p, name)) for i, p in enumerate(parts) for name in ("source", "event")
-        ]
-    unfit = "event" if whole.flag is None else "source"
-    for path, name, value in named:
-        if value is not None and name.endswith(unfit):
-            other = name.replace(unfit, "source" if unfit == "event" else "event")
-            rule = "with a flag, metrics name events" if whole.flag else "events are named by a document with a flag"
-            problems.add((*path, name), f"{name} does not fit here", key=True, rule=rule, fix=f"write {other}: {value}")
-    if whole.flag is None:
-        return
-    if doc.event is None and has["type"] != "funnel":
-        problems.add(at, f"the metric {doc.name!r} has no event", fix="write event: and the name of the events to read")
-    for i, step in enumerate(steps):
-        if step.event is None:
-            problems.add((*at, "steps", i), f"the step {step.name!r} has no event", fix="write event: NAME")
-    _check_value(doc, has, at, problems)
+    check_value(doc, has, at, problems)
 
 
 def _margin(doc: MetricDoc, at: KeyPath, problems: Problems) -> tuple[float | None, bool]:

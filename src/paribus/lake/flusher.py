@@ -14,14 +14,18 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from paribus.clock import Clock
-from paribus.lake.columns import DAY, Place, events_table, quarantine_table
+from paribus.lake.batch import EventBatch, QuarantineBatch
+from paribus.lake.columns import DAY
 from paribus.lake.landing import Landing
-from paribus.lake.lateness import BUCKETS, buckets_of
 from paribus.lake.notes import count, note_version, note_watermark
 from paribus.lake.record import REJECTED, Decode, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.table import Table
+
+if TYPE_CHECKING:
+    from arro3.core import Table as ArrowTable
 
 APP = "flusher"
 OLDEST_DAYS = 30
@@ -37,6 +41,16 @@ class Flushed:
     events: int
     quarantined: int
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    events: EventBatch
+    quarantine: QuarantineBatch
+    counts: Counter[tuple[str, str]]
+
+    def total(self, kind: str) -> int:
+        return sum(events for (_, each), events in self.counts.items() if each == kind)
 
 
 class Flusher:
@@ -92,16 +106,22 @@ class Flusher:
 
     def _move(self, rows: Sequence[LandingRow], began: int) -> Flushed:
         last_id = rows[-1].id
-        records, record_places, held, held_places, landed = self._decoded(rows)
-        self._append(self._quarantine, held, held_places, last_id)
-        self._append(self._events, records, record_places, last_id)
+        decoded = self._decoded(rows, frozenset())
+        try:
+            tables = self._tables(decoded)
+        except (TypeError, ValueError, OverflowError, AttributeError):
+            decoded = self._decoded(rows, self._unstorable(rows))
+            tables = self._tables(decoded)
+        for table, arrow in zip((self._quarantine, self._events), tables, strict=True):
+            if arrow is not None:
+                table.append(arrow, app=APP, app_version=last_id)
         versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
-        late = _lateness(records)
+        late = decoded.events.lateness()
 
         def note(connection: sqlite3.Connection) -> None:
             for name, version in versions.items():
                 note_version(connection, name, version)
-            count(connection, landed)
+            count(connection, decoded.counts)
             connection.executemany(
                 "INSERT INTO lateness VALUES (?, ?, ?) "
                 "ON CONFLICT (received_day, bucket) DO UPDATE SET events = events + excluded.events",
@@ -111,30 +131,53 @@ class Flusher:
             note_watermark(connection, versions["events"], began if oldest is None else min(began, oldest))
 
         self._landing.remove(rows, note)
-        return Flushed(len(rows), len(records), len(held), versions["events"])
+        return Flushed(len(rows), decoded.total("landed"), decoded.total("held"), versions["events"])
 
-    def _decoded(
-        self, rows: Sequence[LandingRow]
-    ) -> tuple[list[Record], list[Place], list[Quarantined], list[Place], Counter[tuple[str, str]]]:
-        records: list[Record] = []
-        record_places: list[Place] = []
-        held: list[Quarantined] = []
-        held_places: list[Place] = []
-        landed: Counter[tuple[str, str]] = Counter()
+    def _decoded(self, rows: Sequence[LandingRow], unstorable: frozenset[int]) -> _Decoded:
+        """The rows' events; those of rows that a table holds already are counted and not taken."""
+        decoded = _Decoded(EventBatch(), QuarantineBatch(), Counter())
+        in_events, in_quarantine = self._events.transaction(APP), self._quarantine.transaction(APP)
         for row in rows:
-            earlier = len(records), len(held)
-            for index, event in enumerate(self._decoded_row(row)):
-                if isinstance(event, Record) and (problem := _outside_window(event)) is None:
+            events = [_undecodable(row, "TypeError")] if row.id in unstorable else self._decoded_row(row)
+            records: list[Record] = []
+            places: list[int] = []
+            held: list[Quarantined] = []
+            held_places: list[int] = []
+            for place, event in enumerate(events):
+                if isinstance(event, Quarantined):
+                    held.append(event)
+                    held_places.append(place)
+                elif (problem := _outside_window(event)) is None:
                     records.append(event)
-                    record_places.append((row.id, index))
+                    places.append(place)
                 else:
-                    held.append(event if isinstance(event, Quarantined) else _held(event, problem))
-                    held_places.append((row.id, index))
-            landed[row.dialect, "landed"] += len(records) - earlier[0]
-            landed[row.dialect, "held"] += len(held) - earlier[1]
-            if len(held) > earlier[1] and held[-1].reason == UNDECODABLE:
-                landed[row.dialect, "unreadable"] += len(row.verdicts) - row.verdicts.count(REJECTED) - 1
-        return records, record_places, held, held_places, landed
+                    held.append(_held(event, problem))
+                    held_places.append(place)
+            if records and row.id > in_events:
+                decoded.events.add(records, row.id, places)
+            if held and row.id > in_quarantine:
+                decoded.quarantine.add(held, row.id, held_places)
+            decoded.counts[row.dialect, "landed"] += len(records)
+            decoded.counts[row.dialect, "held"] += len(held)
+            if held and held[0].reason == UNDECODABLE:
+                decoded.counts[row.dialect, "unreadable"] += len(row.verdicts) - row.verdicts.count(REJECTED) - 1
+        return decoded
+
+    def _tables(self, decoded: _Decoded) -> tuple[ArrowTable | None, ArrowTable | None]:
+        """What goes to quarantine and what to the events, in this order."""
+        held = decoded.quarantine.table() if len(decoded.quarantine) else None
+        new = decoded.events.table(self._events.columns, self.untyped) if len(decoded.events) else None
+        return held, new
+
+    def _unstorable(self, rows: Sequence[LandingRow]) -> frozenset[int]:
+        """Ids of rows whose records have values that no column takes."""
+        found: set[int] = set()
+        for row in rows:
+            try:
+                self._tables(self._decoded([row], frozenset()))
+            except (TypeError, ValueError, OverflowError, AttributeError):
+                found.add(row.id)
+        return frozenset(found)
 
     def _decoded_row(self, row: LandingRow) -> list[Record | Quarantined]:
         try:
@@ -142,21 +185,7 @@ class Flusher:
         except MemoryError:
             raise
         except Exception as failure:  # noqa: BLE001 - one bad row must not stop the others, nor be lost
-            return [_undecodable(row, failure)]
-
-    def _append(
-        self, table: Table, events: Sequence[Record] | Sequence[Quarantined], places: Sequence[Place], last_id: int
-    ) -> None:
-        done = table.transaction(APP)
-        first = next((index for index, place in enumerate(places) if place[0] > done), len(places))
-        if first == len(places):
-            return
-        new, new_places = events[first:], places[first:]
-        if table is self._events:
-            arrow = events_table(new, new_places, table.columns, self.untyped)  # type: ignore[arg-type]
-        else:
-            arrow = quarantine_table(new, new_places)  # type: ignore[arg-type]
-        table.append(arrow, app=APP, app_version=last_id)
+            return [_undecodable(row, type(failure).__name__)]
 
 
 def _outside_window(event: Record) -> str | None:
@@ -183,8 +212,8 @@ def _held(event: Record, problem: str | None) -> Quarantined:
         "anonymous_id": event.anonymous_id,
         "session_id": event.session_id,
         "sequence": event.sequence,
-        "properties": json.loads(event.properties),
-        "context": json.loads(event.context),
+        "properties": _parsed(event.properties),
+        "context": _parsed(event.context),
     }
     return Quarantined(
         reason="time",
@@ -202,24 +231,20 @@ def _held(event: Record, problem: str | None) -> Quarantined:
     )
 
 
-def _undecodable(row: LandingRow, failure: Exception) -> Quarantined:
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _undecodable(row: LandingRow, failure: str) -> Quarantined:
     events = len(row.verdicts) - row.verdicts.count(REJECTED)
     return Quarantined(
         reason=UNDECODABLE,
-        detail=f"{type(failure).__name__} while decoding a request of {events} events",
+        detail=f"{failure} while decoding a request of {events} events",
         source=f"{row.dialect}:",
         received_time=row.received_time,
         body=json.dumps({"request": base64.b64encode(row.body).decode(), "key_id": row.key_id}),
         plan_revision=row.plan_revision,
     )
-
-
-def _lateness(records: Sequence[Record]) -> dict[tuple[int, int], int]:
-    if not records:
-        return {}
-    import numpy as np
-
-    received = np.array([record.received_time for record in records], dtype=np.int64)
-    corrected = np.array([record.corrected_time for record in records], dtype=np.int64)
-    keys, counts = np.unique(received // DAY * BUCKETS + buckets_of(received - corrected), return_counts=True)
-    return {divmod(key, BUCKETS): events for key, events in zip(keys.tolist(), counts.tolist(), strict=True)}

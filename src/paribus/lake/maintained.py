@@ -14,7 +14,6 @@ the earlier of its times, as in the statement. Rows at or after the horizon wait
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,8 +24,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from paribus.errors import InputError, StorageError
-from paribus.lake import maintained_sql as text
+from paribus.lake.durability import sync_file, sync_files
 from paribus.lake.maintained_definition import Definition, NewRows
+from paribus.lake.maintained_reading import reader, units
+from paribus.lake.maintained_sql import Steps
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,6 +78,7 @@ class MaintainedTables:
         self.unit_type = unit_type
         self._options = {"threads": threads, "memory_limit": memory_limit}
         self._most_files = most_files
+        self._synced: set[str] = set()
         self._manifest = self.folder / "unit_metric" / f"{unit_type}.json"
 
     def state(self, definition: Definition | None = None, table: str | None = None) -> State | None:
@@ -137,7 +139,7 @@ class MaintainedTables:
         """Rewrites every file that names one of the units; returns the number of rows removed."""
         state = self.state()
         if state is None:
-            self._sweep({})
+            self._sweep()
             return 0
         wanted = list(dict.fromkeys(units))
         removed = 0
@@ -147,13 +149,13 @@ class MaintainedTables:
             for name, paths in state.files.items():
                 listed = []
                 for path in paths:
-                    reader = text.reader([self.folder / path])
-                    n = connection.execute(f"SELECT count(*) FROM {reader} SEMI JOIN erased USING (unit)").fetchall()
+                    read = reader([self.folder / path])
+                    n = connection.execute(f"SELECT count(*) FROM {read} SEMI JOIN erased USING (unit)").fetchall()
                     if not n[0][0]:
                         listed.append(path)
                         continue
                     removed += int(n[0][0])
-                    rest = f"SELECT * FROM {reader} ANTI JOIN erased USING (unit)"
+                    rest = f"SELECT * FROM {read} ANTI JOIN erased USING (unit)"
                     listed.append(self._copy(connection, name, rest))
                 kept[name] = tuple(listed)
         self._save(replace(state, files=kept))
@@ -177,7 +179,7 @@ class MaintainedTables:
         if held is None:
             raise InputError("the maintained tables do not exist for this definition", fix="build them first")
         files = {name: [self.folder / path for path in held.files.get(name, ())] for name in SETS}
-        return text.units(definition, experiment, files, held.horizon, end)
+        return units(definition, experiment, files, held.horizon, end)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,7 +187,7 @@ class MaintainedTables:
         generation = before.generation + 1
         files = {name: list(before.files.get(name, ())) for name in SETS}
         paths = {name: [self.folder / path for path in listed] for name, listed in files.items()}
-        steps = text.Steps(definition, before.horizon, horizon, generation, paths)
+        steps = Steps(definition, before.horizon, horizon, generation, paths)
         with self._connection() as connection:
             for statement in steps.read_rows(rows):
                 connection.execute(statement)
@@ -199,7 +201,7 @@ class MaintainedTables:
                     files[name].append(self._copy(connection, name, statement))
             for name, statement in steps.merges(self._most_files, {n: len(f) for n, f in files.items()}).items():
                 if name in files:
-                    merged = text.reader([self.folder / path for path in files[name]])
+                    merged = reader([self.folder / path for path in files[name]])
                     files[name] = [self._copy(connection, name, statement.format(reader=merged))]
         after = State(
             before.table,
@@ -209,10 +211,10 @@ class MaintainedTables:
             generation,
             {name: tuple(listed) for name, listed in files.items()},
         )
-        self._save(after)
+        self._save(after, before.files)
         return after
 
-    def _settle_repeats(self, connection: duckdb.DuckDBPyConnection, steps: text.Steps) -> None:
+    def _settle_repeats(self, connection: duckdb.DuckDBPyConnection, steps: Steps) -> None:
         """Leaves one row of each new event, and of one that stood already the earlier."""
         for find, settle in steps.repeats():
             connection.execute(find)
@@ -231,20 +233,21 @@ class MaintainedTables:
         )
         return path.as_posix()
 
-    def _save(self, state: State) -> None:
-        """The manifest replaced in one step; then files that it does not name are deleted."""
+    def _save(self, state: State, replaced: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """The manifest replaced in one step, then what it does not name is deleted; `replaced` stays for readers."""
+        sync_files(self.folder / path for paths in state.files.values() for path in paths if path not in self._synced)
         plain = {"format": FORMAT, **asdict(state), "horizon": state.horizon.isoformat()}
         self._manifest.parent.mkdir(parents=True, exist_ok=True)
         draft = self._manifest.with_suffix(".draft")
-        with draft.open("w", encoding="utf-8") as stream:
-            json.dump(plain, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
+        draft.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+        sync_file(draft)
         draft.replace(self._manifest)
-        self._sweep(state.files)
+        sync_files([self._manifest])
+        self._synced = {path for paths in state.files.values() for path in paths}
+        self._sweep(state.files, replaced or {})
 
-    def _sweep(self, named: Mapping[str, tuple[str, ...]]) -> None:
-        kept = {self.folder / path for paths in named.values() for path in paths}
+    def _sweep(self, *named: Mapping[str, tuple[str, ...]]) -> None:
+        kept = {self.folder / path for files in named for paths in files.values() for path in paths}
         for folder in (self.folder / "first_exposures", *(self.folder / "unit_metric" / name for name in SETS)):
             for path in folder.glob(f"{self.unit_type}@*.parquet"):
                 if path not in kept:
@@ -254,13 +257,19 @@ class MaintainedTables:
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
-        spill = self.folder / "unit_metric" / f"spill-{uuid4().hex}"
+        spill = self.folder / "spill" / uuid4().hex  # the lake empties the folder when it opens
         config = {name: value for name, value in self._options.items() if value is not None}
         connection = duckdb.connect(config={**config, "temp_directory": str(spill)})
         try:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET preserve_insertion_order = false")
             yield connection
+        except duckdb.Error as error:
+            raise StorageError(
+                f"the maintained tables could not be read or written: {str(error).partition(chr(10))[0][:300]}",
+                where=str(self.folder),
+                fix="free some disk space; what is missing is built again from the lake",
+            ) from error
         finally:
             connection.close()
             shutil.rmtree(spill, ignore_errors=True)

@@ -11,54 +11,13 @@ Sets of files and their columns (x numbers the definition's experiments, n its e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from paribus.lake.maintained_definition import MICROSECONDS_PER_DAY, Definition, NewRows, UnitSum
+from paribus.lake.maintained_reading import VOID, most_sums, named, quoted, reader, stored, to_microseconds, valid
 
-VOID = -1
 LOW_HALF = 2**64 - 1
-
-
-def reader(paths: Sequence[Path]) -> str:
-    """The SQL that reads files of one set."""
-    listed = ", ".join(_text(str(path)) for path in paths)
-    return f"read_parquet([{listed}], hive_partitioning = false)"
-
-
-def units(
-    definition: Definition,
-    experiment: str,
-    files: Mapping[str, Sequence[Path]],
-    horizon: datetime,
-    end: datetime | None,
-) -> str:
-    """One row per enrolled unit; see `MaintainedTables.units_sql`."""
-    x = definition.experiments.index(experiment)
-    rule = definition.enrolments[experiment]
-    limit = _microseconds(horizon if end is None else min(horizon, end))
-    attributes = [f"a{i + 1}" for i in range(len(rule.attributes))]
-    asked = [(i + 1, j + 1) for i, name in enumerate(definition.values) for j in range(len(definition.columns(name)))]
-    sums = [f"sum(c{j}) FILTER (n = {i - 1}) AS n{i}_c{j}" for i, j in asked]
-    sums += [f"sum(early) FILTER (n = {i}) AS n{i + 1}_early" for i in range(len(definition.values))]
-    names = [column.rpartition(" AS ")[2] for column in sums]
-    return (
-        f"WITH xs AS (SELECT * FROM {_stored(definition, 'exposures', files)} WHERE x = {x} AND t < {limit}), "
-        "xp AS (SELECT unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xs GROUP BY unit, epoch), "
-        "xf AS (SELECT unit, min(t) AS t0, bool_or(m) AS m FROM xp GROUP BY unit), "
-        "xu AS (SELECT xf.unit, xf.t0, xf.m, min(xs.variant) AS variant, min(xs.epoch) AS epoch, "
-        "min(xs.probability) AS probability"
-        + "".join(f", min(xs.{name}) AS {name}" for name in attributes)
-        + " FROM xf JOIN xs ON xs.unit = xf.unit AND xs.t = xf.t0 GROUP BY xf.unit, xf.t0, xf.m), "
-        f"sx AS (SELECT * FROM {_stored(definition, 'sums', files)} WHERE x = {x}), "
-        f"sv AS ({_valid('sx', 'unit')}), "
-        f"sw AS (SELECT unit{''.join(', ' + column for column in sums)} FROM sv GROUP BY unit) "
-        "SELECT xu.unit AS unit, make_timestamptz(xu.t0) AS t0, xu.variant AS variant, xu.epoch AS epoch, "
-        "xu.probability AS probability, xu.m AS is_mixed"
-        + "".join(f", xu.{name} AS {name}" for name in attributes)
-        + "".join(f", coalesce(sw.{name}, 0) AS {name}" for name in names)
-        + " FROM xu LEFT JOIN sw ON sw.unit = xu.unit"
-    )
 
 
 class Steps:
@@ -80,10 +39,10 @@ class Steps:
         files: Mapping[str, Sequence[Path]],
     ) -> None:
         self._definition = definition
-        self._before, self._horizon, self._generation = _microseconds(before), _microseconds(horizon), generation
+        self._before, self._horizon, self._generation = to_microseconds(before), to_microseconds(horizon), generation
         self._is_new = not any(files.values())
-        self._exposures = _stored(definition, "exposures", files)
-        ledger = _stored(definition, "ledger", files)
+        self._exposures = stored(definition, "exposures", files)
+        ledger = stored(definition, "ledger", files)
         if files.get("gone"):
             left = reader(files["gone"])
             ledger = f"(SELECT a.* FROM {ledger} AS a ANTI JOIN {left} AS b USING (n, unit, t, k1, k2))"
@@ -125,10 +84,10 @@ class Steps:
         )
         for x, key in enumerate(self._definition.experiments):
             rule = self._definition.enrolments[key]
-            start = "NULL" if rule.start is None else str(_microseconds(rule.start))
-            environment = "NULL" if rule.environment is None else _text(rule.environment)
-            variants = ", ".join(map(_text, rule.variants))
-            yield f"INSERT INTO rules VALUES ({x}, {_text(rule.flag)}, {environment}, [{variants}], {start})"
+            start = "NULL" if rule.start is None else str(to_microseconds(rule.start))
+            environment = "NULL" if rule.environment is None else quoted(rule.environment)
+            variants = ", ".join(map(quoted, rule.variants))
+            yield f"INSERT INTO rules VALUES ({x}, {quoted(rule.flag)}, {environment}, [{variants}], {start})"
         earliest = "".join(f", min(struct_pack(t := t, a := {name})).a" for name in self._attributes)
         taken = "".join(f", {self._attribute(i)} AS {name}" for i, name in enumerate(self._attributes))
         yield (
@@ -143,12 +102,12 @@ class Steps:
 
     def _attribute(self, i: int) -> str:
         """Attribute number i of whichever experiment the row enrols in."""
-        named = [
-            f"WHEN {x} THEN e.{_identifier(rule.attributes[i])}"
+        cases = [
+            f"WHEN {x} THEN e.{named(rule.attributes[i])}"
             for x, key in enumerate(self._definition.experiments)
             if i < len((rule := self._definition.enrolments[key]).attributes)
         ]
-        return f"CASE r.x {' '.join(named)} END"
+        return f"CASE r.x {' '.join(cases)} END"
 
     def repeats(self) -> Iterator[tuple[str, list[str]]]:
         """Twice: a statement that fills `repeated`, and what settles it when it is not empty."""
@@ -316,14 +275,9 @@ class Steps:
             sums = "".join(f", sum(c{i + 1}) AS c{i + 1}" for i in range(self._most_sums))
             found["sums"] = (
                 f"SELECT x, unit, n, max(generation)::INTEGER AS generation, sum(early) AS early{sums} "
-                f"FROM ({_valid('{reader}', 'x, unit')}) GROUP BY x, unit, n ORDER BY x"
+                f"FROM ({valid('{reader}', 'x, unit')}) GROUP BY x, unit, n ORDER BY x"
             )
         return found
-
-
-def most_sums(definition: Definition) -> int:
-    """The number of columns c1, c2 … of the sums."""
-    return max((len(definition.columns(name)) for name in definition.values), default=0)
 
 
 def _windowed(each: UnitSum) -> str:
@@ -334,59 +288,3 @@ def _windowed(each: UnitSum) -> str:
     if each.last_days is not None:
         conditions.append(f"e.t < u.t0 + {each.last_days * MICROSECONDS_PER_DAY}")
     return f"CASE WHEN {' AND '.join(conditions)} THEN {value} END" if conditions else value
-
-
-def _valid(relation: str, key: str) -> str:
-    """The rows of sums that no newer generation made void."""
-    joined = " AND ".join(f"o.{name} = s.{name}" for name in key.split(", "))
-    return (
-        f"SELECT s.* FROM {relation} AS s LEFT JOIN (SELECT {key}, max(generation) AS newest FROM {relation} "
-        f"WHERE n = {VOID} GROUP BY {key}) AS o ON {joined} "
-        f"WHERE s.n <> {VOID} AND s.generation >= coalesce(o.newest, 0)"
-    )
-
-
-def _stored(definition: Definition, name: str, files: Mapping[str, Sequence[Path]]) -> str:
-    """A set's files, or a relation of the same columns without rows."""
-    if files.get(name):
-        return reader(files[name])
-    columns = {
-        "exposures": [
-            ("x", "SMALLINT"),
-            ("unit", "VARCHAR"),
-            ("epoch", "VARCHAR"),
-            ("variant", "VARCHAR"),
-            ("t", "BIGINT"),
-            ("probability", "DOUBLE"),
-            *((f"a{i + 1}", "VARCHAR") for i in range(definition.most_attributes)),
-        ],
-        "ledger": [
-            ("n", "SMALLINT"),
-            ("unit", "VARCHAR"),
-            ("t", "BIGINT"),
-            ("k1", "UBIGINT"),
-            ("k2", "UBIGINT"),
-            *((f"v{i + 1}", "DOUBLE") for i in range(definition.most_slots)),
-        ],
-        "sums": [
-            ("x", "SMALLINT"),
-            ("unit", "VARCHAR"),
-            ("n", "SMALLINT"),
-            ("generation", "INTEGER"),
-            ("early", "DOUBLE"),
-            *((f"c{i + 1}", "DOUBLE") for i in range(most_sums(definition))),
-        ],
-    }[name]
-    return f"(SELECT {', '.join(f'NULL::{kind} AS {column}' for column, kind in columns)} WHERE false)"
-
-
-def _microseconds(time: datetime) -> int:
-    return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

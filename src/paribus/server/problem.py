@@ -69,13 +69,15 @@ def problem(error: ParibusError, *, status: int | None = None) -> dict[str, Any]
 
 
 def problem_headers(error: ParibusError, status: int) -> list[tuple[bytes, bytes]]:
-    """Retry-After and WWW-Authenticate, where they apply."""
+    """Retry-After, WWW-Authenticate and Connection, where they apply."""
     found: list[tuple[bytes, bytes]] = []
     wait = getattr(error, "retry_after", None)
     if wait is None and status == 503:
         wait = 1
     if wait is not None:
         found.append((b"retry-after", str(max(1, math.ceil(wait))).encode()))
+    if status == 413:
+        found.append((b"connection", b"close"))  # what was not read is not wanted
     if status == 401:
         found.append((b"www-authenticate", b'Bearer realm="paribus"'))
     return found

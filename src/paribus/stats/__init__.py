@@ -38,6 +38,7 @@ _EXPORTS: dict[str, str] = {
     "ratio": "arm",
     "lift": "relative",
     "equivalence": "margin",
+    "margin_p_value": "margin",
     "noninferiority": "margin",
     # covariates and strata
     "Adjusted": "adjustment",

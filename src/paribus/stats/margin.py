@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
 from paribus.stats.arm import Arm, difference, spread
 from paribus.stats.boundary import Boundary, Fixed, one_sided
-from paribus.stats.estimate import Alternative, Estimates, estimates
+from paribus.stats.estimate import Alternative, Estimates, Floats, estimates
 from paribus.stats.relative import Baseline, lift
 
 
@@ -56,6 +57,45 @@ def noninferiority(
     _check_margin(margin)
     null = -margin if direction == "increase" else margin
     return _against(control, treatment, null, relative, _worse_tail(direction), boundary, baseline, normal)
+
+
+def margin_p_value(
+    control: Arm,
+    treatment: Arm,
+    *,
+    null: ArrayLike,
+    relative: ArrayLike,
+    safe_above: ArrayLike,
+    boundary: Boundary,
+) -> Floats:
+    """One-sided p-value of effects against margins of their own, from a two-sided boundary; small: safe.
+
+    p <= (1 - level) / 2 exactly where the boundary's two-sided interval lies beyond the null on the safe side, so the
+    guardrails of many metrics are tested in one call by the interval that is shown.
+
+    Args:
+        control: arm to compare with.
+        treatment: arm of the same shape of cells.
+        null: the effect at the margin, by cell: -margin where more is better.
+        relative: where the null is a share of the (unadjusted) baseline's size.
+        safe_above: where a larger effect is the safe one.
+        boundary: a two-sided interval and p-value rule.
+
+    >>> from paribus.stats.arm import bernoulli
+    >>> c, t = bernoulli(10_000, 5000), bernoulli(10_000, 4990)  # as in `noninferiority`
+    >>> p = margin_p_value(c, t, null=-0.02, relative=False, safe_above=True, boundary=Fixed(0.95))
+    >>> round(float(p), 4)
+    0.0036
+    """
+    null, relative = np.asarray(null, dtype=np.float64), np.asarray(relative, dtype=np.bool_)
+    base = control.denominator(adjusted=False)[0]
+    on_ratio = _minus_share(control, np.where(relative, null * np.sign(base), 0.0), "unadjusted")
+    _, df = spread(control, treatment)
+    se, _ = spread(on_ratio, treatment)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = treatment.value - on_ratio.value - np.where(relative, 0.0, null)
+        both = boundary.p_value(gap, se, control.n + treatment.n, df)
+        return np.asarray(np.where((gap > 0) == np.asarray(safe_above), both / 2, 1 - both / 2))
 
 
 def equivalence(
@@ -150,7 +190,7 @@ def _against(
     )
 
 
-def _minus_share(control: Arm, share: float, baseline: Baseline) -> Arm:
+def _minus_share(control: Arm, share: float | Floats, baseline: Baseline) -> Arm:
     """The control arm's value + share x baseline, as an arm: what the treatment is compared with under the null."""
     base, base_var, base_cov = control.denominator(adjusted=baseline == "adjusted")
     var = control.var + 2 * share * base_cov + share**2 * base_var

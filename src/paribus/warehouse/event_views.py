@@ -11,17 +11,15 @@ of it is one, else as text.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from paribus.errors import InputError
 from paribus.warehouse.csv_types import quote
+from paribus.warehouse.event_files import EventFiles
 from paribus.warehouse.file_views import FileView
-from paribus.warehouse.files import FileSet
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,27 +73,6 @@ def events_of(name: str) -> str:
 def unit_column(unit_type: str) -> str:
     """The column of the unit in every relation of an event table."""
     return f"{unit_type}_unit"
-
-
-@dataclass(frozen=True, slots=True)
-class EventFiles(FileSet):
-    """The files of a Delta table at one version, read as one relation."""
-
-    table_id: str = ""
-    version: int = 0
-
-    @property
-    def address(self) -> str:
-        """All relations of the table have the same files."""
-        return "lake"
-
-    def fingerprint(self, base: Path, *, full: bool) -> dict[str, Any]:
-        """Table id, version and the SHA-256 of every file: files of a Delta table are never rewritten in place."""
-        shown = [
-            {"path": (p.relative_to(base) if p.is_relative_to(base) else p).as_posix(), **_checksum(p)}
-            for p in self.paths
-        ]
-        return {"kind": "delta", "table": self.table_id, "version": self.version, "files": shown}
 
 
 class Relations(Protocol):
@@ -291,17 +268,3 @@ def _key(name: str) -> str:
 def _extract(column: str, name: str, kind: str) -> str:
     text = f"json_extract_string({column}, {literal('$.' + _key(name))})"
     return text if kind == "VARCHAR" else f"TRY_CAST({text} AS {kind})"
-
-
-def _checksum(path: Path) -> dict[str, Any]:
-    try:
-        status = path.stat()
-    except OSError:
-        return {"size": None, "sha256": None}
-    return {"size": status.st_size, "sha256": _digest(path, status.st_size, status.st_mtime_ns)}
-
-
-@lru_cache(maxsize=65_536)  # size and time are what the memory goes by
-def _digest(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

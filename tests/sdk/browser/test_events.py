@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from datetime import datetime
@@ -105,6 +106,21 @@ def test_a_killed_page_is_taken_over(visit: Visit, server: Loopback) -> None:
     server.events.clear()
     visit(page, **QUIET, flushSeconds=0.05)
     server.wait("e", 5)
+    assert numbers(server) == list(range(5))
+
+
+@pytest.mark.slow
+def test_a_crashed_tab_is_taken_over_by_the_next(visit: Visit, server: Loopback) -> None:
+    page = visit(**QUIET, flushSeconds=60)
+    page.evaluate("for (let n = 0; n < 5; n++) client.track('e', {n})")
+    crashed = []
+    page.on("crash", lambda: crashed.append(True))
+    with contextlib.suppress(Exception):
+        page.goto("chrome://crash")
+    visit(**QUIET, flushSeconds=0.05)
+    assert crashed
+    assert numbers(server) == []
+    server.wait("e", 5, seconds=40)
     assert numbers(server) == list(range(5))
 
 

@@ -41,6 +41,7 @@ def running(tmp_path: Path) -> Iterator[tuple[str, str]]:
         process.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_a_visit_arrives_whole(visit: Visit, running: tuple[str, str]) -> None:
     url, data = running
     key = paribus("key", "create", "--scope", "client", "--data", data).strip()

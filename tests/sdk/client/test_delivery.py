@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from paribus_sdk import Client
-from paribus_sdk.delivery import retry_after_seconds
+from paribus_sdk.reply import retry_after_seconds
 from tests.sdk.client.paribus_server import ParibusServer
 
 MakeClient = Callable[..., Client]

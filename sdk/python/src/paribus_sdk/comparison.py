@@ -17,7 +17,7 @@ from paribus_sdk.semver import precedence
 Test: TypeAlias = Callable[[Any, Any], bool | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Operator:
     """How an attribute is compared.
 

@@ -23,7 +23,7 @@ class BrokenError(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison:
     """An attribute compared with a value."""
 
@@ -33,28 +33,28 @@ class Comparison:
     operand: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Everyone:
     """True when each part is true; false when one is false."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Someone:
     """True when one part is true; false when each is false."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Negation:
     """The opposite of its part; unknown stays unknown."""
 
     part: Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Audience:
     """A condition with a name, shared between flags."""
 
@@ -102,7 +102,7 @@ class _TooDeepError(BrokenError):
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Measured:
     condition: Condition
     depth: int

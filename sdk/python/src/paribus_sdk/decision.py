@@ -8,7 +8,7 @@ That is why it is written by hand, and is not one of the frozen dataclasses used
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 TARGETING_KEY = "targetingKey"
@@ -40,7 +40,7 @@ class ErrorCode:
     GENERAL = "GENERAL"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Outcome:
     """The part of a decision that all units with the same fate share."""
 
@@ -59,7 +59,7 @@ class Outcome:
     rule: str | None = None
     unit_type: str | None = None
     attribute_names: tuple[str, ...] = ()
-    breaker: Outcome | None = field(default=None, repr=False)
+    breaker: Outcome | None = None
 
 
 class Decision:

@@ -1,8 +1,11 @@
-"""Flags as they are defined, read and checked; what is wrong with them is a `Problem`."""
+"""Flags as they are defined, read and checked; what is wrong with them is a `Problem`.
+
+Their classes compare by identity and have no text of their own: each method that is not made saves import time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from paribus_sdk.condition import Condition
@@ -32,7 +35,7 @@ class Problem:
         return f"{self.flag}: {self.where}: {self.why}" if self.flag is not None else f"{self.where}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Variant:
     """A named value of a flag."""
 
@@ -40,7 +43,7 @@ class Variant:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Share:
     """A variant's part of a split, in basis points."""
 
@@ -48,7 +51,7 @@ class Share:
     weight_bp: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Layer:
     """The part of a layer's buckets that a rollout owns, half-open; flags of one layer exclude each other by it."""
 
@@ -58,7 +61,7 @@ class Layer:
     to_bp: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rollout:
     """A share of units (`traffic_bp`), split between variants; each by a salt of its own."""
 
@@ -70,7 +73,7 @@ class Rollout:
     layer: Layer | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rule:
     """Who (`when`; None: everyone) gets what: a variant or a rollout."""
 
@@ -79,7 +82,7 @@ class Rule:
     gives: Variant | Rollout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Holdout:
     """A share of units that several flags leave on their defaults."""
 
@@ -88,7 +91,7 @@ class Holdout:
     share_bp: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Prerequisite:
     """Another flag, and the variants of it that this flag needs."""
 
@@ -96,7 +99,7 @@ class Prerequisite:
     variants: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Flag:
     """A flag in order.
 
@@ -118,12 +121,12 @@ class Flag:
     default: Variant
     prerequisites: tuple[Prerequisite, ...]
     holdouts: tuple[Holdout, ...]
-    overrides: dict[str, Variant] = field(repr=False)
-    sticky: dict[str, Variant] = field(repr=False)
+    overrides: dict[str, Variant]
+    sticky: dict[str, Variant]
     rules: tuple[Rule, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BrokenFlag:
     """A flag that cannot be evaluated, with what of it could be read.
 
@@ -145,7 +148,7 @@ class BrokenFlag:
     default: Variant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Definitions:
     """A snapshot, read.
 

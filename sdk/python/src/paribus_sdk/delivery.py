@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from paribus_sdk.counters import Stats
 from paribus_sdk.disk_spool import DiskSpool
 from paribus_sdk.event import SDK_VERSION, timestamp
-from paribus_sdk.fork import whole
+from paribus_sdk.reply import Reply, jittered
 from paribus_sdk.spool import Batch, Spool
 
 BATCH_EVENTS = 100  # (as many are sent at once; of a backlog, more)
@@ -35,16 +32,6 @@ class Fate(Enum):
     DELIVERED = "delivered"
     LATER = "later"
     REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A server's answer; status 0 when there was none."""
-
-    status: int
-    body: Any = None
-    retry_after: float | None = None
-    trouble: str = ""
 
 
 class Delivery:
@@ -265,22 +252,3 @@ class Delivery:
 
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
-
-
-def jittered(seconds: float) -> float:
-    """A random time between the half of `seconds` and all of it, so that many clients do not come back together."""
-    return seconds * (0.5 + int.from_bytes(os.urandom(2), "big") / 131072)
-
-
-def retry_after_seconds(header: str | None) -> float | None:
-    """Seconds to wait, from a Retry-After header in either of its forms; None when there is none that makes sense."""
-    if not header:
-        return None
-    with contextlib.suppress(ValueError):
-        return max(float(header), 0.0)
-    with whole:
-        from email.utils import parsedate_to_datetime
-    with contextlib.suppress(ValueError, TypeError):
-        at = parsedate_to_datetime(header)
-        return max((at - datetime.now(UTC if at.tzinfo else None)).total_seconds(), 0.0)
-    return None

@@ -11,7 +11,7 @@ from paribus_sdk.decision import ErrorCode, Outcome, Reason
 from paribus_sdk.definitions import BrokenFlag, Flag, Rollout, Rule, Variant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RuleFates:
     """Outcomes of one rule.
 
@@ -26,7 +26,7 @@ class RuleFates:
     invalid_unit: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Fates:
     """Outcomes of one flag."""
 

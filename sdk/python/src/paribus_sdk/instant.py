@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from paribus_sdk.number import is_number
 
-_RFC_3339 = re.compile(
+_RFC_3339 = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
@@ -37,7 +37,7 @@ def milliseconds(value: object) -> float | None:
 @lru_cache(maxsize=4096)
 def text_milliseconds(text: str) -> int | None:
     """The instant of RFC 3339 text, digits beyond milliseconds dropped; None when it is none, or lacks an offset."""
-    match = _RFC_3339.fullmatch(text)
+    match = re.fullmatch(_RFC_3339, text)
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])

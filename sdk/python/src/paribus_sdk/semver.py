@@ -11,7 +11,7 @@ Precedence: TypeAlias = tuple[int, int, int, tuple[tuple[int, int, str], ...]]
 MAXIMUM_LENGTH = 256
 _NUMBER = "(0|[1-9][0-9]*)"
 _IDENTIFIER = "(?:0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
-_VERSION = re.compile(
+_VERSION = (
     rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}"
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
     r"(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?"
@@ -33,7 +33,7 @@ def precedence(text: str) -> Precedence | None:
     """
     if len(text) > MAXIMUM_LENGTH:
         return None
-    match = _VERSION.fullmatch(text)
+    match = re.fullmatch(_VERSION, text)
     if match is None:
         return None
     major, minor, patch, identifiers = match.groups()

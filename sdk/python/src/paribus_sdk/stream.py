@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paribus_sdk.counters import Stats
-from paribus_sdk.delivery import jittered
+from paribus_sdk.reply import jittered
 from paribus_sdk.transport import Transport
 
 Apply = Callable[[Mapping[str, Any]], bool]

@@ -6,9 +6,9 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from paribus_sdk.delivery import Reply, retry_after_seconds
 from paribus_sdk.event import SDK_VERSION
 from paribus_sdk.fork import whole
+from paribus_sdk.reply import Reply, retry_after_seconds
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

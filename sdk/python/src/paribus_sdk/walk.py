@@ -19,7 +19,7 @@ from paribus_sdk.fates import Fates, RuleFates, broken_outcome
 Tell: TypeAlias = Callable[..., None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Walk:
     """What deciding step by step needs.
 

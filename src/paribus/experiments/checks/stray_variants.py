@@ -32,9 +32,9 @@ def look(subject: Subject) -> Check:
     named = listing([f"{name!r} ({counted(n, 'unit')})" for name, n in stray.items()])
     one = len(stray) == 1
     sentence = (
-        f"{named} of {count(total)} ({share(sum(stray.values()) / total)}) {'is an arm' if one else 'are arms'} that "
-        f"nobody declared, compared as {'an arm' if one else 'arms'} of {'its' if one else 'their'} own: if a label is "
-        "a mistake, declare the split, and rows of other labels are left out and counted"
+        f"{named} of {count(total)} ({share(sum(stray.values()) / total)}) {'is an arm' if one else 'are arms'} whose "
+        f"share nobody declared, compared as {'an arm' if one else 'arms'} of {'its' if one else 'their'} own: if a "
+        "label is a mistake, declare the split, and rows of other labels are left out and counted"
     )
     return answer(NAME, "warning", True, sentence, evidence={"units": stray})
 

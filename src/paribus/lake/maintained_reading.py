@@ -1,0 +1,116 @@
+"""The SQL that reads `first_exposures` and `unit_metric`; `maintained_sql` says what their files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from paribus.lake.maintained_definition import Definition
+
+VOID = -1  # as the number of an event name: older generations of the unit's sums are void
+
+
+def reader(paths: Sequence[Path]) -> str:
+    """The SQL that reads files of one set."""
+    listed = ", ".join(quoted(str(path)) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def units(
+    definition: Definition,
+    experiment: str,
+    files: Mapping[str, Sequence[Path]],
+    horizon: datetime,
+    end: datetime | None,
+) -> str:
+    """One row per enrolled unit; see `MaintainedTables.units_sql`."""
+    x = definition.experiments.index(experiment)
+    rule = definition.enrolments[experiment]
+    limit = to_microseconds(horizon if end is None else min(horizon, end))
+    attributes = [f"a{i + 1}" for i in range(len(rule.attributes))]
+    asked = [(i + 1, j + 1) for i, name in enumerate(definition.values) for j in range(len(definition.columns(name)))]
+    sums = [f"sum(c{j}) FILTER (n = {i - 1}) AS n{i}_c{j}" for i, j in asked]
+    sums += [f"sum(early) FILTER (n = {i}) AS n{i + 1}_early" for i in range(len(definition.values))]
+    names = [column.rpartition(" AS ")[2] for column in sums]
+    return (
+        f"WITH xs AS (SELECT * FROM {stored(definition, 'exposures', files)} WHERE x = {x} AND t < {limit}), "
+        "xp AS (SELECT unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xs GROUP BY unit, epoch), "
+        "xf AS (SELECT unit, min(t) AS t0, bool_or(m) AS m FROM xp GROUP BY unit), "
+        "xu AS (SELECT xf.unit, xf.t0, xf.m, min(xs.variant) AS variant, min(xs.epoch) AS epoch, "
+        "min(xs.probability) AS probability"
+        + "".join(f", min(xs.{name}) AS {name}" for name in attributes)
+        + " FROM xf JOIN xs ON xs.unit = xf.unit AND xs.t = xf.t0 GROUP BY xf.unit, xf.t0, xf.m), "
+        f"sx AS (SELECT * FROM {stored(definition, 'sums', files)} WHERE x = {x}), "
+        f"sv AS ({valid('sx', 'unit')}), "
+        f"sw AS (SELECT unit{''.join(', ' + column for column in sums)} FROM sv GROUP BY unit) "
+        "SELECT xu.unit AS unit, make_timestamptz(xu.t0) AS t0, xu.variant AS variant, xu.epoch AS epoch, "
+        "xu.probability AS probability, xu.m AS is_mixed"
+        + "".join(f", xu.{name} AS {name}" for name in attributes)
+        + "".join(f", coalesce(sw.{name}, 0) AS {name}" for name in names)
+        + " FROM xu LEFT JOIN sw ON sw.unit = xu.unit"
+    )
+
+
+def most_sums(definition: Definition) -> int:
+    """The number of columns c1, c2 … of the sums."""
+    return max((len(definition.columns(name)) for name in definition.values), default=0)
+
+
+def valid(relation: str, key: str) -> str:
+    """The rows of sums that no newer generation made void."""
+    joined = " AND ".join(f"o.{name} = s.{name}" for name in key.split(", "))
+    return (
+        f"SELECT s.* FROM {relation} AS s LEFT JOIN (SELECT {key}, max(generation) AS newest FROM {relation} "
+        f"WHERE n = {VOID} GROUP BY {key}) AS o ON {joined} "
+        f"WHERE s.n <> {VOID} AND s.generation >= coalesce(o.newest, 0)"
+    )
+
+
+def stored(definition: Definition, name: str, files: Mapping[str, Sequence[Path]]) -> str:
+    """A set's files, or a relation of the same columns without rows."""
+    if files.get(name):
+        return reader(files[name])
+    columns = {
+        "exposures": [
+            ("x", "SMALLINT"),
+            ("unit", "VARCHAR"),
+            ("epoch", "VARCHAR"),
+            ("variant", "VARCHAR"),
+            ("t", "BIGINT"),
+            ("probability", "DOUBLE"),
+            *((f"a{i + 1}", "VARCHAR") for i in range(definition.most_attributes)),
+        ],
+        "ledger": [
+            ("n", "SMALLINT"),
+            ("unit", "VARCHAR"),
+            ("t", "BIGINT"),
+            ("k1", "UBIGINT"),
+            ("k2", "UBIGINT"),
+            *((f"v{i + 1}", "DOUBLE") for i in range(definition.most_slots)),
+        ],
+        "sums": [
+            ("x", "SMALLINT"),
+            ("unit", "VARCHAR"),
+            ("n", "SMALLINT"),
+            ("generation", "INTEGER"),
+            ("early", "DOUBLE"),
+            *((f"c{i + 1}", "DOUBLE") for i in range(most_sums(definition))),
+        ],
+    }[name]
+    return f"(SELECT {', '.join(f'NULL::{kind} AS {column}' for column, kind in columns)} WHERE false)"
+
+
+def to_microseconds(time: datetime) -> int:
+    """Since 1970 in UTC."""
+    return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def quoted(value: str) -> str:
+    """The text as a SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def named(name: str) -> str:
+    """The name as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
