@@ -139,3 +139,21 @@ def test_an_environment_where_a_flag_is_not_set_up_serves_the_default(store):
     definition.write(store, "flag", "checkout", flag(), expected=0, **WHO)
     decided = Evaluator(definition.snapshot(store, "default", "production")).evaluate("checkout", "u1", {})
     assert (decided.variant, decided.reason) == ("control", "DISABLED")
+
+
+def test_a_new_split_moves_nobody_and_is_for_new_units_only(store):
+    definition.write(store, "flag", "checkout", flag(traffic_bp=3000), expected=0, **WHO)
+    before = Evaluator(definition.snapshot(store, "default", "dev"))
+    weights = {"control": 1000, "treatment": 9000}
+    definition.change(store, "flag", "checkout", lambda body: change.resplit("checkout", body, "dev", weights), **WHO)
+    definition.change(store, "flag", "checkout", lambda body: change.ramped("checkout", body, "dev", 10_000), **WHO)
+    after = Evaluator(definition.snapshot(store, "default", "dev"))
+    units = [f"u{i}" for i in range(6000)]
+    earlier = {unit: before.evaluate("checkout", unit, {}) for unit in units}
+    later = {unit: after.evaluate("checkout", unit, {}) for unit in units}
+    kept = [unit for unit in units if earlier[unit].reason == "SPLIT"]
+    new = [unit for unit in units if earlier[unit].reason == "DEFAULT"]
+    assert all(later[unit].variant == earlier[unit].variant and later[unit].epoch == 1 for unit in kept)
+    assert {later[unit].epoch for unit in new} == {2}
+    share = sum(later[unit].variant == "treatment" for unit in new) / len(new)
+    assert share == pytest.approx(0.9, abs=0.02)  # four standard errors of a share of .9 among 4,200

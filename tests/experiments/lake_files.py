@@ -49,6 +49,8 @@ TYPED = {
     "probability": "DOUBLE",
     "attributes": "VARCHAR",
     "environment": "VARCHAR",
+    "unit": "VARCHAR",
+    "unit_type": "VARCHAR",
     "revenue": "DOUBLE",
 }
 

@@ -262,6 +262,16 @@ def test_a_property_declared_later_is_read_from_the_text_before(tmp_path: Path, 
     assert moments_of(found, "revenue", "control")[1] == pytest.approx(own.mean(), rel=1e-12)
 
 
+def test_an_exposure_names_its_unit_itself(tmp_path: Path, document: Document) -> None:
+    shop = Shop(tmp_path)
+    for i in range(20):
+        shop.expose(f"u{i}", ["control", "treatment"][i % 2], START + timedelta(minutes=i))
+        shop.rows[-1] |= {"unit": None, "unit_type": None}  # the event around it says nothing
+    shop.add("order_completed", "u1", START + timedelta(hours=1), {"revenue": 2.0, "items": 2})
+    shop.write()
+    assert analyze_on_lake(document, snapshot(shop), threads=1).units == {"control": 10, "treatment": 10}
+
+
 def test_exposures_without_typed_columns(tmp_path: Path, document: Document) -> None:
     shop = Shop(tmp_path, seed=9)
     shop.day(0, 80)

@@ -153,3 +153,26 @@ def test_old_days_expire(lake: Lake) -> None:
     assert (counted.expired, counted.present, counted.unexplained_rows) == (2, 3, 0)
     lake.vacuum(retention_hours=0)
     assert len(list((lake.folder / "lake" / "events").glob("*/*.parquet"))) == 3
+
+
+def test_quarantine_is_joined_too_and_keeps_every_row(lake: Lake) -> None:
+    for number in range(4):
+        lake.landing.append([request([event("same", verdict=2), event(f"{number}", verdict=2)])])
+        lake.flush()
+    assert len(lake._quarantine.files()) == 4
+    lake.compact()
+    assert len(lake._quarantine.files()) == 1
+    found = duckdb.sql(f"SELECT event_id FROM ({lake.quarantine_sql()}) ORDER BY 1").fetchall()
+    assert found == [("0",), ("1",), ("2",), ("3",)] + [("same",)] * 4
+
+
+def test_upkeep_settles_days_that_are_over_and_leaves_today_until_it_has_many_files(lake: Lake) -> None:
+    for number in range(3):
+        lake.landing.append([request([event(f"t{number}"), event(f"y{number}", at=NOON - timedelta(days=1))])])
+        lake.flush()
+    lake.maintain()
+    assert sorted(file.day.day for file in lake._events.files()) == [9, 10, 10, 10]
+    lake.landing.append([request([event("late", at=NOON - timedelta(days=1))])])
+    lake.flush()
+    lake.maintain()
+    assert sorted(file.day.day for file in lake._events.files()) == [9, 9, 10, 10, 10]

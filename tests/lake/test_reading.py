@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 from tests.lake.sending import NOON, HandClock, decode, event, request
 
-from paribus.errors import StorageError
+from paribus.errors import InputError, StorageError
 from paribus.lake import Lake, LakeReader, Reconciliation
 
 
@@ -197,3 +197,20 @@ def test_independent_readers_agree(lake: Lake, tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert answer.stdout.strip() == "100,1250,100"
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "x#y?z", "o'clock", "ü", "a*b", 'q"'])
+def test_a_folder_of_any_name_works(tmp_path: Path, clock: HandClock, name: str) -> None:
+    with Lake.open(tmp_path / name, clock=clock, decode=decode) as lake:
+        lake.landing.append([request([event("a", unit="u1")])])
+        lake.flush()
+        lake.compact(is_full=True)
+        assert _ids(lake.events_sql()) == ["a"]
+        assert lake.watermark() == clock.now
+        assert lake.erase(["u1"]).events == 1
+
+
+def test_a_folder_that_delta_rs_cannot_read_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'\['"):
+        Lake.open(tmp_path / "a[1]", clock=HandClock(), decode=decode)
+    assert list(tmp_path.iterdir()) == []

@@ -148,16 +148,20 @@ def roll(snapshot: dict[str, Any], rollout: dict[str, Any], unit: str | None, de
         place = bucket(snapshot["layers"][layer["key"]]["salt"], unit)
         if place < layer["from_bp"] or place >= layer["to_bp"]:
             return outside
-    if bucket(rollout["traffic_salt"], unit) >= rollout["traffic_bp"]:
+    traffic = bucket(rollout["traffic_salt"], unit)
+    if traffic >= rollout["traffic_bp"]:
         return outside
+    # Whoever was in traffic under an earlier split keeps it: the first band that reaches the unit's bucket.
+    reaching = [band for band in rollout.get("bands") or [] if traffic < band["below_bp"]]
+    chosen = reaching[0] if reaching else rollout
     place = bucket(rollout["split_salt"], unit)
-    for share in rollout["split"]:
+    for share in chosen["split"]:
         place -= share["weight_bp"]
         if place < 0:
             return {
                 "variant": share["variant"],
                 "reason": "SPLIT",
-                "epoch": rollout["epoch"],
+                "epoch": chosen["epoch"],
                 "traffic_bp": rollout["traffic_bp"],
                 "split_bp": share["weight_bp"],
                 "probability": float(Fraction(share["weight_bp"], 10000)),

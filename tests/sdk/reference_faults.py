@@ -60,12 +60,16 @@ def check_alone(snapshot: dict[str, Any], flag: Any) -> None:
 def check_rollout(snapshot: dict[str, Any], rollout: Any, names: set[str]) -> None:
     need(isinstance(rollout, dict) and isinstance(rollout.get("split"), list))
     need(isinstance(rollout.get("traffic_salt"), str) and isinstance(rollout.get("split_salt"), str))
-    need(is_share(rollout.get("traffic_bp")) and whole_or_none(rollout.get("epoch")) is not None)
-    for share in rollout["split"]:
-        need(isinstance(share, dict) and isinstance(share.get("variant"), str) and share["variant"] in names)
-        need(is_share(share.get("weight_bp")))
-    need(sum(share["weight_bp"] for share in rollout["split"]) == 10000)
-    need(len({share["variant"] for share in rollout["split"]}) == len(rollout["split"]))
+    need(is_share(rollout.get("traffic_bp")))
+    check_split(rollout, names)
+    bands = rollout.get("bands")
+    if bands is not None:
+        need(isinstance(bands, list))
+        below = 0
+        for band in bands:
+            need(isinstance(band, dict) and is_share(band.get("below_bp")) and band["below_bp"] > below)
+            below = band["below_bp"]
+            check_split(band, names)
     layer = rollout.get("layer")
     if layer is not None:
         need(isinstance(layer, dict) and isinstance(layer.get("key"), str))
@@ -73,6 +77,15 @@ def check_rollout(snapshot: dict[str, Any], rollout: Any, names: set[str]) -> No
         need(isinstance(held, dict) and isinstance(held.get("salt"), str))
         need(is_share(layer.get("from_bp")) and is_share(layer.get("to_bp")))
         need(layer["from_bp"] <= layer["to_bp"])
+
+
+def check_split(holder: dict[str, Any], names: set[str]) -> None:
+    need(isinstance(holder.get("split"), list) and whole_or_none(holder.get("epoch")) is not None)
+    for share in holder["split"]:
+        need(isinstance(share, dict) and isinstance(share.get("variant"), str) and share["variant"] in names)
+        need(is_share(share.get("weight_bp")))
+    need(sum(share["weight_bp"] for share in holder["split"]) == 10000)
+    need(len({share["variant"] for share in holder["split"]}) == len(holder["split"]))
 
 
 def check_condition(snapshot: dict[str, Any], condition: Any, open_audiences: tuple[str, ...]) -> None:

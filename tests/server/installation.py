@@ -21,6 +21,7 @@ from paribus.governance import access
 from paribus.lake.landing import Landing
 from paribus.lake.record import Quarantined
 from paribus.server import create_app
+from paribus.server.application import Application
 from paribus.server.serve import Server
 from paribus.settings import Settings
 from paribus.store import Address, Revision, Store, open_store
@@ -133,10 +134,10 @@ def installed(folder: Path, settings: Settings | None = None, plan: Json | None 
 
 
 @contextmanager
-def running(live: Installation) -> Iterator[str]:
+def serving(application: Application) -> Iterator[str]:
     """The URL of a real uvicorn on a free port."""
     urls: Queue[str] = Queue()
-    server = Server(create_app(live), "127.0.0.1", 0, ready=urls.put)
+    server = Server(application, "127.0.0.1", 0, ready=urls.put)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -145,3 +146,10 @@ def running(live: Installation) -> Iterator[str]:
         server.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+@contextmanager
+def running(live: Installation) -> Iterator[str]:
+    """The URL of a server on the installation."""
+    with serving(create_app(live)) as url:
+        yield url

@@ -1,12 +1,14 @@
 import { bucket, unitText } from "./bucket.js";
 import { failure, mismatch, type Decision } from "./decision.js";
 import { openDelivery, type Stats } from "./delivery.js";
-import type { Context, FlagType, Snapshot, Value } from "./definitions.js";
+import type { Context, FlagType, Value } from "./definitions.js";
 import { Evaluator } from "./evaluator.js";
 import { encode, uuid, type Event } from "./event.js";
 import { openFaults, type Fault } from "./faults.js";
+import { recall, remember } from "./exposures.js";
 import { openIdentity } from "./identity.js";
 import { openPrecomputed } from "./ofrep.js";
+import type { Client, Widened } from "./interface.js";
 import type { Consent, Options } from "./options.js";
 import { watchPages } from "./pages.js";
 import { loadRecorder } from "./recorder.js";
@@ -16,42 +18,7 @@ import { attempt, eraseStorage, openStorage } from "./storage.js";
 import { watchVitals, type Vital } from "./vitals.js";
 
 const SDK = "paribus-sdk-browser/0.1.0";
-const EXPOSURES_REMEMBERED = 1000;
 const VITALS_WAIT_MS = 5000;
-
-export interface Client {
-  /** Name of the unit's variant, with an exposure; null when there is none. */
-  variant(flag: string, unit?: string | number, context?: Context): string | null;
-  /** The variant's value, with an exposure; `fallback` when there is none of its type. */
-  value<T extends Value>(flag: string, fallback: T, unit?: string | number, context?: Context): Widened<T>;
-  /** Name of the unit's variant, without an exposure. */
-  peek(flag: string, unit?: string | number, context?: Context): string | null;
-  /** The whole decision, without an exposure. */
-  decide(flag: string, unit?: string | number, context?: Context): Decision;
-  /** Records that the unit met what was decided. */
-  expose(decision: Decision): void;
-  track(name: string, properties?: Record<string, unknown>, about?: { unit?: string | number; time?: Date | number }): void;
-  /** The visitor is this user from now on; resolves when the decisions are theirs. */
-  identify(unit: string | number, context?: Context): Promise<void>;
-  /** The visitor is no longer known, and has a new anonymous id. */
-  reset(): Promise<void>;
-  setConsent(consent: Consent): void;
-  setDefinitions(definitions: Snapshot): void;
-  captureError(error: unknown, details?: Record<string, unknown>): void;
-  /** Calls back with the flags whose decisions may have changed; returns how to stop. */
-  onChange(listener: (flags: string[]) => void): () => void;
-  /** Resolves when decisions have arrived, or could not. */
-  readonly ready: Promise<void>;
-  readonly anonymousId: string | null;
-  /** Variants that were exposed on this page, by flag. */
-  readonly variants: Readonly<Record<string, string>>;
-  readonly stats: Readonly<Stats>;
-  /** Sends what waits; true when nothing is left. */
-  flush(): Promise<boolean>;
-  close(): Promise<void>;
-}
-
-export type Widened<T> = T extends boolean ? boolean : T extends number ? number : T extends string ? string : T;
 
 /** Opens a client of a Paribus server; in Node it decides and sends, and leaves out all that needs a page. */
 export function createClient(options: Options = {}): Client {
@@ -64,6 +31,8 @@ export function createClient(options: Options = {}): Client {
   const storable = (): boolean => browser && granted();
   const storage = openStorage(() => localStorage, storable);
   const session = openStorage(() => sessionStorage, storable);
+  const seen = new Set<string>();
+  const variants: Record<string, string> = {};
   if (consent === "denied") eraseStorage();
   const identity = openIdentity(storage, granted, browser, now);
   const delivery = openDelivery({
@@ -78,8 +47,6 @@ export function createClient(options: Options = {}): Client {
   }, uuid());
   const pageId = uuid();
   const listeners = new Set<(flags: string[]) => void>();
-  const seen = new Set<string>();
-  const variants: Record<string, string> = {};
   const undo: (() => void)[] = [];
   let user = unitText(options.unit);
   let context = options.context ?? {};
@@ -130,28 +97,19 @@ export function createClient(options: Options = {}): Client {
   }
 
   function expose(decision: Decision): void {
-    const { flag, assigned, served } = decision;
-    if (!decision.unit || !assigned || closed) return;
+    const { flag, unit: exposed, assigned, served } = decision;
+    if (!exposed || !assigned || closed) return;
     variants[flag] = served!;
-    const identityOf = [flag, decision.unit, assigned, served, decision.revision].join("\n");
-    if (seen.has(identityOf)) {
+    if (!remember(seen, session, decision)) {
       stats.deduplicated++;
       return;
     }
-    if (seen.size >= EXPOSURES_REMEMBERED) seen.delete(seen.values().next().value!);
-    seen.add(identityOf);
-    session.set("exposed", JSON.stringify([...seen].slice(-200)));
     const environment = options.environment ?? evaluator?.snapshot.environment ?? precomputed?.environment() ?? null;
     const { value: _value, variant: _variant, error_code: _code, error_message: _message, rule: _rule, ...facts } = decision;
     record("$exposure", { ...facts, environment, sdk: SDK, sequence }, {
-      unit: decision.unit,
+      unit: exposed,
       unit_type: decision.unit_type ?? "user",
     });
-  }
-
-  function recallExposures(): void {
-    const exposed = attempt(() => JSON.parse(session.get("exposed") ?? "[]") as string[], []);
-    exposed.forEach((each) => seen.add(each));
   }
 
   function record(name: string, properties: Record<string, unknown>, about: Partial<Event> = {}, kept = true): void {
@@ -159,8 +117,16 @@ export function createClient(options: Options = {}): Client {
       stats.withheld++;
       return;
     }
-    const event: Event = { event_id: uuid(), name, time: timestamp(now()), sequence: sequence++, ...whose(), ...about, properties, context: { sdk: SDK } };
-    if (browser) event.context.page = location.pathname;
+    const event: Event = {
+      event_id: uuid(),
+      name,
+      time: timestamp(now()),
+      sequence: sequence++,
+      ...whose(),
+      ...about,
+      properties,
+      context: { sdk: SDK, page: browser ? location.pathname : undefined },
+    };
     if (granted()) return delivery.add(encode(event), kept);
     held.push(event);
     if (held.length > (options.queueLimit ?? 1000)) {
@@ -246,7 +212,7 @@ export function createClient(options: Options = {}): Client {
         if (event.unit && event.unit === before) event.unit = after!;
         delivery.add(encode(event));
       }
-      recallExposures();
+      recall(seen, session);
       delivery.adopt();
       void load();
       startRecorder();
@@ -264,7 +230,7 @@ export function createClient(options: Options = {}): Client {
   }
 
   if (browser) {
-    recallExposures();
+    recall(seen, session);
     delivery.adopt();
     on("pagehide", () => {
       leaving = true;

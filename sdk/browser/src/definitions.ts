@@ -14,12 +14,18 @@ export type Condition =
   | { audience: string }
   | { attribute: string; op: string; value?: unknown };
 
-export interface Rollout {
+export interface Band {
+  below_bp: number;
+  epoch: number;
+  split: { variant: string; weight_bp: number }[];
+}
+
+export interface Rollout extends Omit<Band, "below_bp"> {
   traffic_salt: string;
   traffic_bp: number;
   split_salt: string;
-  epoch: number;
-  split: { variant: string; weight_bp: number }[];
+  /** Who was in traffic under an earlier split keeps it: in order, up to the traffic bucket `below_bp`. */
+  bands?: Band[] | null;
   layer?: { key: string; from_bp: number; to_bp: number } | null;
 }
 

@@ -187,6 +187,7 @@ export function openDelivery(settings: Settings, name: string): Delivery {
         storage.remove(other);
         for (const event of events) add(JSON.stringify(event));
       } catch {
+        stats.dropped++;
         storage.remove(other);
       }
     }

@@ -142,17 +142,26 @@ export class Evaluator {
       need((rule.variant === undefined) !== !rollout, `rule ${rule.id}`);
       let layerSalt: string | undefined;
       if (rollout) {
-        const { split, layer } = rollout;
+        const { layer } = rollout;
         check(rollout, isText, "traffic_salt", "split_salt");
         check(rollout, isShare, "traffic_bp");
-        check(rollout, Number.isInteger, "epoch");
-        let total = 0;
-        for (const each of split) {
-          known(each.variant);
-          check(each, isShare, "weight_bp");
-          total += each.weight_bp;
+        const bands = rollout.bands ?? [];
+        let below = 0;
+        for (const band of bands) {
+          check(band, isShare, "below_bp");
+          need(band.below_bp > below, "bands");
+          below = band.below_bp;
         }
-        need(total === 10000 && new Set(split.map(({ variant }) => variant)).size === split.length, "split");
+        for (const { epoch, split } of [...bands, rollout]) {
+          need(Number.isInteger(epoch), "epoch");
+          let total = 0;
+          for (const each of split) {
+            known(each.variant);
+            check(each, isShare, "weight_bp");
+            total += each.weight_bp;
+          }
+          need(total === 10000 && new Set(split.map(({ variant }) => variant)).size === split.length, "split");
+        }
         if (layer) {
           const found = need(own(snapshot.layers, layer.key), `layer ${layer.key}`);
           check(found, isText, "salt");
@@ -216,12 +225,14 @@ export class Evaluator {
         const place = bucket(rule.layerSalt!, unit);
         if (place < rollout.layer.from_bp || place >= rollout.layer.to_bp) return give(standard, "DEFAULT", rule);
       }
-      if (bucket(rollout.traffic_salt, unit) >= rollout.traffic_bp) return give(standard, "DEFAULT", rule);
+      const traffic = bucket(rollout.traffic_salt, unit);
+      if (traffic >= rollout.traffic_bp) return give(standard, "DEFAULT", rule);
+      const { epoch, split } = rollout.bands?.find(({ below_bp }) => traffic < below_bp) ?? rollout;
       let place = bucket(rollout.split_salt, unit);
-      for (const { variant, weight_bp } of rollout.split) {
+      for (const { variant, weight_bp } of split) {
         if (place < weight_bp) {
           return give(variant, "SPLIT", rule, {
-            epoch: rollout.epoch,
+            epoch,
             traffic_bp: rollout.traffic_bp,
             split_bp: weight_bp,
             probability: weight_bp / 10000,

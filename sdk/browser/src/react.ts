@@ -1,5 +1,5 @@
 import { Component, useSyncExternalStore, type ErrorInfo, type ReactNode } from "react";
-import type { Client } from "./client.js";
+import type { Client } from "./interface.js";
 
 export interface ErrorBoundaryProps {
   client: Client;

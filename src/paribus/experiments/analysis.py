@@ -22,6 +22,7 @@ from paribus.experiments.clustered import clustered
 from paribus.experiments.comparisons import hidden, of_whole
 from paribus.experiments.covariates import Imbalance, adjustable, imbalances
 from paribus.experiments.decision import ArmEvidence, Evidence, Finding, decide, describe_unregistered
+from paribus.experiments.early_stop import with_early_stop
 from paribus.experiments.effects import Panel, Series, by_segment
 from paribus.experiments.family import Family, families
 from paribus.experiments.layout import Batch, batches
@@ -297,6 +298,7 @@ def _effects(
     comparisons.sort(key=lambda c: order[c.metric])
     whole = with_caps(design, measurement, comparisons)
     whole = with_posteriors(design, whole)
+    whole = with_early_stop(design, read, panels, whole)
     if design.plan.method is Method.BAYESIAN:
         whole = decided_by_posterior(design, whole)
     return _Effects(

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from paribus.charts.numbers import count
-from paribus.experiments.effects import Panel, rule_of
+from paribus.experiments.effects import Panel, undated_notes, undated_rule
+from paribus.experiments.guardrails import margin_p, margin_p_of
 from paribus.experiments.layout import WHOLE
 from paribus.experiments.plan import Design
 from paribus.experiments.reading import Reading
 from paribus.metrics.cells import NO_CLUSTER
 from paribus.metrics.cells import ClusterSums as Measured
-from paribus.metrics.definition import Metric
+from paribus.metrics.definition import Metric, Role
 from paribus.stats.arm import Arm, difference
 from paribus.stats.boundary import Boundary
 from paribus.stats.cluster import ClusterSums, cluster_arm, cluster_difference, crossed_arms
@@ -29,7 +30,7 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
     units = {name: _units(sums, name) for name in by_variant}
     control = by_variant[design.control]
     treatments = [by_variant[variant.name] for variant in design.variants if variant.name != design.control]
-    rule = rule_of(design.plan, read.looks[-1])
+    rule = undated_rule(design.plan, read.looks[-1])
     boundary = rule(design.plan.confidence_level)
     names = [variant.name for variant in design.variants if variant.name != design.control]
     aligned = [_in_both(sums, design.control, name) for name in names]
@@ -40,7 +41,8 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
     ends = [
         _ends(*pair, rule(float(level)), crossed=own) for pair, own, level in zip(pairs, crossed, levels, strict=True)
     ]
-    lower, upper = (np.array([[end[i]] for end in ends]) for i in range(2))
+    lower, upper, reach = (np.array([[end[i]] for end in ends]) for i in range(3))
+    against = [_margin_p(metric, *pair, boundary, crossed=own) for pair, own in zip(pairs, crossed, strict=True)]
     return Panel(
         metrics=(metric,),
         groups=(WHOLE,),
@@ -53,8 +55,10 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
         adjusted=np.zeros(absolute.shape, dtype=np.bool_),
         method=(absolute.method,),
         simultaneous=(lower, upper),
+        margin_p=np.array([[p] for p in against]) if metric.role is Role.GUARDRAIL else None,
+        reach=reach,
         sign=np.sign(absolute.value[:, 0, :]),
-        notes={metric.name: _notes(sums)},
+        notes={metric.name: (*_notes(sums), *undated_notes(design.plan, "clusters are measured over all days"))},
     )
 
 
@@ -134,10 +138,33 @@ def _compare_crossed(control: ClusterSums, treatment: ClusterSums, boundary: Bou
     return replace(absolute, method=method), replace(relative, method=method)
 
 
-def _ends(control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool) -> tuple[float, float]:
+def _margin_p(
+    metric: Metric, control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool
+) -> float:
+    """The guardrail's one-sided p-value, from the arms or the estimate whose interval judges it."""
+    if metric.role is not Role.GUARDRAIL:
+        return float("nan")
+    if metric.margin_absolute:
+        absolute, _ = _compare(control, treatment, boundary, crossed=crossed)
+        n = len(control) if crossed else len(control) + len(treatment)
+        return float(margin_p_of(metric, absolute, boundary, n))
+    arms = crossed_arms(control, treatment) if crossed else (cluster_arm(control), cluster_arm(treatment))
+    found = margin_p((metric,), *arms, boundary)
+    return float("nan") if found is None else float(found[0])
+
+
+def _ends(
+    control: ClusterSums, treatment: ClusterSums, boundary: Boundary, *, crossed: bool
+) -> tuple[float, float, float]:
+    """The ends of the interval that is shown, and how far the difference must be from zero to be shown."""
     absolute, relative = _compare(control, treatment, boundary, crossed=crossed)
     shown = relative if relative.determined.all() else absolute
-    return float(shown.lower), float(shown.upper)
+    n = len(control) if crossed else len(control) + len(treatment)
+    return (
+        float(shown.lower),
+        float(shown.upper),
+        float(boundary.radius(absolute.se, np.asarray(float(n)), absolute.df)),
+    )
 
 
 def _units(sums: Measured, variant: str) -> float:

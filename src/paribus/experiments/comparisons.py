@@ -79,6 +79,8 @@ def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted:
                 method=_method(panel, m, bool(panel.adjusted[t, 0, m]), own),
                 adjusted_p=None if own is None or np.isnan(p) else p,
                 simultaneous=ends,
+                margin_p=_margin_p(panel, t, m, conclusion),
+                detectable=_detectable(design, panel, t, m, absolute, relative),
                 margin=_margin(metric),
                 margin_absolute=metric.margin_absolute,
                 conclusion=conclusion,
@@ -123,6 +125,24 @@ def against_margin(margin: float, effect: Quantity, good: float) -> Conclusion:
     if worst > -margin:
         return "safe"
     return "harmful" if best < -margin else "not shown safe"
+
+
+def _margin_p(panel: Panel, t: int, m: int, conclusion: Conclusion) -> float | None:
+    if panel.margin_p is None or conclusion == "undetermined" or np.isnan(panel.margin_p[t, m]):
+        return None
+    return float(panel.margin_p[t, m])
+
+
+def _detectable(design: Design, panel: Panel, t: int, m: int, absolute: Quantity, relative: Quantity) -> float | None:
+    """The reach of the boundary now plus the room that the plan's power asks for; relative where that is shown."""
+    from scipy.special import ndtri
+
+    if panel.reach is None or panel.metrics[m].role is Role.GUARDRAIL or not isinstance(absolute, Estimate):
+        return None
+    size = float(panel.reach[t, m]) + float(ndtri(design.plan.power)) * absolute.se
+    if isinstance(relative, Estimate):
+        size /= abs(float(panel.control.value[t, 0, m]))
+    return size if np.isfinite(size) else None
 
 
 def _margin(metric: Metric) -> float | None:

@@ -269,5 +269,27 @@ def rule_of(plan: Plan, look: Look, information: tuple[float, ...] = ()) -> Rule
     return Rule(plan, n_opt, information, look.final)
 
 
+def undated_rule(plan: Plan, look: Look) -> Rule:
+    """The rule of a metric without a daily view, which is read as its data stand now: it holds at any time.
+
+    Between two planned looks a group-sequential boundary would be read more often than it allows.
+    """
+    if plan.method is Method.GROUP_SEQUENTIAL and plan.looks:
+        return rule_of(replace(plan, method=Method.ANYTIME), look)
+    return rule_of(plan, look)
+
+
+def undated_notes(plan: Plan, why: str) -> tuple[str, ...]:
+    """That a metric has no daily view, why, and what its interval holds for; empty where a plan has no looks."""
+    if plan.method is Method.FIXED or (plan.method is Method.GROUP_SEQUENTIAL and not plan.looks):
+        return ()
+    held = {
+        Method.GROUP_SEQUENTIAL: "its interval and p-value are anytime-valid, not those of the planned looks",
+        Method.ANYTIME: "its interval and p-value hold at any time",
+        Method.BAYESIAN: "its posterior is that of the data now, between the planned looks too",
+    }[plan.method]
+    return (f"No daily view: {why}. It is read as it stands now; {held}.",)
+
+
 def _known(a: Floats | None) -> Floats:
     return np.asarray(np.nan) if a is None else a

@@ -98,7 +98,7 @@ class Batch:
 
     @property
     def window_days(self) -> int:
-        return max(metric.window_days or 0 for metric in self.metrics)
+        return max(window_of(metric) for metric in self.metrics)
 
     def pooled(self, until: date | None = None, *, whole_only: bool = False) -> Moments:
         """Moments by (stratum, variant, group, metric), of cohort days up to and including `until`."""
@@ -179,7 +179,7 @@ def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
         if at == len(grids):
             grids.append((own.keys, Grid.of(own.keys, variants)))
         counted = metric.type if is_share(metric) else None
-        together.setdefault((at, own.moments.names, counted, metric.window_days or 0), []).append(metric)
+        together.setdefault((at, own.moments.names, counted, window_of(metric)), []).append(metric)
     return [
         Batch(tuple(metrics), grids[at][1], _stack([cells[m.name].moments for m in metrics]), variants)
         for (at, _, _, _), metrics in together.items()
@@ -193,6 +193,11 @@ def whole_by_arm(cells: Cells) -> dict[str, NDArray[np.intp]]:
         if key.attribute is None:
             positions.setdefault(key.variant, []).append(i)
     return {variant: np.array(at, dtype=np.intp) for variant, at in positions.items()}
+
+
+def window_of(metric: Metric) -> int:
+    """Days after exposure until a unit's value of the metric is final; 0 without a window."""
+    return metric.retention_days[1] + 1 if metric.retention_days else metric.window_days or 0
 
 
 def is_share(metric: Metric) -> bool:

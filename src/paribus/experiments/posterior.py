@@ -80,7 +80,7 @@ def decided_by_posterior(design: Design, comparisons: Sequence[Comparison]) -> t
     out = []
     for c in comparisons:
         if c.posterior is None or not isinstance(c.relative, Estimate):
-            out.append(replace(c, conclusion="undetermined", adjusted_p=None, simultaneous=None))
+            out.append(replace(c, conclusion="undetermined", adjusted_p=None, simultaneous=None, margin_p=None))
             continue
         relative = credible(design, c.metric, c.relative)
         scale = abs(c.control.value)
@@ -98,6 +98,8 @@ def decided_by_posterior(design: Design, comparisons: Sequence[Comparison]) -> t
             method=relative.method + (", CUPED" if c.variance_reduction is not None else ""),
             adjusted_p=None,
             simultaneous=None,
+            margin_p=None,
+            detectable=None,
             required_units=None,
         )
         out.append(replace(decided, conclusion=_concluded(design, decided, c.posterior)))

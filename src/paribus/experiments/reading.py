@@ -7,7 +7,7 @@ fixed test read at a stopping time is no test); before that only health checks s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paribus.charts import numbers
+from paribus.experiments.layout import window_of
 from paribus.experiments.plan import Design, Method, Plan
 from paribus.metrics.cells import Measurement
+from paribus.metrics.definition import Metric
 from paribus.stats.anytime import AsymptoticSequence, tuned_rho
 from paribus.stats.boundary import Boundary, Fixed
 from paribus.stats.estimate import Alternative, Floats
@@ -74,7 +76,7 @@ def reading(design: Design, measurement: Measurement, as_of: datetime | None, da
     zone = ZoneInfo(design.time_zone)
     now = _aware(as_of or measurement.as_of or measurement.counts.last_time)
     start = _aware(plan.start or measurement.counts.first_time)
-    end = planned_end(plan, start)
+    end = last_window(design, planned_end(plan, start))
     ended = end is None or now is None or now >= end
     until = "the plan's end" if end is None else numbers.moment(end.astimezone(zone))
     notes: tuple[str, ...] = ()
@@ -84,10 +86,10 @@ def reading(design: Design, measurement: Measurement, as_of: datetime | None, da
         forbidden = () if ended else (f"a fixed-horizon plan is read once, at its end, {until}",)
         return Reading(plan, (Look(1, None, True),), forbidden, ended, until, notes)
     if plan.method is Method.ANYTIME:
-        longest = max((metric.window_days or 0 for metric in design.metrics), default=0)
+        longest = longest_window(design.metrics)
         looks = _anytime_looks(plan, start, now, zone, days, longest)
         return Reading(plan, looks, (), ended and end is not None, until, notes)
-    return replace(_planned_looks(plan, start, now, zone, days, until), notes=notes)
+    return replace(_planned_looks(plan, start, now, zone, days, until, end), notes=notes)
 
 
 def planned_end(plan: Plan, start: datetime | None) -> datetime | None:
@@ -98,13 +100,34 @@ def planned_end(plan: Plan, start: datetime | None) -> datetime | None:
     return None if start is None or length is None else start + timedelta(days=length)
 
 
+def last_window(design: Design, end: datetime | None) -> datetime | None:
+    """When the last unit's window has closed: the end of a plan that is read once.
+
+    Units enroll up to the registered end. Read at that moment, the last window's units would be left out, and a later
+    reading would give other numbers: two readings of a plan that allows one. Planned looks count matured units only.
+    """
+    if end is None or (design.plan.looks and design.plan.method is not Method.FIXED):
+        return end
+    return end + timedelta(days=longest_window(design.metrics))
+
+
+def longest_window(metrics: Sequence[Metric]) -> int:
+    """Days after exposure until every metric of a unit has closed; metrics without a window ask for none."""
+    return max((window_of(metric) for metric in metrics), default=0)
+
+
 def _planned_looks(
-    plan: Plan, start: datetime | None, now: datetime | None, zone: ZoneInfo, days: tuple[date, ...], until: str
+    plan: Plan,
+    start: datetime | None,
+    now: datetime | None,
+    zone: ZoneInfo,
+    days: tuple[date, ...],
+    until: str,
+    end: datetime | None,
 ) -> Reading:
     """Group-sequential and Bayesian plans are read at their looks; between two, the earlier one stands."""
     if not plan.looks:
         # One look, at the end.
-        end = planned_end(plan, start)
         ended = end is None or now is None or now >= end
         forbidden = () if ended else (f"the plan has a single look, at its end, {until}",)
         return Reading(plan, (Look(1, None, True),), forbidden, ended, until)

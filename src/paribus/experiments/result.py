@@ -79,7 +79,10 @@ class Comparison:
 
     `absolute` and `relative` come from the same test (one scale is tested, the other is its transform).
     `unadjusted` is the absolute difference without covariates. `adjusted_p` and `simultaneous` carry the plan's
-    correction. `harm` is the guardrail's one-sided test against its margin (non-inferiority), None for others.
+    correction. `margin_p` is a guardrail's one-sided p-value against its margin (small: safe), None for others.
+    `detectable` is the smallest true effect, on the scale that is shown, that would be shown now with the plan's power.
+    `at_stop` is the relative effect without what stopping early adds to it: the median-unbiased estimate under a
+    group-sequential plan, the posterior under an anytime-valid one; None where nothing was shown before the plan's end.
     """
 
     metric: str
@@ -94,6 +97,9 @@ class Comparison:
     method: str
     adjusted_p: float | None = None
     simultaneous: tuple[float, float] | None = None  # relative scale
+    margin_p: float | None = None
+    detectable: float | None = None
+    at_stop: Quantity | None = None
     margin: float | None = None
     margin_absolute: bool = False
     conclusion: Conclusion = "undetermined"

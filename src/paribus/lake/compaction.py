@@ -56,7 +56,9 @@ class Rewriter:
 
     def __init__(self, table: Table, *, spill: Path, memory_limit: str = "1GB", threads: int = 1) -> None:
         self.table = table
-        self.order = "name, corrected_time, landing_id" if "corrected_time" in table.columns else "received_time"
+        is_events = "event_key" in table.columns
+        self.order = "name, corrected_time, landing_id" if is_events else "received_time, landing_id, landing_index"
+        self.without_copies = f"QUALIFY {_FIRST_OF_COPIES}" if is_events else ""
         self.exclusive = threading.Lock()
         self._spill = spill
         self._memory_limit = memory_limit
@@ -219,7 +221,7 @@ def compact(
         for each, files in _candidates(table, day, max_bytes).items():
             if len(files) < min_files:
                 continue
-            written = rewriter.rewrite(files, each, selection=f"QUALIFY {_FIRST_OF_COPIES}")
+            written = rewriter.rewrite(files, each, selection=rewriter.without_copies)
             dropped = {dialect: rows for dialect, rows in written.dropped.items() if rows}
             added = [written.file] if written.file else []
             table.replace(

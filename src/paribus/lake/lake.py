@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from paribus.clock import Clock
+from paribus.errors import InputError
 from paribus.lake.background import FLUSH_SECONDS, UPKEEP_SECONDS, Background, Health
 from paribus.lake.columns import EVENT_COLUMNS, EVENT_STATISTICS, QUARANTINE_COLUMNS, QUARANTINE_STATISTICS
 from paribus.lake.compaction import Compacted, Rewriter, compact
@@ -20,13 +21,14 @@ from paribus.lake.landing import QUEUE_FILE, Landing, open_landing
 from paribus.lake.notes import durable_version, note_remote, note_version, reset_version
 from paribus.lake.reading import EVENTS_TABLE, QUARANTINE_TABLE, LakeReader
 from paribus.lake.record import Decode
-from paribus.lake.removal import tally_removed
+from paribus.lake.removal import reset_tally, tally_removed
 from paribus.lake.repair import Repair, repair
 from paribus.lake.retention import Expired, expire
 from paribus.lake.table import Table
 from paribus.lake.writer_lock import WriterLock
 
 READER_RETENTION_HOURS = 1
+_UNREADABLE = frozenset("[]^|\\")
 COMPACT_FILES = 150
 COMPACT_BYTES = 256 << 20
 SETTLE_SECONDS = 6 * 3600.0
@@ -90,10 +92,17 @@ class Lake(LakeReader):
             max_queue_bytes, min_free_bytes: limits of the landing queue.
 
         Raises:
+            InputError: the folder's path has a character that delta-rs cannot read.
             LockedError: another process writes the folder.
             StorageError: the folder cannot be used.
         """
         folder = Path(folder)
+        if bad := _UNREADABLE & set(str(folder.resolve())):
+            raise InputError(
+                f"the path of the data folder has the character {min(bad)!r}, which the table's library cannot read",
+                where=str(folder),
+                fix="name a folder without any of " + " ".join(sorted(_UNREADABLE)),
+            )
         held = lock or WriterLock.acquire(folder, clock=clock)
         landing: Landing | None = None
         try:
@@ -141,13 +150,11 @@ class Lake(LakeReader):
         return self._flusher.drain()
 
     def compact(self, day: date | None = None, *, is_full: bool = False, min_files: int = 2) -> Compacted:
-        """Sorts and joins a day's small files (or all its files), of every day by default."""
-        done = compact(
-            self._rewriters[0],
-            day=day,
-            min_files=1 if is_full else min_files,
-            max_bytes=None if is_full else COMPACT_BYTES,
-        )
+        """Sorts and joins a day's small files (or all its files), of every day by default; counts the events'."""
+        least, most = (1, None) if is_full else (min_files, COMPACT_BYTES)
+        events, quarantine = self._rewriters
+        done = compact(events, day=day, min_files=least, max_bytes=most)
+        compact(quarantine, day=day, min_files=min_files, max_bytes=COMPACT_BYTES)
         self._settle()
         self._events.checkpoint()
         self._quarantine.checkpoint()
@@ -186,7 +193,9 @@ class Lake(LakeReader):
         now = time.monotonic()
         settle_days = now >= self._next_settling
         today = self._clock().date()
-        small: Counter[date] = Counter(file.day for file in self._events.files() if file.size < COMPACT_BYTES)
+        small: Counter[date] = Counter()
+        for table in (self._events, self._quarantine):
+            small |= Counter(file.day for file in table.files() if file.size < COMPACT_BYTES)
         for day, files in small.items():
             if files >= COMPACT_FILES or (settle_days and day < today and files > 1):
                 self.compact(day)
@@ -237,8 +246,8 @@ class Lake(LakeReader):
 
     def _settle(self) -> None:
         """Notes durable versions and the rows that maintenance removed."""
-        tally_removed(self.landing, self._events)
         versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
+        tally_removed(self.landing, self._events.path, versions["events"])
 
         def note(connection: sqlite3.Connection) -> None:
             for name, version in versions.items():
@@ -266,4 +275,5 @@ def _open_table(
     table = Table(path, columns=columns, partition=partition, statistics=statistics, synced=durable)
     if table.version < durable:
         landing.run(lambda connection: reset_version(connection, path.name, table.version))
+        landing.run(lambda connection: reset_tally(connection, table.version) if name == EVENTS_TABLE else None)
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from paribus.errors import StorageError
 
@@ -68,7 +69,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(
-            f"file:{path}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=10
+            f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None, check_same_thread=False, timeout=10
         )
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT 1 FROM state LIMIT 1").fetchall()

@@ -14,21 +14,29 @@ from typing import Any
 
 from paribus.lake.landing import Landing
 from paribus.lake.notes import count
-from paribus.lake.table import LOG_FOLDER, Table
+from paribus.lake.table import LOG_FOLDER
 
 KINDS = {"paribus.deduplicated": "deduplicated", "paribus.erased": "erased", "paribus.expired": "expired"}
 _TALLIED = "tallied:events"
 
 
-def tally_removed(landing: Landing, table: Table) -> None:
-    """Adds the counts of commits that have not been added yet."""
-    newest = table.version
+def tally_removed(landing: Landing, table: Path, newest: int) -> None:
+    """Adds the counts of commits up to `newest`, which is on the disk, that have not been added yet."""
 
     def add(connection: sqlite3.Connection) -> None:
-        count(connection, removed_since(connection, table.path, newest))
-        connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (_TALLIED, newest))
+        count(connection, removed_since(connection, table, newest))
+        connection.execute(
+            "INSERT INTO state (name, value) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            (_TALLIED, newest),
+        )
 
     landing.run(add)
+
+
+def reset_tally(connection: sqlite3.Connection, version: int) -> None:
+    """Notes that commits above the version have not been added; for a table that was restored or repaired."""
+    connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (_TALLIED, version))
 
 
 def removed_since(queue: sqlite3.Connection, table: Path, newest: int) -> Counter[tuple[str, str]]:

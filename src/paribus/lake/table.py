@@ -275,9 +275,11 @@ class Table:
                     rule="events stay in the landing queue until the table holds them on the disk",
                     fix="free disk space, check the disk",
                 ) from failure
-            except BaseException:
+            except BaseException as failure:
                 self._is_doubtful = True
-                raise
+                if type(failure).__name__ != "PanicException":  # how a fault inside delta-rs arrives
+                    raise
+                raise StorageError(f"delta-rs failed: {failure}", where=str(self.path)) from failure
             self._commits += 1
             self._since_checkpoint += 1
 

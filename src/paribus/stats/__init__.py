@@ -203,6 +203,7 @@ _EXPORTS: dict[str, str] = {
     # quantiles
     "QuantileRanks": "quantile",
     "clustered_quantile_arm": "quantile",
+    "effective_clusters": "quantile",
     "harrell_davis": "quantile",
     "quantile_arm": "quantile",
     "quantile_difference": "quantile",

@@ -22,6 +22,7 @@ from paribus.errors import InputError
 from paribus.stats.arm import Arm, difference
 from paribus.stats.boundary import Boundary
 from paribus.stats.estimate import Estimates, Floats, Reason
+from paribus.stats.moments import Moments
 from paribus.stats.proportion import check_level
 from paribus.stats.relative import lift
 
@@ -178,6 +179,23 @@ def clustered_quantile_arm(
         if degrees_of_freedom == "clusters":
             return Arm(below.n, arm.value, np.asarray(var / arm.n * below.n), arm.skewness)
     raise InputError(f"degrees_of_freedom is {degrees_of_freedom!r}", rule="'clusters' or 'rows'")
+
+
+def effective_clusters(units: Moments, rows: str) -> Floats:
+    """How many units of equal size the rows are worth: (sum of sizes)^2 / sum of squared sizes (Kish 1965).
+
+    Args:
+        units: moments over units, among them the number of rows of each.
+        rows: the name of that number.
+
+    >>> sizes = Moments.from_rows([[4.0], [4.0], [1.0], [1.0]], ["n"])
+    >>> round(float(effective_clusters(sizes, "n")), 4)  # 10^2 / 34
+    2.9412
+    """
+    i = units.names.index(rows)
+    total = units.n * units.mean[..., i]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(total**2 / (units.m2[..., i, i] + total * units.mean[..., i]))
 
 
 def quantile_difference(

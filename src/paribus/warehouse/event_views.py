@@ -28,7 +28,7 @@ Filled = Literal["always", "sometimes", "never"]
 EXPOSURES, EVENTS = "exposures:", "events:"
 EXPOSURE = "$exposure"
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
-RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$recording"}
+RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$screen_view", "$recording"}
 TYPED = "p_"  # a property that the tracking plan declares has a column of its own
 
 # What an exposure says, and the type it is read as.
@@ -143,17 +143,21 @@ class EventTable:
     def _unit(self) -> str:
         other = _UNIT_COLUMNS.get(self.unit_type)
         otherwise = f" ELSE {other}" if other in self._columns else ""
-        return (
-            f"CASE WHEN unit_type = {literal(self.unit_type)} THEN unit{otherwise} END "
-            f"AS {quote(unit_column(self.unit_type))}"
-        )
+        return f"CASE WHEN unit_type = {literal(self.unit_type)} THEN unit{otherwise} END"
+
+    def _exposed_unit(self, is_typed: bool) -> str:
+        """The unit that the exposure itself names, else that of its event."""
+        if is_typed and not {f"{TYPED}unit", f"{TYPED}unit_type"} <= self._columns.keys():
+            return self._unit()
+        kind, unit = (self._field(name, "VARCHAR", is_typed) for name in ("unit_type", "unit"))
+        return f"coalesce(CASE WHEN {kind} = {literal(self.unit_type)} THEN {unit} END, {self._unit()})"
 
     def _exposures(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         flag, _, environment = name.partition("@")
         where = f"name = {literal(EXPOSURE)}"
         # Exposures are typed whole or not at all: who declared them declared every field.
         is_typed = self._filled(["flag"], where, connection)["flag"] == "always"
-        columns = ["corrected_time AS time", self._unit()]
+        columns = ["corrected_time AS time", f"{self._exposed_unit(is_typed)} AS {quote(unit_column(self.unit_type))}"]
         columns += [f"{self._field(name, kind, is_typed)} AS {name}" for name, kind in EXPOSURE_FIELDS.items()]
         columns += [
             f"{self._attribute(name, is_typed)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS
@@ -169,7 +173,7 @@ class EventTable:
 
     def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
-        columns.append(self._unit())
+        columns.append(f"{self._unit()} AS {quote(unit_column(self.unit_type))}")
         taken = {*RECORD_COLUMNS, unit_column(self.unit_type)}
         reserved = f"${name}"
         where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"

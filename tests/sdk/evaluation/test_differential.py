@@ -110,6 +110,13 @@ class Maker:
             "split_salt": self.random.choice(("s", "t")),
             "epoch": self.random.randint(1, 3),
             "split": [{"variant": name, "weight_bp": weight} for name, weight in shares.items()],
+            "bands": [
+                {"below_bp": below, "epoch": epoch, "split": [{"variant": name, "weight_bp": 10_000}]}
+                for epoch, below in enumerate(
+                    sorted(self.random.sample((1, 900, 4000, 9999), self.random.randint(0, 3)))
+                )
+                for name in (self.random.choice(list(shares)),)
+            ],
         }
         if self.often(0.3):
             ends = sorted((self.basis_points(), self.basis_points()))

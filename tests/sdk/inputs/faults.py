@@ -136,6 +136,7 @@ _FLAGS: dict[str, Any] = {
     "unknown parts are ignored": flag(gives("treatment"), schema={"type": "boolean"}, owner="ann"),
     "only what is needed": {"type": "boolean", "variants": flag()["variants"], "default_variant": "treatment"},
 }
+_EVEN = [{"variant": "control", "weight_bp": 5000}, {"variant": "treatment", "weight_bp": 5000}]
 _ROLLOUTS = {
     "split sums to 9999": flag(rolls({"control": 5000, "treatment": 4999})),
     "split sums to 10001": flag(rolls({"control": 5000, "treatment": 5001})),
@@ -153,6 +154,17 @@ _ROLLOUTS = {
     "traffic salt missing": _rollout(traffic_salt="REMOVED"),
     "split salt is a number": _rollout(split_salt=5),
     "epoch missing": _rollout(epoch="REMOVED"),
+    "bands is null": _rollout(bands=None),
+    "no bands": _rollout(bands=[]),
+    "bands is text": _rollout(bands="all"),
+    "a band is a number": _rollout(bands=[7]),
+    "a band without its end": _rollout(bands=[{"epoch": 1, "split": _EVEN}]),
+    "a band of nobody": _rollout(bands=[{"below_bp": 0, "epoch": 1, "split": _EVEN}]),
+    "bands out of order": _rollout(
+        bands=[{"below_bp": 5000, "epoch": 1, "split": _EVEN}, {"below_bp": 5000, "epoch": 2, "split": _EVEN}]
+    ),
+    "a band's split sums to 5000": _rollout(bands=[{"below_bp": 5000, "epoch": 1, "split": _EVEN[:1]}]),
+    "a band without an epoch": _rollout(bands=[{"below_bp": 5000, "split": _EVEN}]),
     "layer is null": _rollout(layer=None),
     "no such layer": _rollout(layer={"key": "nothing", "from_bp": 0, "to_bp": 10000}),
     "layer without salt": _rollout(layer={"key": "bad", "from_bp": 0, "to_bp": 10000}),

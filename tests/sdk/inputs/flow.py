@@ -156,13 +156,25 @@ def _rollouts() -> dict[str, Any]:
             rolls(traffic_bp=2000, salt="first", when=compare("country", "equals", "SE"), rule="sweden"),
             rolls(salt="second", rule="others"),
         ),
+        "banded": flag(_banded(traffic_bp=8000)),
+        "banded, stepped back": flag(_banded(traffic_bp=1500)),
+        "banded, all in traffic": flag(_banded(traffic_bp=10000)),
     }
     cases = [_case(f"{key}, {unit}", key, unit) for key in flags if key != "two-rollouts" for unit in UNITS[:6]]
+    cases += [_case(f"bands, {unit}", "banded", unit) for unit in (f"member-{number}" for number in range(40))]
     for unit in UNITS[:6]:
         cases.append(_case(f"outside of a rule's traffic decides, {unit}", "two-rollouts", unit, {"country": "SE"}))
         cases.append(_case(f"another rule, {unit}", "two-rollouts", unit, {"country": "NO"}))
     cases.append(_case("a rollout in a rule without a unit", "two-rollouts", None, {"country": "SE"}))
     return {"name": "rollouts", "snapshot": snapshot(flags), "cases": cases}
+
+
+def _banded(traffic_bp: int) -> dict[str, Any]:
+    rule = rolls({"control": 1000, "treatment": 9000}, traffic_bp=traffic_bp, salt="banded", epoch=3)
+    all_to_one = [{"variant": "treatment", "weight_bp": 10000}]
+    even = [{"variant": "control", "weight_bp": 5000}, {"variant": "treatment", "weight_bp": 5000}]
+    bands = [{"below_bp": 2000, "epoch": 1, "split": even}, {"below_bp": 5000, "epoch": 2, "split": all_to_one}]
+    return {**rule, "rollout": {**rule["rollout"], "bands": bands}}
 
 
 def _layers() -> dict[str, Any]:

@@ -10,7 +10,7 @@ takes anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from paribus_sdk.bucketing import threshold, unit_text, well_formed
 from paribus_sdk.condition import Condition, comparisons
 from paribus_sdk.condition_source import CONDITION_NAMES, is_true
 from paribus_sdk.decision import TARGETING_KEY, Decision, Outcome
-from paribus_sdk.definitions import BASIS_POINTS, Flag, Rollout
+from paribus_sdk.definitions import BASIS_POINTS, Band, Flag, Rollout
 from paribus_sdk.fates import Fates, RuleFates
 
 Decide: TypeAlias = Callable[[object, Any], Decision]
@@ -158,7 +158,9 @@ class _Writer:
     def _write_rollout(self, rollout: Rollout, outcomes: RuleFates, level: int) -> None:
         self.line("if unit is None:", level)
         self.give(outcomes.invalid_unit, level + 1)
-        if rollout.layer is not None or rollout.traffic_bp < BASIS_POINTS or len(rollout.split) > 1:
+        *earlier, now = rollout.bands
+        is_whole = rollout.traffic_bp == BASIS_POINTS and not earlier
+        if rollout.layer is not None or not is_whole or len(now.split) > 1:
             self.line("data = unit.encode()", level)
         layer = rollout.layer
         if layer is not None:
@@ -168,16 +170,23 @@ class _Writer:
         if rollout.traffic_bp == 0:
             self.give(outcomes.outside, level)
             return
+        if earlier:
+            self.line(f"traffic = {self._hash(rollout.traffic_salt)}", level)
         if rollout.traffic_bp < BASIS_POINTS:
-            self.line(f"if {self._hash(rollout.traffic_salt)} >= {self.bind(threshold(rollout.traffic_bp))}:", level)
+            traffic = "traffic" if earlier else self._hash(rollout.traffic_salt)
+            self.line(f"if {traffic} >= {self.bind(threshold(rollout.traffic_bp))}:", level)
             self.give(outcomes.outside, level + 1)
-        shares = [
-            (share.weight_bp, outcome)
-            for share, outcome in zip(rollout.split, outcomes.gives, strict=True)
-            if share.weight_bp
-        ]
-        if len(shares) > 1:
+        if any(len(band.split) > 1 for band in rollout.bands):
             self.line(f"place = {self._hash(rollout.split_salt)}", level)
+        remaining = iter(outcomes.gives)
+        for band in earlier:
+            self.line(f"if traffic < {self.bind(threshold(band.below_bp))}:", level)
+            self._write_split(band, remaining, level + 1)
+        self._write_split(now, remaining, level)
+
+    def _write_split(self, band: Band, outcomes: Iterator[Outcome], level: int) -> None:
+        given = [(share.weight_bp, next(outcomes)) for share in band.split]
+        shares = [(weight_bp, outcome) for weight_bp, outcome in given if weight_bp]
         end_bp = 0
         for weight_bp, outcome in shares[:-1]:
             end_bp += weight_bp

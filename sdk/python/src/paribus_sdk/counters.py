@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field, fields
 
-logger = logging.getLogger("paribus_sdk")
+from paribus_sdk.fork import whole
+
 SAY_SECONDS = 60.0
 
 
@@ -67,4 +67,6 @@ class Stats:
         now = time.monotonic()
         if now - self._said.get(kind, float("-inf")) >= SAY_SECONDS:
             self._said[kind] = now
-            logger.warning("paribus: %s (%s: %d so far)", sentence, kind, self.errors[kind])
+            with whole:
+                import logging
+            logging.getLogger("paribus_sdk").warning("paribus: %s (%s: %d so far)", sentence, kind, self.errors[kind])

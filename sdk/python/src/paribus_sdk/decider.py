@@ -13,12 +13,12 @@ from paribus_sdk.breaker import Breaker, BreakerPolicy
 from paribus_sdk.counters import Stats
 from paribus_sdk.current import CurrentDefinitions
 from paribus_sdk.decision import Decision, Outcome, Reason
-from paribus_sdk.evaluator import Evaluator
 from paribus_sdk.event import Event
 from paribus_sdk.exposure import EXPOSURE, ExposureLog, exposure_json
 from paribus_sdk.request import current_request
 
 if TYPE_CHECKING:
+    from paribus_sdk.evaluator import Evaluator
     from paribus_sdk.explain import Explanation
 
 BREAKER = "$breaker"

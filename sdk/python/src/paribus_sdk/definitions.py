@@ -62,14 +62,25 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Band:
+    """Units whose traffic bucket is below `below_bp`, and not below an earlier band's: split as in their epoch."""
+
+    below_bp: int
+    epoch: int
+    split: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rollout:
-    """A share of units (`traffic_bp`), split between variants; each by a salt of its own."""
+    """A share of units (`traffic_bp`), split between variants; each by a salt of its own.
+
+    Who was in traffic when the split changed keeps the earlier one: `bands` stand in order, the split of now last.
+    """
 
     traffic_salt: str
     traffic_bp: int
     split_salt: str
-    epoch: int
-    split: tuple[Share, ...]
+    bands: tuple[Band, ...]
     layer: Layer | None
 
 

@@ -140,6 +140,11 @@ def _tell_traffic(rollout: Any, bucket: int) -> Step:
     )
 
 
+def _tell_band(band: Any) -> Step:
+    sentence = f"The unit was in traffic before the split changed, and keeps the split of epoch {band.epoch}."
+    return Step("band", sentence, True)
+
+
 def _tell_split(share: Any, bucket: int, end_bp: int) -> Step:
     sentence = (
         f"The split gives {share.variant.name!r}: bucket {bucket} is in {end_bp - share.weight_bp} to {end_bp}, "
@@ -161,6 +166,7 @@ _TELL: dict[str, Callable[..., Step]] = {
     "invalid_unit": lambda: Step("invalid_unit", "A rollout needs a unit: the default variant is used.", False),
     "layer": _tell_layer,
     "traffic": _tell_traffic,
+    "band": _tell_band,
     "split": _tell_split,
     "default": lambda: Step("default", "No rule applies: the default variant is used."),
 }

@@ -16,7 +16,7 @@ class RuleFates:
     """Outcomes of one rule.
 
     Attributes:
-        gives: One outcome for a fixed variant, one for each share of a split.
+        gives: One outcome for a fixed variant, one for each share of each band's split in order.
         outside: The unit is not in the rollout.
         invalid_unit: There is no unit to bucket.
     """
@@ -116,10 +116,11 @@ def _rule_fates(flag: Flag, rule: Rule, names: tuple[str, ...]) -> RuleFates:
 
 
 def _split(flag: Flag, rollout: Rollout, shared: dict[str, Any]) -> Iterable[Outcome]:
-    for share in rollout.split:
-        facts = {**shared, "epoch": rollout.epoch, "traffic_bp": rollout.traffic_bp, "split_bp": share.weight_bp}
-        breaker = _outcome(flag, flag.default, Reason.BREAKER, assigned=share.variant.name, **facts)
-        yield _outcome(flag, share.variant, Reason.SPLIT, breaker=breaker, **facts)
+    for band in rollout.bands:
+        for share in band.split:
+            facts = {**shared, "epoch": band.epoch, "traffic_bp": rollout.traffic_bp, "split_bp": share.weight_bp}
+            breaker = _outcome(flag, flag.default, Reason.BREAKER, assigned=share.variant.name, **facts)
+            yield _outcome(flag, share.variant, Reason.SPLIT, breaker=breaker, **facts)
 
 
 def _attributes(rule: Rule) -> list[str]:

@@ -11,6 +11,7 @@ from paribus_sdk.definitions import (
     BASIS_POINTS,
     FORMAT,
     TYPES,
+    Band,
     BrokenFlag,
     Definitions,
     Flag,
@@ -175,24 +176,22 @@ class _FlagReader:
     def _rollout(self, written: Any, where: str, variants: dict[str, Variant]) -> Rollout:
         if not isinstance(written, Mapping):
             raise BrokenError(where, "a rollout is an object")
-        shares = []
-        for index, item in enumerate(listed(written, "split", where)):
-            place = f"{where}.split[{index}]"
+        earlier = listed(written, "bands", where) if written.get("bands") is not None else ()
+        bands: list[Band] = []
+        for index, item in enumerate(earlier):
+            place = f"{where}.bands[{index}]"
             if not isinstance(item, Mapping):
-                raise BrokenError(place, "a share is an object")
-            variant = known_variant(variants, item.get("variant"), f"{place}.variant")
-            shares.append(Share(variant, basis_points(item, "weight_bp", place)))
-        total = sum(share.weight_bp for share in shares)
-        if total != BASIS_POINTS:
-            raise BrokenError(f"{where}.split", f"the weights sum to {total}, not to {BASIS_POINTS}")
-        if len({share.variant.name for share in shares}) < len(shares):
-            raise BrokenError(f"{where}.split", "a variant stands twice in the split")
+                raise BrokenError(place, "a band is an object")
+            below = basis_points(item, "below_bp", place)
+            if below <= (bands[-1].below_bp if bands else 0):
+                raise BrokenError(f"{place}.below_bp", "each band ends above the one before")
+            bands.append(_band(item, below, place, variants))
+        bands.append(_band(written, BASIS_POINTS, where, variants))
         return Rollout(
             traffic_salt=text(written, "traffic_salt", where),
             traffic_bp=basis_points(written, "traffic_bp", where),
             split_salt=text(written, "split_salt", where),
-            epoch=integer(written.get("epoch"), f"{where}.epoch"),
-            split=tuple(shares),
+            bands=tuple(bands),
             layer=self._layer(written.get("layer"), f"{where}.layer"),
         )
 
@@ -238,3 +237,19 @@ def _prerequisite(written: Any, where: str) -> Prerequisite:
     if not all(isinstance(name, str) for name in variants):
         raise BrokenError(f"{where}.variants", "a variant is named by text")
     return Prerequisite(flag, frozenset(variants))
+
+
+def _band(written: Mapping[str, Any], below_bp: int, where: str, variants: dict[str, Variant]) -> Band:
+    shares = []
+    for index, item in enumerate(listed(written, "split", where)):
+        place = f"{where}.split[{index}]"
+        if not isinstance(item, Mapping):
+            raise BrokenError(place, "a share is an object")
+        variant = known_variant(variants, item.get("variant"), f"{place}.variant")
+        shares.append(Share(variant, basis_points(item, "weight_bp", place)))
+    total = sum(share.weight_bp for share in shares)
+    if total != BASIS_POINTS:
+        raise BrokenError(f"{where}.split", f"the weights sum to {total}, not to {BASIS_POINTS}")
+    if len({share.variant.name for share in shares}) < len(shares):
+        raise BrokenError(f"{where}.split", "a variant stands twice in the split")
+    return Band(below_bp, integer(written.get("epoch"), f"{where}.epoch"), tuple(shares))

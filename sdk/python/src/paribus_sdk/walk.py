@@ -101,16 +101,20 @@ class Walk:
             self.tell("layer", layer=rollout.layer, bucket=place)
             if not rollout.layer.from_bp <= place < rollout.layer.to_bp:
                 return outcomes.outside
-        place = bucket(rollout.traffic_salt, unit)
-        self.tell("traffic", rollout=rollout, bucket=place)
-        if place >= rollout.traffic_bp:
+        traffic = bucket(rollout.traffic_salt, unit)
+        self.tell("traffic", rollout=rollout, bucket=traffic)
+        if traffic >= rollout.traffic_bp:
             return outcomes.outside
-        place, end_bp = bucket(rollout.split_salt, unit), 0
-        for share, outcome in zip(rollout.split, outcomes.gives, strict=True):
-            end_bp += share.weight_bp
-            if place < end_bp:
-                self.tell("split", share=share, bucket=place, end_bp=end_bp)
-                return outcome
+        place, remaining = bucket(rollout.split_salt, unit), iter(outcomes.gives)
+        for band in rollout.bands:
+            end_bp = 0
+            for share, outcome in zip(band.split, remaining, strict=False):
+                end_bp += share.weight_bp
+                if traffic < band.below_bp and place < end_bp:
+                    if band is not rollout.bands[-1]:
+                        self.tell("band", band=band)
+                    self.tell("split", share=share, bucket=place, end_bp=end_bp)
+                    return outcome
         raise AssertionError(f"a split ends at {BASIS_POINTS}")
 
 

@@ -50,6 +50,11 @@ COLUMNS = {
     "alternative": "two-sided, greater or less",
     "p_value": "p-value that belongs to the interval",
     "adjusted_p": "p-value adjusted by the plan's correction",
+    "margin_p": "guardrails: one-sided p-value against the margin; small: safe",
+    "detectable": "smallest true effect that would be shown now with the plan's power, on the scale that is shown",
+    "at_stop_effect": "relative effect without what an early stop adds; empty where nothing was shown early",
+    "at_stop_lower": "lower end of its interval",
+    "at_stop_upper": "upper end of its interval",
     "method": "how the effect was tested",
     "margin": "guardrails: the largest acceptable harm",
     "margin_absolute": "true: the margin is an absolute difference; false: relative",
@@ -117,6 +122,8 @@ def _cells(result: Result, c: Comparison) -> Iterator[tuple[str, Cell]]:
         yield "shrunk_relative_effect", c.shrunk.value
     if c.capped_share is not None:
         yield from zip(("capped_control", "capped_treatment"), c.capped_share, strict=True)
+    yield from (("margin_p", c.margin_p), ("detectable", c.detectable))
+    yield from _effect("at_stop", c.at_stop) if c.at_stop is not None else ()
     yield from (("adjusted_p", c.adjusted_p), ("variance_reduction", c.variance_reduction))
     yield from (("conclusion", c.conclusion), ("required_units", c.required_units))
     reasons = {str(q) for q in (c.absolute, c.relative) if isinstance(q, Undetermined)}

@@ -127,14 +127,28 @@ def may_be_read(result: Result) -> str:
     if end is None:
         return "May be read once, at the plan's end."
     reached = result.as_of is not None and _comparable(result.as_of) >= _comparable(end)
-    return f"May be read once, at the plan's end on {day(end)}, which {'is reached' if reached else 'lies ahead'}."
+    closed = ", when the last unit's window has closed" if _last_window(result) else ""
+    said = "is reached" if reached else "lies ahead"
+    return f"May be read once, at the plan's end on {day(end)}{closed}, which {said}."
 
 
 def planned_end(result: Result) -> datetime | None:
-    """The plan's end: its date, or its start and runtime."""
+    """The plan's end: its date, or its start and runtime; then the last unit's window, unless looks are planned."""
     end = planned_time(result, "end")
     start, days = planned_time(result, "start"), planned(result, "runtime_days")
-    return end if end is not None or start is None or days is None else start + timedelta(days=int(days))
+    if end is None and start is not None and days is not None:
+        end = start + timedelta(days=int(days))
+    return end if end is None or planned(result, "looks") else end + timedelta(days=_last_window(result))
+
+
+def _last_window(result: Result) -> int:
+    """Days until the last metric of a unit has closed."""
+    days = [0]
+    for metric in result.plan.get("metrics") or ():
+        if isinstance(metric, dict):
+            retention = metric.get("retention_days")
+            days.append(int(retention[1]) + 1 if retention else int(metric.get("window_days") or 0))
+    return max(days)
 
 
 def progress(result: Result) -> Progress:
@@ -223,8 +237,12 @@ def basis(result: Result, comparisons: Sequence[Comparison]) -> tuple[str, ...]:
 
 def _basis(result: Result, comparison: Comparison, shown: Reading) -> str:
     correction = CORRECTIONS.get(str(planned(result, "correction")))
+    if correction == "Dunnett" and result.method != "fixed":
+        correction = "Holm in place of Dunnett, which holds at a fixed horizon only"
     said = f"{level_words(shown)} intervals"
-    if comparison.margin is not None:
+    if comparison.margin_p is not None:
+        said += ", judged by the interval against the margin, p is one-sided and against the margin"
+    elif comparison.margin is not None:
         said += ", judged by the interval against the margin, p is for no difference"
     if correction is None:
         return said

@@ -169,7 +169,7 @@ def margin_effect(comparison: Comparison) -> float | None:
 
 def probability(comparison: Comparison, shown: Reading) -> str:
     """The p-value that belongs to the interval; for a Bayesian reading the chance that the treatment is better."""
-    better = (comparison.posterior or {}).get("p_better")
+    better = (comparison.posterior or {}).get("chance_better")
     if math.isnan(shown.p_value) and better is not None:
         return chance(better)
     return p_value(shown.p_value)
@@ -191,11 +191,11 @@ def tags(comparison: Comparison) -> tuple[str, ...]:
         said.append(f"needs {count(comparison.required_units)} units per arm")
     if comparison.immature_units:
         said.append(f"{count(comparison.immature_units)} units not matured, left out")
-    if comparison.posterior:
-        harm = comparison.posterior.get("p_harm")
-        better = comparison.posterior.get("p_better")
-        said += [f"P(better) {chance(better)}"] if better is not None else []
-        said += [f"P(harm beyond the margin) {chance(harm)}"] if harm is not None else []
+    if comparison.detectable is not None and comparison.conclusion == "inconclusive":
+        said.append(f"would show an effect of {_detectable(comparison)} now")
+    loss = (comparison.posterior or {}).get("loss_treatment")
+    if loss is not None and comparison.method.startswith("posterior"):
+        said.append(f"expected loss of choosing it {number(loss, unit='percent')}")
     return (*said, *comparison.notes)
 
 
@@ -219,13 +219,20 @@ def _reading(
         se=of.se if math.isfinite(of.se) and of.se > 0 else abs(upper - lower) / 4,
         lower=lower,
         upper=upper,
-        p_value=of.p_value if adjusted is None else adjusted,
+        p_value=next(p for p in (comparison.margin_p, adjusted, of.p_value) if p is not None),
         level=of.level,
         alternative=of.alternative,
         unit=unit,
         is_simultaneous=comparison.simultaneous is not None,
         is_adjusted=adjusted is not None,
     )
+
+
+def _detectable(comparison: Comparison) -> str:
+    """The effect that the plan's power would show now, either way; on the scale that is shown."""
+    size = comparison.detectable or 0.0
+    absolute: Unit = "points" if comparison.type in SHARES else "number"
+    return f"±{number(size, unit='percent' if isinstance(comparison.relative, Estimate) else absolute)}"
 
 
 def _amount(x: float) -> str:

@@ -1,0 +1,87 @@
+"""A server in a process and a data folder of its own, and the keys that clients come with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.clients.purchases import purchases
+
+PARIBUS = (sys.executable, "-m", "paribus.cli")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running server, started as a user starts it."""
+
+    url: str
+    folder: Path
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def paribus(self, *arguments: str) -> str:
+        """What a command prints."""
+        command = [*PARIBUS, *arguments, "--data", str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def key(self, scope: str, source: str) -> str:
+        """The secret of a new key whose events carry the label."""
+        return self.paribus("key", "create", "--scope", scope, "--source", source).strip()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("clients") / "data"
+    tied = ["setpriv", "--pdeathsig", "SIGTERM"] if shutil.which("setpriv") else []
+    command = [*tied, *PARIBUS, "serve", "--port", "0", "--data", str(folder)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PARIBUS_FLUSH_SECONDS": "0.3", "PARIBUS_LOG_LEVEL": "error"},
+    )
+    assert process.stdout is not None
+    seen = []
+    try:
+        for line in process.stdout:
+            seen.append(line)
+            if "ready at " in line:
+                break
+        else:
+            pytest.fail("".join(seen))
+        yield Served(line.split("ready at ")[1].split()[0], folder)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "everything acknowledged is in the lake" in output
+
+
+@pytest.fixture
+def label(request: pytest.FixtureRequest) -> str:
+    """A source of the test's own."""
+    return str(request.node.name).removeprefix("test_").replace("[", "-").strip("]")
+
+
+@pytest.fixture
+def intake_key(served: Served, label: str) -> str:
+    return served.key("intake", label)
+
+
+@pytest.fixture
+def orders() -> list[dict[str, object]]:
+    return purchases()
+
+
