@@ -59,7 +59,7 @@ fuzz: $(VENV)/.development ## hostile SQL fragments, two minutes
 	$(RUN) -m tests.fuzz.fuzz_fragments -max_total_time=120
 
 schemas: $(VENV)/.development ## write the published JSON Schemas in spec/
-	$(RUN) -m paribus.experiments.published spec
+	$(RUN) -m paribus.app.published spec
 
 docs: $(VENV)/.development ## the documentation site in site/
 	$(BIN)/mkdocs build --strict --quiet

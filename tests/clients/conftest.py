@@ -72,7 +72,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def label(request: pytest.FixtureRequest) -> str:
     """A source of the test's own."""
-    return str(request.node.name).removeprefix("test_").replace("[", "-").strip("]")
+    return str(request.node.name).lower().removeprefix("test_").replace("[", "-").strip("]")
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def send_everything(client: Any, orders: list[Json]) -> list[Sent]:
             order["user"],
             order["name"],
             order["properties"],
-            context={"ip": "203.0.113.7", "sessionId": order["number"] if "number" in order else 17},
+            context={"ip": "203.0.113.7", "sessionId": 17},
             timestamp=at(order["time"]),
             anonymous_id=order["anonymous"],
             message_id=order["id"],
@@ -58,7 +58,7 @@ def send_everything(client: Any, orders: list[Json]) -> list[Sent]:
     return sent
 
 
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
 def test_segment(served: Served, intake_key: str, label: str, orders: list[Json], compressed: bool) -> None:
     from segment.analytics.client import Client
 

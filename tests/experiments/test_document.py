@@ -474,7 +474,7 @@ def schema_of(name: str) -> Any:
 
 def test_the_published_schemas_are_current_and_valid() -> None:
     for name, text in published.texts().items():
-        message = "run: python -m paribus.experiments.published spec"
+        message = "run: python -m paribus.app.published spec"
         assert (ROOT / "spec" / name).read_text() == text, message
         jsonschema.Draft202012Validator.check_schema(json.loads(text))
 

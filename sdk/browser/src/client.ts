@@ -89,7 +89,7 @@ export function createClient(options: Options = {}): Client {
       return evaluator.evaluate(flag, target, extra ? { ...context, ...extra } : context, kindOf(fallback), fallback);
     }
     if (unitText(target) !== unit()) {
-      return failure(flag, "INVALID_CONTEXT", "the server decided for another unit: call identify first", unitText(target));
+      return failure(flag, "INVALID_CONTEXT", "decided for another unit: call identify", unitText(target));
     }
     const found = precomputed!.decide(flag);
     const matches = fallback === undefined || fallback === null || typeof found.value === typeof fallback;
@@ -196,7 +196,11 @@ export function createClient(options: Options = {}): Client {
     recordingAsked = false;
   }
 
-  const load = (): Promise<void> => precomputed?.load(unit(), context) ?? Promise.resolve();
+  /** Decides for whoever is here now. */
+  async function load(): Promise<void> {
+    if (evaluator) changed(evaluator.flags);
+    else await precomputed!.load(unit(), context);
+  }
 
   function setConsent(next: Consent): void {
     if (next === consent || closed) return;
@@ -306,23 +310,19 @@ export function createClient(options: Options = {}): Client {
         user = next;
         record("$identify", {});
       }
-      const done = load();
-      if (evaluator) changed(evaluator.flags);
-      return done;
+      return load();
     },
     reset() {
       user = null;
       identity.renew();
       for (const flag of Object.keys(variants)) delete variants[flag];
-      const done = load();
-      if (evaluator) changed(evaluator.flags);
-      return done;
+      return load();
     },
     setConsent,
     setDefinitions(definitions) {
       if (!evaluator) return;
       evaluator = new Evaluator(definitions);
-      changed(evaluator.flags);
+      void load();
     },
     captureError: (error, details) => faults.capture(error, "captured", details),
     onChange(listener) {

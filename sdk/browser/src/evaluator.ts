@@ -86,7 +86,7 @@ export class Evaluator {
     try {
       this.#compile(key, compiled);
     } catch (error) {
-      compiled.problem = error instanceof Problem ? error.message : "the definition cannot be read";
+      compiled.problem = error instanceof Problem ? error.message : "unreadable";
     }
     this.#compiled.set(key, compiled);
     return compiled;

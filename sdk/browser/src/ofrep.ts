@@ -172,7 +172,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
     },
     decide: (flag) => {
       const answer = answers.get(flag);
-      if (!bulk) return failure(flag, "PROVIDER_NOT_READY", "the decisions have not arrived", unit);
+      if (!bulk) return failure(flag, "PROVIDER_NOT_READY", "no decisions yet", unit);
       if (!answer) return failure(flag, "FLAG_NOT_FOUND", `no flag ${flag} for this key`, unit);
       return read(answer, unit, context);
     },

@@ -1,0 +1,46 @@
+"""The schemas that others read, kept in spec/: `python -m paribus.app.published spec` writes them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def texts() -> dict[str, str]:
+    """The published files, by name."""
+    from pydantic import BaseModel
+
+    from paribus.events.plan import PlanDoc
+    from paribus.experiments import schema, serialize
+    from paribus.flags.document import KINDS
+
+    documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc}
+    described = {
+        f"{kind}.schema.json": json.dumps(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$id": f"urn:paribus:{kind}:1",
+                **model.model_json_schema(),
+            },
+            indent=2,
+        )
+        + "\n"
+        for kind, model in documents.items()
+    }
+    return {
+        "experiment.schema.json": schema.json_schema_text(),
+        "result.schema.json": serialize.json_schema_text(),
+        **described,
+    }
+
+
+def write(folder: str | Path) -> None:
+    """Writes the published files into a folder."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, text in texts().items():
+        (Path(folder) / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(sys.argv[1] if len(sys.argv) > 1 else "spec")
