@@ -299,8 +299,9 @@ export function createClient(options: Options = {}): Client {
     expose,
     track(name, properties = {}, about = {}) {
       const fields: Partial<Event> = {};
-      if (about.unit !== undefined) fields.unit = unitText(about.unit) ?? undefined;
-      if (about.time !== undefined) fields.time = attempt(() => timestamp(Number(about.time)), String(about.time));
+      const { unit: other, time } = about;
+      if (other !== undefined) fields.unit = unitText(other) ?? undefined;
+      if (time !== undefined) fields.time = attempt(() => timestamp(Number(time)), String(time));
       record(name, { ...properties }, fields);
     },
     identify(given, extra) {

@@ -1,8 +1,7 @@
 import type { Decision } from "./decision.js";
 import { attempt, type Storage } from "./storage.js";
 
-const REMEMBERED = 1000;
-const STORED = 200;
+const REMEMBERED = 500;
 
 /**
  * Whether the exposure is new to `seen`, which then holds it: one in a session for each flag, unit, variant assigned,
@@ -14,7 +13,7 @@ export function remember(seen: Set<string>, session: Storage, decision: Decision
   if (seen.has(identity)) return false;
   if (seen.size >= REMEMBERED) seen.delete(seen.values().next().value!);
   seen.add(identity);
-  session.set("exposed", JSON.stringify([...seen].slice(-STORED)));
+  session.set("exposed", JSON.stringify([...seen]));
   return true;
 }
 

@@ -15,7 +15,7 @@ export function watchVitals(report: (vital: Vital) => void): void {
   const listener = (metric: { name: string; value: number; rating: Vital["rating"]; navigationType: string }): void =>
     report({
       metric: metric.name as Vital["metric"],
-      value: Math.round(metric.value * 10000) / 10000,
+      value: Number(metric.value.toFixed(4)),
       rating: metric.rating,
       navigation: metric.navigationType,
     });

@@ -187,9 +187,9 @@ class KafkaLanding(Landing):
             deletions = AdminClient(self._connection_settings).delete_records([partition])
             for each in deletions.values():
                 each.result(timeout=_TIMEOUT)
-        except self._kafka.KafkaException as failure:
+        except (self._kafka.KafkaException, TimeoutError) as failure:
             raise StorageError(
-                f"the broker did not delete flushed rows: {failure}",
+                f"the broker did not delete flushed rows: {failure or 'no answer'}",
                 where=self._topic,
                 fix="allow DeleteRecords on the topic and erase again, or wait for the topic's retention",
             ) from failure
