@@ -53,5 +53,13 @@ await Promise.all([
   bundle("src/script.ts", "dist/paribus.iife.js", { format: "iife", plugins: [script, vitals] }),
   bundle("src/react.ts", "dist/react.mjs", { format: "esm", external: ["react"] }),
   // rrweb arrives minified, and mangling again would only take time.
-  build({ entryPoints: [here("src/recording.ts")], bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", outfile: here("dist/recording.mjs") }),
+  build({
+    entryPoints: [here("src/recording.ts")],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    legalComments: "none",
+    outfile: here("dist/recording.mjs"),
+  }),
 ]);

@@ -133,3 +133,24 @@ def test_backup_restore_and_doctor(run):
     assert "100% of everyone" in run("flag", "list", "--data", "again")
     assert all(each["is_well"] for each in as_json(run("doctor", "--data", "again", "--json")))
     assert "is not empty" in run("restore", "copy", "--data", "again", code=2)
+
+
+PLAN = """events:
+  order_completed:
+    properties:
+      revenue: {type: number, required: true}
+"""
+
+
+def test_a_tracking_plan_in_force_and_a_typed_client_of_it(run, tmp_path):
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    assert "1 events" in run("tracking", "set", "plan.yaml")
+    assert "revenue" in run("tracking", "show")
+    assert "def order_completed(" in run("tracking", "codegen", "python")
+    assert "orderCompleted" in run("tracking", "codegen", "typescript")
+    schema = as_json(run("tracking", "schema", "order_completed"))
+    assert schema["properties"]["revenue"]["type"] == "number"
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("number", "string"))
+    assert "breaking" in run("tracking", "set", "plan.yaml", code=2)
+    (tmp_path / "plan.yaml").write_text(PLAN.replace("required", "requierd"))
+    assert "requierd" in run("tracking", "set", "plan.yaml", code=2)

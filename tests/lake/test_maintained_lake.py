@@ -12,7 +12,7 @@ from tests.lake.test_maintained import TEXT, compare
 from paribus import app
 from paribus.experiments.document import load
 from paribus.experiments.maintaining import keep_up, upkeep
-from paribus.experiments.on_lake import analyze_on_lake, measure_proof_again, snapshot_of
+from paribus.experiments.on_lake import analyze_on_lake, measure_proof_again, snapshot_of, stale_days
 from paribus.experiments.verify import verify
 from paribus.lake import Lake
 from paribus.lake.maintained import MaintainedTables
@@ -82,6 +82,13 @@ def test_flush_compact_erase_and_the_tables_still_agree(tmp_path: Path) -> None:
         again = verify(result.to_dict(), remeasure=lambda proof: measure_proof_again(proof, tmp_path))
         assert again.data == "reproduced", again.text()
         assert app.verify(result.to_dict()).data == "reproduced"  # which finds the data folder by the proof
+
+        assert stale_days(result, lake) == ()
+        late = event("late", "order_completed", at=START, unit="person-1", properties={"revenue": 9.0, "items": 1})
+        lake.landing.append([request([{**late, "sent": START.isoformat()}], received=START)])
+        lake.drain()
+        assert clock.now.date() > START.date()
+        assert stale_days(result, lake) == (START.date(),)
 
         lake.erase(["person-7"])
         third = keep_up(tables, kept, lake, threads=1)

@@ -12,7 +12,7 @@ import type { Client, Widened } from "./interface.js";
 import type { Consent, Options } from "./options.js";
 import { watchPages } from "./pages.js";
 import { loadRecorder } from "./recorder.js";
-import type { Recorder } from "./recording.js";
+import type { Recorder, RecordingPart } from "./recording.js";
 import { after, timestamp } from "./request.js";
 import { attempt, eraseStorage, openStorage } from "./storage.js";
 import { watchVitals, type Vital } from "./vitals.js";
@@ -35,16 +35,19 @@ export function createClient(options: Options = {}): Client {
   const variants: Record<string, string> = {};
   if (consent === "denied") eraseStorage();
   const identity = openIdentity(storage, granted, browser, now);
-  const delivery = openDelivery({
-    endpoint: url + "/api/v1/events",
-    key: options.key,
-    storage,
-    stats,
-    flushSeconds: options.flushSeconds ?? 1,
-    queueLimit: options.queueLimit ?? 1000,
-    allowed: granted,
-    now,
-  }, uuid());
+  const delivery = openDelivery(
+    {
+      endpoint: url + "/api/v1/events",
+      key: options.key,
+      storage,
+      stats,
+      flushSeconds: options.flushSeconds ?? 1,
+      queueLimit: options.queueLimit ?? 1000,
+      allowed: granted,
+      now,
+    },
+    uuid(),
+  );
   const pageId = uuid();
   const listeners = new Set<(flags: string[]) => void>();
   const undo: (() => void)[] = [];
@@ -54,7 +57,7 @@ export function createClient(options: Options = {}): Client {
   let held: Event[] = [];
   let vitals: Vital[] = [];
   let recorder: Recorder | null = null;
-  let recordingAsked = false;
+  let isRecording = false;
   let reportedDrops = 0;
   let leaving = false;
   let closed = false;
@@ -105,11 +108,22 @@ export function createClient(options: Options = {}): Client {
       return;
     }
     const environment = options.environment ?? evaluator?.snapshot.environment ?? precomputed?.environment() ?? null;
-    const { value: _value, variant: _variant, error_code: _code, error_message: _message, rule: _rule, ...facts } = decision;
-    record("$exposure", { ...facts, environment, sdk: SDK, sequence }, {
-      unit: exposed,
-      unit_type: decision.unit_type ?? "user",
-    });
+    const {
+      value: _value,
+      variant: _variant,
+      error_code: _code,
+      error_message: _message,
+      rule: _rule,
+      ...facts
+    } = decision;
+    record(
+      "$exposure",
+      { ...facts, environment, sdk: SDK, sequence },
+      {
+        unit: exposed,
+        unit_type: decision.unit_type ?? "user",
+      },
+    );
   }
 
   function record(name: string, properties: Record<string, unknown>, about: Partial<Event> = {}, kept = true): void {
@@ -173,27 +187,26 @@ export function createClient(options: Options = {}): Client {
     undo.push(() => removeEventListener(type, listener));
   }
 
-  function startRecorder(): void {
+  async function startRecorder(): Promise<void> {
     const { recording } = options;
-    if (!browser || !recording || !granted() || recordingAsked) return;
+    if (!browser || !recording || !granted() || isRecording) return;
     const settings = recording === true ? {} : recording;
-    if (bucket("recording", identity.sessionId() ?? pageId) >= (settings.sample ?? 1) * 10000) return;
-    recordingAsked = true;
-    void loadRecorder(settings.scriptUrl)
-      .then(({ startRecording }) => {
-        if (!granted() || closed) return (recordingAsked = false);
-        recorder = startRecording(pageId, settings, (part) => record("$recording", { ...part }, {}, false), (count) => {
-          stats.dropped += count;
-        });
-        return true;
-      })
-      .catch((error: unknown) => faults.capture(error, "captured", { source: "recording" }));
+    if (bucket("recording", identity.sessionId()!) >= (settings.sample ?? 1) * 10000) return;
+    isRecording = true;
+    try {
+      const { startRecording } = await loadRecorder(settings.scriptUrl);
+      isRecording = granted() && !closed;
+      const report = (part: RecordingPart): void => record("$recording", { ...part }, {}, false);
+      if (isRecording) recorder = startRecording(pageId, settings, report, (lost) => (stats.dropped += lost));
+    } catch (error) {
+      faults.capture(error);
+    }
   }
 
   function stopRecorder(): void {
     recorder?.stop();
     recorder = null;
-    recordingAsked = false;
+    isRecording = false;
   }
 
   /** Decides for whoever is here now. */
@@ -219,7 +232,7 @@ export function createClient(options: Options = {}): Client {
       recall(seen, session);
       delivery.adopt();
       void load();
-      startRecorder();
+      void startRecorder();
       return;
     }
     stopRecorder();
@@ -259,7 +272,12 @@ export function createClient(options: Options = {}): Client {
     if (options.pageViews) {
       undo.push(
         watchPages((trigger) =>
-          record("$page_view", { path: location.pathname, title: document.title, referrer: document.referrer.replace(/[?#].*$/, ""), trigger }),
+          record("$page_view", {
+            path: location.pathname,
+            title: document.title,
+            referrer: document.referrer.replace(/[?#].*$/, ""),
+            trigger,
+          }),
         ),
       );
     }
@@ -271,7 +289,7 @@ export function createClient(options: Options = {}): Client {
         else after(VITALS_WAIT_MS, reportVitals);
       });
     }
-    startRecorder();
+    void startRecorder();
   }
   const ready = load();
 

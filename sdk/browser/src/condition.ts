@@ -79,7 +79,10 @@ for (const [name, accept] of Object.entries(ORDERS)) {
   OPERATORS[name] = ordered(readNumber, subtract, accept);
   OPERATORS["semver_" + name] = ordered(parseVersion, compareVersions, accept);
 }
-const negated = (test: Test): Test => (attribute) => opposite(test(attribute));
+const negated =
+  (test: Test): Test =>
+  (attribute) =>
+    opposite(test(attribute));
 const equals = (value: unknown): Test => among([value]);
 Object.assign(OPERATORS, {
   equals,

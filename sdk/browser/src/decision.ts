@@ -15,12 +15,7 @@ export type Reason =
   | "ERROR";
 
 export type ErrorCode =
-  | "FLAG_NOT_FOUND"
-  | "PARSE_ERROR"
-  | "TYPE_MISMATCH"
-  | "PROVIDER_NOT_READY"
-  | "INVALID_CONTEXT"
-  | "GENERAL";
+  "FLAG_NOT_FOUND" | "PARSE_ERROR" | "TYPE_MISMATCH" | "PROVIDER_NOT_READY" | "INVALID_CONTEXT" | "GENERAL";
 
 /** What a unit gets and why. The names are those of the wire, so that an exposure carries them unchanged. */
 export interface Decision {

@@ -201,7 +201,10 @@ export function openDelivery(settings: Settings, name: string): Delivery {
     }
     queue.push({ json, kept, handed: false });
     characters += json.length;
-    while (queue.length - flying > settings.queueLimit || (characters > 4 * BACKUP_CHARACTERS && queue.length > flying + 1)) {
+    while (
+      queue.length - flying > settings.queueLimit ||
+      (characters > 4 * BACKUP_CHARACTERS && queue.length > flying + 1)
+    ) {
       characters -= queue.splice(flying, 1)[0]!.json.length;
       stats.dropped++;
     }

@@ -1,7 +1,17 @@
 import { bucket, unitText } from "./bucket.js";
 import { conditionCompiler, isText, type CompiledCondition } from "./condition.js";
 import { decision, failure, mismatch, type Decision, type Reason } from "./decision.js";
-import { Problem, need, own, type Context, type Flag, type FlagType, type Rollout, type Snapshot, type Value } from "./definitions.js";
+import {
+  Problem,
+  need,
+  own,
+  type Context,
+  type Flag,
+  type FlagType,
+  type Rollout,
+  type Snapshot,
+  type Value,
+} from "./definitions.js";
 
 interface CompiledRule {
   id: string;
@@ -43,7 +53,8 @@ const DEFAULTS = {
 
 const isBoolean = (value: unknown): boolean => typeof value === "boolean";
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
-const isShare = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 10000;
+const isShare = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 10000;
 
 /** Throws a `Problem` that names the first field that is not as it should be. */
 function check<T extends object>(object: T, is: (value: unknown) => boolean, ...names: (keyof T & string)[]): void {
@@ -129,7 +140,10 @@ export class Evaluator {
     for (const { flag: needed, variants } of flag.prerequisites) {
       const other = need(own(snapshot.flags, needed), `flag ${needed}`);
       for (const variant of variants) {
-        need(other.variants.some(({ name }) => name === variant), `variant ${variant} of flag ${needed}`);
+        need(
+          other.variants.some(({ name }) => name === variant),
+          `variant ${variant} of flag ${needed}`,
+        );
       }
     }
     need(!this.#isOnCycle(key), "prerequisites: a cycle");

@@ -29,14 +29,18 @@ export function uuid(): string {
  * takes, become U+FFFD.
  */
 export function encode(event: Event): string {
-  const text = attempt(() => JSON.stringify(event), "") || JSON.stringify({ ...event, properties: plain(event.properties) });
+  const text =
+    attempt(() => JSON.stringify(event), "") || JSON.stringify({ ...event, properties: plain(event.properties) });
   return text.replace(/\\\\|\\u(?:0000|d[89a-f]..)/g, (found) => (found === "\\\\" ? found : "\\ufffd"));
 }
 
 function plain(properties: Record<string, unknown>): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(properties)) {
-    result[name] = attempt<unknown>(() => JSON.parse(JSON.stringify(value)), attempt(() => String(value), null));
+    result[name] = attempt<unknown>(
+      () => JSON.parse(JSON.stringify(value)),
+      attempt(() => String(value), null),
+    );
   }
   return result;
 }

@@ -66,7 +66,8 @@ export function openFaults(report: (fault: Fault) => void, now: () => number): F
         if (known.repeats) report({ ...known.fault, repeated: known.repeats });
         known.repeats = 0;
       }
-      if (suppressed) report({ kind: "captured", type: "Suppressed", message: "too many errors", repeated: suppressed });
+      if (suppressed)
+        report({ kind: "captured", type: "Suppressed", message: "too many errors", repeated: suppressed });
       suppressed = 0;
     },
     watch: (target) => {

@@ -15,7 +15,11 @@ export interface Client {
   decide(flag: string, unit?: string | number, context?: Context): Decision;
   /** Records that the unit met what was decided. */
   expose(decision: Decision): void;
-  track(name: string, properties?: Record<string, unknown>, about?: { unit?: string | number; time?: Date | number }): void;
+  track(
+    name: string,
+    properties?: Record<string, unknown>,
+    about?: { unit?: string | number; time?: Date | number },
+  ): void;
   /** The visitor is this user from now on; resolves when the decisions are theirs. */
   identify(unit: string | number, context?: Context): Promise<void>;
   /** The visitor is no longer known, and has a new anonymous id. */

@@ -61,7 +61,15 @@ describe("conditions", () => {
 
 describe("hostile definitions", () => {
   it("never throw", () => {
-    for (const flag of [null, 1, "x", {}, { variants: 1 }, { type: "boolean", variants: [null] }, { type: "boolean", variants: [{ name: "a", value: true }], default_variant: "a", rules: [null] }]) {
+    for (const flag of [
+      null,
+      1,
+      "x",
+      {},
+      { variants: 1 },
+      { type: "boolean", variants: [null] },
+      { type: "boolean", variants: [{ name: "a", value: true }], default_variant: "a", rules: [null] },
+    ]) {
       const evaluator = new Evaluator({ ...nothing, flags: { f: flag } } as never);
       expect(evaluator.evaluate("f", "u", {}, null, 7).reason).toBe("ERROR");
     }

@@ -19,7 +19,9 @@ const read = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../../spec/vectors/${name}.json`, import.meta.url), "utf8"));
 
 describe("bucketing vectors", () => {
-  const { cases } = read("bucketing") as { cases: { name: string; salt: string; unit: string; hash: number; bucket: number }[] };
+  const { cases } = read("bucketing") as {
+    cases: { name: string; salt: string; unit: string; hash: number; bucket: number }[];
+  };
   it("pass", () => {
     expect(cases.length).toBeGreaterThan(50);
     for (const each of cases) {
@@ -37,13 +39,21 @@ describe("bucketing vectors", () => {
 });
 
 describe("evaluation vectors", () => {
-  const { suites } = read("evaluation") as { suites: { name: string; browser?: boolean; snapshot: Snapshot; cases: Case[] }[] };
+  const { suites } = read("evaluation") as {
+    suites: { name: string; browser?: boolean; snapshot: Snapshot; cases: Case[] }[];
+  };
   for (const suite of suites) {
     if (suite.browser === false) continue;
     const evaluator = new Evaluator(suite.snapshot);
     it(suite.name, () => {
       for (const each of suite.cases.filter(({ browser }) => browser !== false)) {
-        const { flag, error_message, ...fields } = evaluator.evaluate(each.flag, each.unit, each.context ?? {}, each.kind, each.default);
+        const { flag, error_message, ...fields } = evaluator.evaluate(
+          each.flag,
+          each.unit,
+          each.context ?? {},
+          each.kind,
+          each.default,
+        );
         expect(flag).toBe(each.flag);
         expect(fields, each.name).toEqual(each.expect);
         expect(error_message === null, each.name).toBe(fields.error_code === null);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from paribus.cli import demo, events, experiment, experiments, flag, key, proof, serve, upkeep
+from paribus.cli import demo, events, experiment, experiments, flag, key, proof, serve, tracking, upkeep
 
 app = typer.Typer(
     name="paribus",
@@ -33,7 +33,7 @@ for command in (
 ):
     app.command()(command)
 
-for group in (flag.app, experiments.app, events.app, key.app, upkeep.audit):
+for group in (flag.app, experiments.app, events.app, tracking.app, key.app, upkeep.audit):
     app.add_typer(group)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +121,22 @@ def analyze_on_lake(
             folder=str(snapshot.folder),
             lake=snapshot.state(killed_at),
         )
+
+
+def stale_days(result: Result, lake: LakeReader) -> tuple[date, ...]:
+    """The days before a result's watermark whose events changed after it was made: late, erased or expired ones.
+
+    Empty for a result that still stands. The watermark's own day is not told apart from what came after it.
+
+    Raises:
+        InputError: the result did not read this lake.
+    """
+    read, now = result.lake, lake.snapshot()
+    if read is None or read.table != now.table_id:
+        raise InputError(f"the result of {result.experiment!r} did not read this lake", where=str(lake.folder))
+    until = result.as_of or read.watermark
+    days = lake.stale_since(read.version)
+    return tuple(sorted(day for day in days if until is None or day < until.astimezone(UTC).date()))
 
 
 def measure_proof_again(proof: Proof, folder: Path, current: Snapshot | None = None) -> Measurement:

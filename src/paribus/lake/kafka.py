@@ -189,7 +189,7 @@ class KafkaLanding(Landing):
                 each.result(timeout=_TIMEOUT)
         except (self._kafka.KafkaException, TimeoutError) as failure:
             raise StorageError(
-                f"the broker did not delete flushed rows: {failure or 'no answer'}",
+                f"the broker did not delete flushed rows: {str(failure) or 'no answer'}",
                 where=self._topic,
                 fix="allow DeleteRecords on the topic and erase again, or wait for the topic's retention",
             ) from failure

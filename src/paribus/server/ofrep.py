@@ -88,11 +88,10 @@ class Ofrep:
         context = _context(_object(body))
         decisions = published.evaluator.evaluate_all(context.get("targetingKey"), context, client)
         answers = published.answers
-        parts = []
-        for decision in decisions:
-            outcome = decision.outcome
-            found = answers.get(id(outcome))
-            parts.append(found[1] if found is not None else written(published, decision))
+        try:
+            parts = [answers[id(decision.outcome)] for decision in decisions]
+        except KeyError:
+            parts = [written(published, decision) for decision in decisions]
         # A stream's URL carries the key. A client key is public; any other must not travel in an address.
         streams = _streams(request) if client else b""
         whole = b'{"flags":[%s],"metadata":{"environment":%s,"revision":%d}%s}' % (
@@ -120,10 +119,11 @@ def written(published: Published, decision: Decision) -> bytes:
     outcome = decision.outcome
     found = published.answers.get(id(outcome))
     if found is not None:
-        return found[1]
+        return found
     text = _encode(_plain(published, decision))
     if len(published.answers) < MOST_ANSWERS:
-        published.answers[id(outcome)] = (outcome, text)  # the outcome is held, so that its id stays its own
+        published.outcomes.append(outcome)
+        published.answers[id(outcome)] = text
     return text
 
 

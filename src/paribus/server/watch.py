@@ -44,8 +44,10 @@ class Published:
     """Flags that client keys may see."""
     floats: frozenset[str]
     """Flags whose values are written with a decimal point."""
-    answers: dict[int, tuple[Outcome, bytes]] = field(default_factory=dict)
+    answers: dict[int, bytes] = field(default_factory=dict)
     """OFREP answers already written out, by identity of their outcome."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    """Those outcomes, held so that their identities stay theirs."""
 
 
 class Listener:
