@@ -67,7 +67,7 @@ def from_environment(environment: Mapping[str, str] | None = None, **given: Any)
     return replace(Settings(), **found)
 
 
-_OF_THE_SDK = {"url", "key", "token"}  # read by the client, in the same environment
+_OF_THE_SDK = {"url", "key", "cache_dir"}  # read by the client, in the same environment
 
 
 def _parsed(name: str, text: str) -> Any:

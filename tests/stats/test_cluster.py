@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.api import OLS
 
 from paribus.errors import InputError
 from paribus.stats import (
@@ -11,7 +12,9 @@ from paribus.stats import (
     Undetermined,
     cluster_arm,
     cluster_difference,
+    crossed_arms,
     difference,
+    lift,
     mean,
     ols,
     ratio,
@@ -101,3 +104,59 @@ def test_type_one_error_with_few_uneven_clusters():
 
     rejected = np.mean([float(cluster_difference(arm(20), arm(8)).p_value) < 0.05 for _ in range(2000)])
     assert rejected == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 2000))
+
+
+# ── clusters with units in both arms ─────────────────────────────────────────────────────────────────────────────────
+
+
+def crossed(seed, groups=25):
+    """Rows of units randomized one by one inside clusters; some clusters are in one arm only."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(groups), rng.integers(1, 12, groups))
+    treated = rng.integers(0, 2, len(labels)).astype(float)
+    treated[labels == 0], treated[labels == 1] = 0.0, 1.0
+    y = 10 + 2 * rng.normal(size=groups)[labels] + rng.normal(size=len(labels)) + 0.4 * treated
+    return y, treated, labels
+
+
+def both(y, treated, labels, groups=25):
+    return [
+        ClusterSums(
+            np.bincount(labels, weights=y * (treated == arm), minlength=groups),
+            np.bincount(labels, weights=1.0 * (treated == arm), minlength=groups),
+        )
+        for arm in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_crossed_arms_are_statsmodels_regression_with_clusters(seed):
+    y, treated, labels = crossed(seed)
+    fitted = OLS(y, np.column_stack([np.ones_like(y), treated]))
+    want = fitted.fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+    arms = crossed_arms(*both(y, treated, labels))
+    found = difference(*arms).at()
+    assert found.value == pytest.approx(want.params[1])
+    assert found.se == pytest.approx(want.bse[1])
+    # The lift's error by the delta method from the regression's whole covariance matrix.
+    control, effect = want.params
+    gradient = np.array([-effect / control**2, 1 / control])
+    relative = lift(*arms).at()
+    assert relative.value == pytest.approx(effect / control)
+    assert relative.se == pytest.approx(np.sqrt(gradient @ want.cov_params() @ gradient))
+
+
+def test_what_arms_share_within_clusters_cancels():
+    """Units randomized inside clusters: the cluster-robust error is far below that of arms taken as independent."""
+    y, treated, labels = crossed(7)
+    sums_ = both(y, treated, labels)
+    together = difference(*crossed_arms(*sums_)).at().se
+    apart = difference(*(cluster_arm(ClusterSums(s.sums[s.sizes > 0], s.sizes[s.sizes > 0])) for s in sums_)).at().se
+    assert together < 0.7 * apart
+
+
+def test_crossed_arms_name_their_clusters_alike():
+    with pytest.raises(InputError, match="same clusters"):
+        crossed_arms(ClusterSums(np.ones(3), np.ones(3)), ClusterSums(np.ones(4), np.ones(4)))
+    arms = crossed_arms(ClusterSums(np.ones(2), np.ones(2)), ClusterSums(np.ones(2), np.ones(2)))
+    assert np.isnan(float(arms[0].var))

@@ -5,7 +5,19 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from paribus.errors import InputError
-from paribus.stats import Fixed, Moments, Reason, Undetermined, equivalence, mean, noninferiority
+from paribus.stats import (
+    AsymptoticSequence,
+    Fixed,
+    Moments,
+    Reason,
+    Undetermined,
+    difference,
+    equivalence,
+    lift,
+    margin_p_value,
+    mean,
+    noninferiority,
+)
 
 
 def arm(n, value, sd):
@@ -72,3 +84,40 @@ def test_a_margin_is_a_size(margin):
 def test_the_boundary_keeps_its_level_in_one_tail():
     found = noninferiority(arm(100, 5, 1), arm(100, 5, 1), margin=0.1, boundary=Fixed(0.95), normal=True).at()
     assert found.lower == pytest.approx(-reference.norm.ppf(0.95) * np.sqrt(0.02))
+
+
+def test_the_p_value_against_a_margin_is_one_tail_of_a_shifted_t_test():
+    rng = np.random.default_rng(1)
+    c, t = rng.normal(5, 1, 30), rng.normal(4.9, 2, 40)
+    arms = [mean(Moments.from_rows(y, ["y"])) for y in (c, t)]
+    shifted = {"greater": t + 0.5, "less": t - 0.5}
+    for side, y in shifted.items():
+        above = side == "greater"
+        found = margin_p_value(
+            *arms, null=-0.5 if above else 0.5, relative=False, safe_above=above, boundary=Fixed(0.95)
+        )
+        assert float(found) == pytest.approx(reference.ttest_ind(y, c, equal_var=False, alternative=side).pvalue)
+
+
+@given(
+    st.floats(-6, 6).filter(lambda x: abs(x) > 1.5),
+    st.floats(-1, 1),
+    st.floats(0.0, 0.3),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([Fixed(0.95), Fixed(0.9), AsymptoticSequence(200.0, 0.95)]),
+)
+def test_the_p_value_agrees_with_the_two_sided_interval(base, gap, margin, relative, above, boundary):
+    arms = arm(80, base, 2), arm(90, base + gap, 2)
+    null = -margin if above else margin
+    shown = (
+        lift(*arms, boundary=boundary, negative_baseline="magnitude")
+        if relative
+        else difference(*arms, boundary=boundary)
+    ).at()
+    if isinstance(shown, Undetermined):
+        return
+    p = float(margin_p_value(*arms, null=null, relative=relative, safe_above=above, boundary=boundary))
+    tail = (1 - boundary.level) / 2
+    if abs(p - tail) > 1e-6:
+        assert (shown.lower > null if above else shown.upper < null) == (p < tail)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
-from scipy.stats import barnard_exact, binom
+from scipy.stats import barnard_exact, binom, binomtest
 
 from paribus.stats.unconditional import exact_comparison
 
@@ -33,11 +33,15 @@ def statistic(x_c, n_c, x_t, n_t, delta):
 
 
 def by_enumeration(x_c, n_c, x_t, n_t, delta, points=4001):
-    """P(statistic >= the observed one), at its largest over a fine grid of the common proportion; and <=."""
+    """P(statistic >= the observed one), at its largest over the proportions that both arms allow; and <=.
+
+    The proportions are those inside both Clopper-Pearson intervals of level 1 - 5e-9 (Berger, Boos 1994).
+    """
     tables = list(itertools.product(range(n_c + 1), range(n_t + 1)))
     z = np.array([statistic(c, n_c, t, n_t, delta) for c, t in tables])
     own = statistic(x_c, n_c, x_t, n_t, delta)
-    p_c = np.linspace(max(0.0, -delta), min(1.0, 1 - delta), points)
+    arms = [binomtest(x, n).proportion_ci(1 - 5e-9) for x, n in ((x_c, n_c), (x_t, n_t))]
+    p_c = np.linspace(max(arms[0].low, arms[1].low - delta), min(arms[0].high, arms[1].high - delta), points)
     a = binom.pmf(np.arange(n_c + 1)[:, None], n_c, p_c)
     b = binom.pmf(np.arange(n_t + 1)[:, None], n_t, np.clip(p_c + delta, 0, 1))
     weight = np.array([a[c] * b[t] for c, t in tables])
@@ -45,13 +49,13 @@ def by_enumeration(x_c, n_c, x_t, n_t, delta, points=4001):
     return float(weight[z >= own - slack].sum(axis=0).max()), float(weight[z <= own + slack].sum(axis=0).max())
 
 
-@pytest.mark.parametrize("table", [(1, 8, 5, 7), (0, 6, 3, 9), (4, 9, 5, 8), (2, 10, 0, 5)])
+@pytest.mark.parametrize("table", [(1, 8, 5, 7), (0, 6, 3, 9), (4, 9, 5, 8), (2, 10, 0, 5), (5, 21, 11, 18)])
 @pytest.mark.parametrize("delta", [0.0, -0.2, 0.15])
 def test_p_values_are_the_largest_probability_over_all_tables(table, delta):
     greater, less = by_enumeration(*table, delta)
     found = exact_comparison(*table, delta, 0.025, False)
-    assert found.p_greater == pytest.approx(greater, abs=2e-3)
-    assert found.p_less == pytest.approx(less, abs=2e-3)
+    assert found.p_greater == pytest.approx(greater, rel=1e-3)
+    assert found.p_less == pytest.approx(less, rel=1e-3)
 
 
 @pytest.mark.parametrize("table", [(7, 15, 12, 15), (2, 30, 9, 28), (13, 47, 25, 53), (1, 60, 8, 20)])
@@ -61,7 +65,8 @@ def test_at_no_difference_it_is_barnards_test_with_the_pooled_statistic(table):
     found = exact_comparison(*table, 0.0, 0.025, False)
     for side, p in (("greater", found.p_greater), ("less", found.p_less)):
         want = barnard_exact(rows, alternative=side, pooled=True, n=128).pvalue
-        assert p == pytest.approx(want, rel=5e-3, abs=1e-6)
+        # Barnard's searches all of [0, 1], so its p-value is never smaller; a maximum far from the data may lie there.
+        assert 0.97 * want <= p <= want * (1 + 1e-3)
     as_ratio = exact_comparison(*table, 1.0, 0.025, True)
     assert (as_ratio.p_greater, as_ratio.p_less) == pytest.approx((found.p_greater, found.p_less), rel=1e-6)
 

@@ -173,7 +173,7 @@ export function openPrecomputed(settings: Settings): Precomputed {
     decide: (flag) => {
       const answer = answers.get(flag);
       if (!bulk) return failure(flag, "PROVIDER_NOT_READY", "no decisions yet", unit);
-      if (!answer) return failure(flag, "FLAG_NOT_FOUND", `no flag ${flag} for this key`, unit);
+      if (!answer) return failure(flag, "FLAG_NOT_FOUND", `no flag ${flag}`, unit);
       return read(answer, unit, context);
     },
   };

@@ -9,15 +9,11 @@ export function watchPages(report: (trigger: "load" | "navigation") => void): ()
   const undo: (() => void)[] = [];
   for (const name of ["pushState", "replaceState"] as const) {
     const original = history[name];
-    const watched: History["pushState"] = function (this: History, ...given) {
+    history[name] = function (this: History, ...given) {
       original.apply(this, given);
       moved();
     };
-    history[name] = watched;
-    undo.push(() => {
-      // Someone else may have wrapped it since: then it stays, and reports nothing new.
-      if (history[name] === watched) history[name] = original;
-    });
+    undo.push(() => (history[name] = original));
   }
   addEventListener("popstate", moved);
   report("load");

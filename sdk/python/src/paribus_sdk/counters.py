@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field, fields
 
-from paribus_sdk.fork import whole
-
+logger = logging.getLogger("paribus_sdk")
 SAY_SECONDS = 60.0
 
 
@@ -67,6 +67,4 @@ class Stats:
         now = time.monotonic()
         if now - self._said.get(kind, float("-inf")) >= SAY_SECONDS:
             self._said[kind] = now
-            with whole:
-                import logging
-            logging.getLogger("paribus_sdk").warning("paribus: %s (%s: %d so far)", sentence, kind, self.errors[kind])
+            logger.warning("paribus: %s (%s: %d so far)", sentence, kind, self.errors[kind])

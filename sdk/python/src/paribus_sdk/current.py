@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paribus_sdk.counters import Stats
+from paribus_sdk.evaluator import Evaluator
 from paribus_sdk.fork import whole
-
-if TYPE_CHECKING:
-    from paribus_sdk.evaluator import Evaluator
 
 
 class CurrentDefinitions:
@@ -44,8 +42,6 @@ class CurrentDefinitions:
             if snapshot == self.snapshot:
                 return True
             with whole:
-                from paribus_sdk.evaluator import Evaluator
-
                 evaluator = Evaluator(snapshot)
             if not evaluator.usable:
                 self._stats.trouble("snapshot", "the definitions received cannot be read; the last good ones stay")
