@@ -9,7 +9,7 @@ RUN := $(BIN)/python
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services lint test demo calibrate bench oracles fuzz docs schemas clean
+.PHONY: help setup services lint test clients chaos demo calibrate bench oracles fuzz docs schemas clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -36,13 +36,19 @@ demo: $(VENV)/.runtime ## analyze a real experiment: verdict in the terminal, re
 	@$(BIN)/paribus demo --out demo-output
 
 lint: $(VENV)/.development ## format, style, types, the law of floors
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src sdk/python tests benchmarks examples
+	$(BIN)/ruff check src sdk/python tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 test: $(VENV)/.development services lint ## everything CI checks
-	$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not slow'
+	$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not slow and not clients'
+
+clients: $(VENV)/.development services ## genuine clients of other systems, in Python, Node and Chromium
+	$(BIN)/pytest -q tests/clients
+
+chaos: $(VENV)/.development ## kill -9 at 200 moments; nothing acknowledged may be lost
+	$(BIN)/pytest -q -m slow tests/chaos tests/lake tests/store
 
 oracles: $(VENV)/.development ## published values, topic by topic
 	@for f in tests/oracles/data/*.json; do case $$f in *without_values*) ;; *) $(RUN) -m tests.oracles $$f >/dev/null && echo "$$f ok";; esac; done
@@ -60,6 +66,7 @@ fuzz: $(VENV)/.development ## hostile SQL fragments, two minutes
 
 schemas: $(VENV)/.development ## write the published JSON Schemas in spec/
 	$(RUN) -m paribus.app.published spec
+	$(RUN) -m paribus.server.openapi spec/openapi.json
 
 docs: $(VENV)/.development ## the documentation site in site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -13,7 +13,7 @@ from paribus.flags import change
 
 @pytest.fixture
 def http(live: Installation, url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url + "/api/v1", headers={"X-API-Key": live.secret("admin")}) as client:
+    with httpx.Client(base_url=url + "/api/v1", timeout=60, headers={"X-API-Key": live.secret("admin")}) as client:
         yield client
 
 

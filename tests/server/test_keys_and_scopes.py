@@ -47,7 +47,7 @@ def test_table(live: Installation, url: str, scope: str) -> None:
     secret = secrets[scope] if scope in secrets else live.secret(scope)
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     refused = 401 if scope in secrets else 403
-    with httpx.Client(base_url=url, headers=headers) as http:
+    with httpx.Client(base_url=url, timeout=60, headers=headers) as http:
         for method, path, may in TABLE:
             status = http.request(method, path, json=BODIES.get(method)).status_code
             if scope in may:
@@ -72,7 +72,7 @@ def test_key_in_each_place(live: Installation, url: str) -> None:
 
 
 def test_made_rotated_revoked(live: Installation, url: str) -> None:
-    with httpx.Client(base_url=url, headers={"X-API-Key": live.secret("admin")}) as http:
+    with httpx.Client(base_url=url, timeout=60, headers={"X-API-Key": live.secret("admin")}) as http:
         made = http.post("/api/v1/keys", json={"scope": "server", "source": "shop"})
         assert made.status_code == 201
         secret, key = made.json()["secret"], made.json()["key"]
@@ -94,7 +94,7 @@ def test_made_rotated_revoked(live: Installation, url: str) -> None:
 
 
 def test_guessing_is_slowed_down(url: str) -> None:
-    with httpx.Client(base_url=url) as http:
+    with httpx.Client(base_url=url, timeout=60) as http:
         statuses: list[int] = []
         while 429 not in statuses and len(statuses) < 400:
             guess = {"X-API-Key": f"pb_admin_{len(statuses):043}"}

@@ -24,7 +24,7 @@ def test_a_graceful_stop_loses_nothing_acknowledged(tmp_path: Path) -> None:
     acknowledged: list[list[str]] = [[] for _ in range(4)]
 
     def send(worker: int) -> None:
-        with httpx.Client(base_url=url, headers={"X-API-Key": secret}) as http:
+        with httpx.Client(base_url=url, timeout=60, headers={"X-API-Key": secret}) as http:
             for number in range(100_000):
                 ids = [f"{worker}-{number}-{index}" for index in range(20)]
                 now = int(time.time() * 1000)
@@ -41,7 +41,7 @@ def test_a_graceful_stop_loses_nothing_acknowledged(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     time.sleep(1.5)
-    with httpx.Client(base_url=url, headers={"X-API-Key": server_key}) as http:
+    with httpx.Client(base_url=url, timeout=60, headers={"X-API-Key": server_key}) as http:
         for number in range(30):
             context = {"context": {"targetingKey": f"exposed-{number}"}}
             assert http.post("/ofrep/v1/evaluate/flags/f", json=context).status_code == 200

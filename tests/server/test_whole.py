@@ -23,7 +23,7 @@ def http(tmp_path: Path) -> Iterator[httpx.Client]:
     with Installation(settings) as live:
         secret = create_key(live.store, "admin", author="test")[1]
         live.start()
-        with serving(create_app(live)) as url, httpx.Client(base_url=url + "/api/v1") as client:
+        with serving(create_app(live)) as url, httpx.Client(base_url=url + "/api/v1", timeout=60) as client:
             client.headers["X-API-Key"] = secret
             yield client
 
