@@ -13,6 +13,10 @@ from tests.clients.conftest import Served
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients")]
 
 
+MIXPANEL_PATHS = {"events": "track", "people": "engage", "groups": "groups", "import": "import"}
+HARD = ("nothing", "deep")
+
+
 def wanted(orders: list[Json], **how: Any) -> list[Sent]:
     """The orders as they must arrive."""
     return [
@@ -35,6 +39,9 @@ def wanted(orders: list[Json], **how: Any) -> list[Sent]:
 def test_amplitude(served: Served, intake_key: str, label: str, orders: list[Json], batched: bool) -> None:
     from amplitude import Amplitude, BaseEvent, Config, EventOptions, Identify
 
+    # This client drops all properties of an event when one of them is null or a list within a list.
+    for order in orders:
+        order["properties"] = {key: value for key, value in order["properties"].items() if key not in HARD}
     codes: list[int] = []
     configuration = Config(
         server_url=served.url + ("/batch" if batched else "/2/httpapi"),
@@ -92,9 +99,6 @@ def test_mixpanel(served: Served, intake_key: str, label: str, orders: list[Json
     if buffered:
         consumer.flush()
     compare(landed(served.folder, f"mixpanel:{label}"), wanted(orders, context={"mp_lib": "python"}))
-
-
-MIXPANEL_PATHS = {"events": "track", "people": "engage", "groups": "groups", "import": "import"}
 
 
 def test_mixpanel_profiles_and_imports(served: Served, intake_key: str, label: str, orders: list[Json]) -> None:

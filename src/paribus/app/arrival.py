@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from paribus.app.lake import reader_of
 from paribus.lake import LakeReader, LandingRow, Quarantined, Record, microseconds
@@ -101,7 +103,7 @@ def _held(row: Json) -> Quarantined:
 
 
 def _shown(record: Record) -> Json:
-    plain = {name: value for name, value in asdict(record).items() if name in SHOWN}
+    plain = {name: value for name, value in msgspec.structs.asdict(record).items() if name in SHOWN}
     for name in ("original_time", "corrected_time", "received_time"):
         plain[name] = (_EPOCH + timedelta(microseconds=plain[name])).isoformat()
     return plain | {"properties": json.loads(record.properties)}

@@ -76,6 +76,8 @@ def analyze(
     time = as_time(as_of)
     metrics, lower, segments = names(metrics), names(lower), names(segments)
     if is_document(source):
+        from paribus.experiments.on_lake import reads_lake
+
         named = {"unit": unit, "variant": variant, "metrics": metrics, "control": control, "split": split}
         given = [name for name, value in {**named, "cluster": cluster, "covariates": covariates}.items() if value]
         if given:
@@ -87,6 +89,10 @@ def analyze(
             )
         document = load(source)
         seal = find(document)
+        if reads_lake(document.data):
+            from paribus.app.lake import analyze_file
+
+            return analyze_file(document, seal, as_of=time, segments=segments)
         # What was sealed is analyzed; what the file says now is listed as deviations and changes nothing.
         design = sealed_design(seal, title=document.design.title) if seal else document.design
         with engine_of(document) as engine:
@@ -270,7 +276,6 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
     Raises:
         ProofError: it is not a result of Paribus.
     """
-    from paribus.app.lake import measured_on_lake
     from paribus.experiments.analysis import measure_again
     from paribus.experiments.on_lake import reads_lake
     from paribus.experiments.serialize import read_result
@@ -284,6 +289,8 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
         named = Path(proof.folder or "")
         folders = dict.fromkeys([beside, Path(), beside / named, named])
         if reads_lake(proof.data):
+            from paribus.app.lake import measured_on_lake
+
             return measured_on_lake(proof, folders)
         *others, last = folders
         for folder in others:
@@ -317,6 +324,14 @@ def engine_url(url: str | None) -> str | None:
 @contextmanager
 def engine_of(document: Document) -> Iterator[Engine]:
     """The engine that answers a document's statements, closed at the end."""
+    from paribus.experiments.on_lake import reads_lake
+
+    if reads_lake(document.data):
+        from paribus.app.lake import lake_engine_of
+
+        with lake_engine_of(document) as engine:
+            yield engine
+        return
     with engine_at(document.engine_url(), document.folder) as engine:
         yield engine
 

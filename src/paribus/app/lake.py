@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,16 @@ from paribus.clock import Clock, system_clock
 from paribus.errors import NotFound, StorageError
 
 if TYPE_CHECKING:
+    from paribus.experiments.document import Document
     from paribus.experiments.drafting import Method
+    from paribus.experiments.on_lake import Snapshot
     from paribus.experiments.plan import Seal
     from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
     from paribus.lake import LakeReader
     from paribus.metrics.cells import Measurement
     from paribus.store import Revision, Store
+    from paribus.warehouse.engine import Engine
 
 
 def analyze_stored(
@@ -145,6 +149,49 @@ def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None
         return LakeReader(folder, clock=clock)
     except StorageError:
         return None
+
+
+def analyze_file(
+    document: Document, seal: Seal | None, *, as_of: datetime | None = None, segments: Sequence[str] = ()
+) -> Result:
+    """The verdict of an experiment file that names a flag, on the lake of the data folder.
+
+    Raises:
+        InputError: nothing has arrived yet.
+    """
+    from paribus.app.folder import definitions
+    from paribus.experiments.on_lake import analyze_on_lake, flag_of
+    from paribus.experiments.registry import killed_at
+    from paribus.settings import from_environment
+
+    settings = from_environment()
+    flag, environment = flag_of(document.data)
+    try:
+        with definitions(settings) as store:
+            killed = killed_at(store, flag, environment, since=document.design.plan.start) if environment else None
+    except NotFound:
+        killed = None  # no definitions here: nobody killed anything
+    snapshot = _newest(settings.data)
+    return analyze_on_lake(
+        document, snapshot, registered=seal, killed_at=killed, as_of=as_of, segments=segments or None
+    )
+
+
+@contextmanager
+def lake_engine_of(document: Document) -> Iterator[Engine]:
+    """The engine over the data folder's lake for a document that names a flag; empty before anything arrived."""
+    from paribus.experiments.on_lake import lake_engine
+    from paribus.settings import from_environment
+
+    with lake_engine(document.design, document.data, _newest(from_environment().data)) as engine:
+        yield engine
+
+
+def _newest(folder: Path) -> Snapshot:
+    from paribus.experiments.on_lake import Snapshot, snapshot_of
+
+    reader = reader_of(folder)
+    return snapshot_of(reader) if reader else Snapshot(folder, "", 0, ())
 
 
 def measured_on_lake(proof: Proof, folders: Iterable[Path], *, clock: Clock = system_clock) -> Measurement:

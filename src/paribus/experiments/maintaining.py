@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from paribus.errors import InputError
 from paribus.experiments.analysis import earliest
 from paribus.experiments.document import Document
-from paribus.experiments.on_lake import Snapshot, event_table, reads_lake, snapshot_of
+from paribus.experiments.on_lake import Snapshot, event_table, flag_of, reads_lake, snapshot_of
 from paribus.experiments.reading import planned_end
 from paribus.lake.maintained import MaintainedTables, State
 from paribus.lake.maintained_definition import Definition, Enrolment, NewRows, UnitSum
@@ -95,10 +95,10 @@ def upkeep(documents: Sequence[Document]) -> Upkeep:
             raise InputError(f"the experiment {design.key!r} cannot be maintained: {reason}", where=design.key)
         if design.key in enrolments:
             raise InputError(f"two experiments have the key {design.key!r}")
-        flag, _, environment = exposures.relation.removeprefix("exposures:").partition("@")
+        flag, environment = flag_of(document.data)
         variants = tuple(variant.name for variant in design.variants)
         start = earliest(design.plan.start)
-        enrolments[design.key] = Enrolment(flag, environment or None, variants, start, tuple(design.segments))
+        enrolments[design.key] = Enrolment(flag, environment, variants, start, tuple(design.segments))
         tolerance[design.key] = -int(-design.tolerance_seconds // 1)
         listed = asked.setdefault(design.key, [])
         for metric in design.metrics:

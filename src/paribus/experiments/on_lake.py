@@ -24,7 +24,7 @@ from paribus.experiments.seal import deviations, sealed_design
 from paribus.metrics.cells import LakeState, Measurement
 from paribus.metrics.definition import DataModel, Metric
 from paribus.warehouse import open_engine
-from paribus.warehouse.event_views import EventTable, events_of
+from paribus.warehouse.event_views import EXPOSURES, EventTable, events_of
 from paribus.warehouse.sql.fragments import parse_fragment
 
 if TYPE_CHECKING:
@@ -77,7 +77,19 @@ def snapshot_of(lake: LakeReader, version: int | None = None) -> Snapshot:
 
 def reads_lake(data: DataModel | None) -> bool:
     """Whether the data model reads the exposures of a flag from the lake."""
-    return data is not None and data.exposures is not None and data.exposures.relation.startswith("exposures:")
+    return data is not None and data.exposures is not None and data.exposures.relation.startswith(EXPOSURES)
+
+
+def flag_of(data: DataModel) -> tuple[str, str | None]:
+    """The flag whose exposures the data model reads, and the environment that it is restricted to.
+
+    Raises:
+        InputError: it reads no flag.
+    """
+    if data.exposures is None or not reads_lake(data):
+        raise InputError("the experiment names no flag", where="flag")
+    flag, _, environment = data.exposures.relation.removeprefix(EXPOSURES).partition("@")
+    return flag, environment or None
 
 
 def analyze_on_lake(
