@@ -5,12 +5,15 @@ import random
 import threading
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 from paribus_sdk import Client
+from typer.testing import CliRunner
 
 from paribus.app import arrival, definition, lake, upkeep
 from paribus.app.decoder import local_key
 from paribus.app.live import Installation, running_server
+from paribus.cli import app
 from paribus.errors import InputError, LockedError, NotFound, StorageError
 from paribus.events.dialects import dialect_named
 from paribus.events.identity import LinkTable
@@ -204,3 +207,23 @@ def test_old_days_leave_by_retention(tmp_path):
     with Installation(Settings(data=tmp_path / "data", retention_days=7), clock=lambda: now) as opened:
         opened.start()
         assert opened._expiry is not None
+
+
+def test_a_command_beside_the_server_lands_its_rows_through_it(live, server, settings, tmp_path, monkeypatch):
+    (tmp_path / "orders.csv").write_text("at,who\n2020-01-01T00:00:00Z,u1\n2020-01-02T00:00:00Z,u2\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["events", "import", "orders.csv", "--format", "csv", "--time", "at", "--unit", "who", "--event", "order"]
+    done = CliRunner().invoke(app, [*words, "--data", str(settings.data)])
+    assert "2 accepted" in done.output
+    live.lake.drain()
+    assert {event["unit"] for event in arrival.tail(live.folder, live.decode, 10)} == {"u1", "u2"}
+    done = CliRunner().invoke(app, ["events", "erase", "u1", "--data", str(settings.data)])
+    assert "erased 1 events" in done.output
+    assert {event["unit"] for event in arrival.tail(live.folder, live.decode, 10)} == {"u2"}
+
+
+def test_rows_are_taken_from_the_folders_owner_only(live, server):
+    _, admin = create_key(live.store, "admin", environment="dev", author="tester")
+    for secret, status in ((admin, 403), ("pb_admin_guess", 401)):
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert httpx.post(f"{server.url}/api/v1/rows", json=[], headers=headers).status_code == status

@@ -80,8 +80,8 @@ def test_rudderstack(served: Served, intake_key: str, label: str, orders: list[J
     from rudderstack.analytics.client import Client
 
     problems: list[object] = []
-    client = Client(intake_key, host=served.url, on_error=lambda error, batch: problems.append(error))
+    client = Client(intake_key, host=served.url + "/intake/rudderstack", on_error=lambda error, batch: problems.append(error))
     sent = send_everything(client, orders)
     client.shutdown()
     assert problems == []
-    compare(landed(served.folder, f"segment:{label}"), sent)
+    compare(landed(served.folder, f"rudderstack:{label}"), sent)

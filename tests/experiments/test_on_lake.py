@@ -262,6 +262,19 @@ def test_a_property_declared_later_is_read_from_the_text_before(tmp_path: Path, 
     assert moments_of(found, "revenue", "control")[1] == pytest.approx(own.mean(), rel=1e-12)
 
 
+def test_the_same_id_from_two_sources_is_two_events(tmp_path: Path, document: Document) -> None:
+    shop = Shop(tmp_path)
+    shop.expose("u1", "control", START)
+    shop.expose("u2", "treatment", START)
+    order = shop.add("order_completed", "u1", START + timedelta(hours=1), {"revenue": 2.0, "items": 2})
+    shop.repeat(order)
+    shop.repeat({**order, "source": "segment:web"})
+    shop.write()
+    found = analyze_on_lake(document, snapshot(shop), threads=1)
+    assert moments_of(found, "revenue", "control") == (1, 4.0)
+    assert found.proof["measurement"]["counts"]["repeated_event_rows"] == {"order_completed": 1}
+
+
 def test_an_exposure_names_its_unit_itself(tmp_path: Path, document: Document) -> None:
     shop = Shop(tmp_path)
     for i in range(20):

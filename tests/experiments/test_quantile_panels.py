@@ -22,6 +22,7 @@ from paribus.stats.estimate import Estimate, Reason, Undetermined
 from paribus.stats.moments import Moments
 
 P90 = Metric("load", MetricType.QUANTILE, quantile=0.9, direction="decrease")
+MEDIAN = Metric("load", MetricType.QUANTILE, quantile=0.5)
 GROUP_SEQUENTIAL = Plan(method=Method.GROUP_SEQUENTIAL, start=START, looks=(7, 14), planned_units=4000)
 
 
@@ -63,16 +64,17 @@ def two_arms(rng: np.random.Generator, n: int, factor: float = 1.0) -> dict[Cell
 
 def test_the_error_of_a_p90_of_exponentials_is_that_of_theory() -> None:
     """Asymptotic variance p (1 - p) / (n f(q)^2), with density f(q) = 1 - p for an exponential: .9 x .1 / .1^2 / n."""
-    n = 60_000
-    rows = two_arms(np.random.default_rng(1), n)
-    (c,) = infer(design(P90), measured(ranks(rows, 0.9))).comparisons
+    n, rng, errors = 4_000, np.random.default_rng(1), []
+    for _ in range(60):
+        rows = two_arms(rng, n)
+        (c,) = infer(design(P90), measured(ranks(rows, 0.9))).comparisons
+        errors.append(effect(c).se)
     own = [np.quantile(values, 0.9) for values, _ in rows.values()]
     assert (c.control.value, c.treatment.value) == pytest.approx(own)
     assert effect(c).value == pytest.approx(own[1] - own[0])
-    assert c.control.se == pytest.approx(3 / math.sqrt(n), rel=0.04)
-    assert effect(c).se == pytest.approx(3 * math.sqrt(2 / n), rel=0.03)
-    z = effect(c).value / effect(c).se
-    assert effect(c).p_value == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), rel=1e-3)
+    assert effect(c).p_value == pytest.approx(2 * scipy_stats.norm.sf(abs(effect(c).value / effect(c).se)), rel=1e-2)
+    # One distance of order statistics is noisy (about 12% here), and whole ranks make it slightly wide.
+    assert 0.98 < np.mean(errors) / (3 * math.sqrt(2 / n)) < 1.06
 
 
 def test_the_standard_error_is_the_distance_of_the_limits_over_two_z() -> None:
@@ -80,8 +82,7 @@ def test_the_standard_error_is_the_distance_of_the_limits_over_two_z() -> None:
     x = np.arange(1.0, 102.0)
     rows = {key("control"): (x, None), key("treatment"): (x + 3, None)}
     assert scipy_stats.binom.ppf([0.025, 0.975], 101, 0.5).tolist() == [41, 60]
-    median = Metric("load", MetricType.QUANTILE, quantile=0.5)
-    (c,) = infer(design(median), measured(ranks(rows, 0.5))).comparisons
+    (c,) = infer(design(MEDIAN), measured(ranks(rows, 0.5))).comparisons
     assert c.control.se == pytest.approx((61 - 41) / (2 * 1.959964) * math.sqrt(100 / 101), rel=1e-6)
 
 
@@ -132,16 +133,17 @@ def clustered(rng: np.random.Generator, units: int, rows_each: int, shared: floa
 
 def test_rows_of_one_unit_count_through_their_unit() -> None:
     """Rows that are copies of their unit's value carry the information of the units alone."""
-    rng = np.random.default_rng(4)
-    x = [rng.normal(size=900) for _ in range(2)]
-    of = np.repeat(np.arange(900), 6)
+    rng, of, ratios = np.random.default_rng(4), np.repeat(np.arange(900), 6), []
     names = ("control", "treatment")
-    copies = ranks({key(v): (np.repeat(own, 6), of) for v, own in zip(names, x, strict=True)}, 0.9)
-    single = ranks({key(v): (own, None) for v, own in zip(names, x, strict=True)}, 0.9)
-    (c,), (once,) = (infer(design(P90), measured(found)).comparisons for found in (copies, single))
-    assert effect(c).se == pytest.approx(effect(once).se, rel=0.12)
-    naive = Ranks("load", copies.keys, copies.n, copies.points)
-    assert effect(infer(design(P90), measured(naive)).comparisons[0]).se < 0.5 * effect(once).se
+    for _ in range(40):
+        x = [rng.normal(size=900) for _ in names]
+        copies = ranks({key(v): (np.repeat(own, 6), of) for v, own in zip(names, x, strict=True)}, 0.5)
+        naive = Ranks("load", copies.keys, copies.n, copies.points)
+        (c,), (rowwise,) = (infer(design(MEDIAN), measured(found)).comparisons for found in (copies, naive))
+        ratios.append(effect(rowwise).se / effect(c).se)
+        errors = effect(c).se / math.sqrt(math.pi / 2 * 2 / 900)  # of the median of 900 normal values in each arm
+        assert 0.5 < errors < 1.6
+    assert np.mean(ratios) == pytest.approx(1 / math.sqrt(6), rel=0.01)
 
 
 def test_few_units_behind_many_rows_are_undetermined() -> None:

@@ -12,6 +12,7 @@ from paribus.flags.snapshot import build, refuse_broken
 from paribus.store import Address
 
 if TYPE_CHECKING:
+    from paribus.events.compile import CompiledPlan
     from paribus.store import Revision, Store
 
 Body = dict[str, Any]
@@ -55,6 +56,16 @@ def read(store: Store, kind: str, key: str, *, project: str = PROJECT) -> Revisi
             fix=did_you_mean(key, documents(store, project, kind)),
         )
     return found
+
+
+def tracking_plan(store: Store, project: str, environment: str) -> CompiledPlan:
+    """The tracking plan in force, compiled for an environment; without one, the reserved events only."""
+    from paribus.events.compile import compile_plan
+    from paribus.events.plan import KIND
+
+    found = store.find(Address(project, KIND, "default"))
+    revision = found.number if found is not None and found.body is not None else 0
+    return compile_plan(found.body if found else None, revision=revision, environment=environment)
 
 
 def checker(kind: str) -> Callable[[str, Mapping[str, Any]], Body]:

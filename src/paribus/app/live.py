@@ -20,7 +20,6 @@ from paribus.app.folder import DEFINITIONS, SERVER, open_folder
 from paribus.clock import Clock, system_clock
 from paribus.errors import LockedError, ParibusError
 from paribus.settings import Settings
-from paribus.store import Address
 
 if TYPE_CHECKING:
     from paribus.events.compile import CompiledPlan
@@ -55,7 +54,7 @@ class Installation:
         self._expiry: threading.Thread | None = None
         self._cached = threading.Lock()
         self._snapshots: dict[tuple[str, str], tuple[int, Json]] = {}
-        self._plans: dict[tuple[str, str], CompiledPlan] = {}
+        self._plans: dict[tuple[str, str], tuple[int, CompiledPlan]] = {}
         try:
             self.store: Store = open_store(settings.store_url or self.folder / DEFINITIONS, clock=clock)
             self.decode = Decoder(self.store)
@@ -155,18 +154,16 @@ class Installation:
 
     def plans(self, project: str, environment: str) -> CompiledPlan:
         """The tracking plan in force; the same object until it changes."""
-        from paribus.events.compile import compile_plan
-        from paribus.events.plan import KIND
-
-        found = self.store.find(Address(project, KIND, "default"))
-        revision = found.number if found is not None and found.body is not None else 0
+        position = self.store.position(project)
         with self._cached:
             known = self._plans.get((project, environment))
-        if known is not None and known.revision == revision:
-            return known
-        compiled = compile_plan(found.body if found else None, revision=revision, environment=environment)
+        if known is not None and known[0] == position:
+            return known[1]
+        compiled = definition.tracking_plan(self.store, project, environment)
+        if known is not None and known[1].revision == compiled.revision:
+            compiled = known[1]
         with self._cached:
-            self._plans[project, environment] = compiled
+            self._plans[project, environment] = (position, compiled)
         return compiled
 
     def write(
@@ -206,6 +203,13 @@ class Installation:
         from paribus.app.arrival import reconcile
 
         return reconcile(self.lake)
+
+    def erase(self, ids: Sequence[str], *, request: str = "") -> Json:
+        """Removes everything of these ids from queue, lake and records; the proof names nobody."""
+        records = self.store.erase(ids)
+        done = self.lake.erase(list(ids), request=request)
+        plain = {name: getattr(done, name) for name in done.__slots__}
+        return plain | {"time": done.time.isoformat(), "records": sum(records.records.values())}
 
     def analyze(self, project: str, experiment: str, request: Mapping[str, Any]) -> Json:
         """The result of an experiment on what the lake holds now."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paribus.cli.answer import answers, print_json, progress
 from paribus.cli.flag import Data, Environment, Json, store_of
-from paribus.errors import InputError, NotFound, did_you_mean
+from paribus.errors import InputError, did_you_mean
 from paribus.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from paribus.app.writer import Writer
 
 app = typer.Typer(name="events", help="Events: tail, quarantine, reconcile, import, erase.", no_args_is_help=True)
 
@@ -82,11 +86,8 @@ def quarantine(
 @answers
 def replay(reason: Reason = None, environment: Environment = "dev", data: Data = None, as_json: Json = False) -> None:
     """Judge held events by the plan in force now, and bring back what it accepts."""
-    done = _at_the_writer(
-        data,
-        lambda live: live.replay("default", environment, reason=reason),
-        ("POST", "/api/v1/events/quarantine/replay", {"reason": reason} if reason else {}),
-    )
+    with _writer(data) as writer:
+        done = writer.replay(environment, reason)
     if as_json:
         print_json(done)
         return
@@ -135,7 +136,7 @@ def import_(
 ) -> None:
     """Bring in history; repeating it brings the same events, not new ones."""
     from paribus.app.decoder import local_key
-    from paribus.app.live import Installation
+    from paribus.clock import system_clock
     from paribus.events.history import FORMATS, CsvColumns, import_history
 
     if kind not in FORMATS:
@@ -148,16 +149,16 @@ def import_(
         else None
     )
     sizes = sum(path.stat().st_size for path in files if path.is_file()) or 1
-    with Installation(_settings(data)) as live, progress("importing") as tick:
+    with _writer(data) as writer, progress("importing") as tick:
         done = import_history(
             files,
             kind,
-            append=live.landing.append,
-            plan=live.plans("default", environment),
+            append=writer.append,
+            plan=writer.plan(environment),
             key_id=local_key("default", environment),
-            clock=live.clock,
+            clock=system_clock,
             columns=columns,
-            journal=live.folder / "imports.json",
+            journal=_folder(data) / "imports.json",
             progress=lambda state: tick(min(state.lines * 300 / sizes, 0.99), f"{state.lines:,} lines"),
         )
     if as_json:
@@ -181,20 +182,25 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Remove a person from definitions' records, queue and lake, to the last byte; nothing names them afterwards."""
-    from paribus.app.live import Installation
-
-    with Installation(_settings(data)) as live:
-        records = live.store.erase(ids)
-        done = live.lake.erase(ids, request=request)
+    with _writer(data) as writer:
+        done = writer.erase(ids, request)
     if as_json:
-        plain = {name: getattr(done, name) for name in done.__slots__} | {"records": dict(records.records)}
-        print_json(plain | {"time": done.time.isoformat()})
+        print_json(done)
         return
     typer.echo(
-        f"erased {done.events:,} events and {done.quarantined:,} held ones, {sum(records.records.values()):,} records; "
-        f"{done.mentions:,} mentions in events of others were replaced; {done.files_deleted:,} files deleted"
+        f"erased {done['events']:,} events and {done['quarantined']:,} held ones, {done['records']:,} records; "
+        f"{done['mentions']:,} mentions in events of others were replaced; {done['files_deleted']:,} files deleted"
     )
     typer.echo("backups still hold them: make a new one and delete the old")
+
+
+def _writer(data: Path | None) -> AbstractContextManager[Writer]:
+    from paribus.app.folder import open_folder
+    from paribus.app.writer import writer_of
+
+    settings = _settings(data)
+    open_folder(settings, create=True)
+    return writer_of(settings)
 
 
 def _settings(data: Path | None) -> Settings:
@@ -205,25 +211,6 @@ def _folder(data: Path | None) -> Path:
     from paribus.app.folder import open_folder
 
     return open_folder(_settings(data), create=False)
-
-
-def _at_the_writer(data: Path | None, here: Any, there: tuple[str, str, dict[str, Any]]) -> Any:
-    """The answer of the running server, or of this process when none runs."""
-    from paribus.app.live import Installation, running_server
-
-    server = running_server(_folder(data))
-    if server is None:
-        with Installation(_settings(data)) as live:
-            return here(live)
-    import httpx
-
-    url, token = server
-    method, path, body = there
-    answer = httpx.request(method, url + path, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=300)
-    found = json.loads(answer.text)
-    if answer.status_code >= 400:
-        raise NotFound(found.get("detail", answer.text), where=url, rule=found.get("rule"), fix=found.get("fix"))
-    return found
 
 
 def _line(event: dict[str, Any]) -> str:

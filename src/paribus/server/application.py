@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from paribus.errors import ParibusError
-from paribus.server import definitions, intake, ofrep
+from paribus.server import definitions, intake, ofrep, rows
 from paribus.server.answer import Answer, Headers
 from paribus.server.cors import Cors
 from paribus.server.credentials import Door
@@ -89,6 +89,7 @@ class Application:
             definitions.PATH: Route("definitions", get, single_definitions.get),
             definitions.STREAM: Route("definitions_stream", frozenset({"GET"}), streams.definitions),
             intake.OWN_PATH: Route("events", post, arrivals.events),
+            rows.PATH: Route("rows", post, rows.Rows(live, self._door).post),
             "/health": Route("health", get, self.health.health),
             "/ready": Route("ready", get, self.health.ready),
             "/metrics": Route("metrics", get, self.health.metrics),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from paribus.server.caller import EventReader, Limit, LiveHere, Writer, problems
+from paribus.server.caller import Eraser, EventReader, Limit, LiveHere, Writer, problems
 
 router = APIRouter(prefix="/events", tags=["events"])
 Cursor = Annotated[str, Query(max_length=500, description="Cursor: the `next` of the page before.")]
@@ -33,6 +33,15 @@ class Replay(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str | None = Field(default=None, max_length=200, description="Only those with this reason.")
+
+
+class Erasure(BaseModel):
+    """Whose events go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] = Field(min_length=1, max_length=1000, description="Unit, user and anonymous ids of the person.")
+    request: str = Field(default="", max_length=200, description="Your reference; it stands in the proof.")
 
 
 @router.get("/tail", responses=problems())
@@ -64,3 +73,9 @@ def replay(order: Replay, live: LiveHere, caller: Writer) -> dict[str, Any]:
 def reconcile(live: LiveHere, caller: EventReader) -> dict[str, Any]:
     """Received = accepted + quarantined + rejected, and accepted = landed."""
     return live.reconcile(caller.project, caller.environment)
+
+
+@router.post("/erase", responses=problems())
+def erase(order: Erasure, live: LiveHere, caller: Eraser) -> dict[str, Any]:
+    """Removes everything of these ids from queue, lake and records, to the last byte; the proof names nobody."""
+    return live.erase(order.ids, request=order.request)

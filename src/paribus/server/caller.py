@@ -114,6 +114,7 @@ Reader = Annotated[Principal, Depends(allowed("document.read"))]
 Writer = Annotated[Principal, Depends(allowed("document.write"))]
 EventReader = Annotated[Principal, Depends(allowed("event.read"))]
 KeyReader = Annotated[Principal, Depends(allowed("key.read"))]
+Eraser = Annotated[Principal, Depends(allowed("data.erase"))]
 KeyManager = Annotated[Principal, Depends(allowed("key.manage"))]
 
 

@@ -82,6 +82,9 @@ class Live(Protocol):
     def reconcile(self, project: str, environment: str) -> Json:
         """Received, accepted, quarantined, rejected, landed and distinct, and whether they add up."""
 
+    def erase(self, ids: Sequence[str], *, request: str = "") -> Json:
+        """Removes everything of these ids; the counts of what went."""
+
     def analyze(self, project: str, experiment: str, request: Mapping[str, Any]) -> Json:
         """The result document of an experiment, on what the lake holds now."""
 

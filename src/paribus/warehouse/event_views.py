@@ -47,7 +47,6 @@ RECORD_COLUMNS: dict[str, str] = {
     "time": "corrected_time",
     "original_time": "original_time",
     "received_time": "received_time",
-    "event_id": "source || ':' || event_id",
     "source": "source",
     "session_id": "session_id",
 }
@@ -172,11 +171,12 @@ class EventTable:
         return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(conditions)}"
 
     def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
-        columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
-        columns.append(f"{self._unit()} AS {quote(unit_column(self.unit_type))}")
-        taken = {*RECORD_COLUMNS, unit_column(self.unit_type)}
         reserved = f"${name}"
         where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"
+        columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
+        columns.append(f"{self._event_id(where, connection)} AS event_id")
+        columns.append(f"{self._unit()} AS {quote(unit_column(self.unit_type))}")
+        taken = {*RECORD_COLUMNS, "event_id", unit_column(self.unit_type)}
         wanted = [each for each in asked if each.lower() not in taken]
         filled = self._filled(wanted, where, connection)
         kinds = self._kinds([each for each in wanted if filled[each] == "never"], where, connection)
@@ -188,6 +188,14 @@ class EventTable:
                 bare = column.removeprefix(TYPED)
                 columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
         return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {where}"
+
+    def _event_id(self, where: str, connection: duckdb.DuckDBPyConnection) -> str:
+        """What tells events apart: their id, with the source before it where there are several."""
+        if not self.is_part:  # other parts may have other sources
+            select = f"SELECT min(source) = max(source) FROM {self.reader} WHERE {where}"
+            if connection.execute(select).fetchall()[0][0]:
+                return "event_id"
+        return "source || ':' || event_id"
 
     def _property(self, name: str, filled: Filled, kinds: Mapping[str, str]) -> str:
         """A property as its typed column where that is filled always, else with the JSON text behind it."""

@@ -1,0 +1,54 @@
+"""A server whose upkeep never rests: `python -m tests.chaos.serving FOLDER`, with the settings of `PARIBUS_…`.
+
+As `paribus serve`, with a thread that compacts and vacuums without end. While a compaction runs, the first byte of
+FOLDER.compacting is 1, so that whoever kills this process can tell what it was doing. SIGUSR1 makes the disk full
+(files of the process cannot grow past a size), SIGUSR2 gives it space again.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from paribus.app.live import Installation
+from paribus.errors import ParibusError
+from paribus.server import serve
+from paribus.settings import from_environment
+
+FULL_BYTES = 300_000
+
+
+def compact_forever(live: Installation, mark: Path) -> None:
+    descriptor = os.open(mark, os.O_RDWR | os.O_CREAT)
+    while True:
+        os.pwrite(descriptor, b"1", 0)
+        try:
+            live.lake.compact(min_files=3)
+            live.lake.vacuum()
+        except ParibusError:
+            pass  # the disk is full; the lake is asked again
+        os.pwrite(descriptor, b"0", 0)
+        time.sleep(0.02)
+
+
+def limit(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def main(folder: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, lambda *_: limit(FULL_BYTES))
+    signal.signal(signal.SIGUSR2, lambda *_: limit(resource.RLIM_INFINITY))
+    with Installation(from_environment(data=folder)) as live:
+        live.start()
+        threading.Thread(target=compact_forever, args=(live, Path(f"{folder}.compacting")), daemon=True).start()
+        serve(live, "127.0.0.1", 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
