@@ -1,6 +1,6 @@
 """The server is killed at random moments under load, compactions included: nothing acknowledged is lost or doubled.
 
-    python -m tests.chaos.test_kill 200 --seed 7      # prints a report
+python -m tests.chaos.test_kill 200 --seed 7      # prints a report
 """
 
 from __future__ import annotations

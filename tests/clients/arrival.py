@@ -113,7 +113,7 @@ def compare(arrived: list[Arrived], sent: list[Sent], *, in_order: bool = True) 
         assert [event.name for event in arrived] == [event.name for event in sent]
     for index, wanted in enumerate(sent):
         event = arrived[index] if in_order else by_id[wanted.event_id or ""]
-        where = f"event {index}, {wanted.name}"
+        where = f"{index}: {wanted}\n{event}"
         assert event.name == wanted.name, where
         assert event.event_id == wanted.event_id if wanted.event_id else event.event_id, where
         assert (event.user_id, event.anonymous_id) == (wanted.user_id, wanted.anonymous_id), where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.clients.arrival import Json
 from tests.clients.purchases import purchases
 
 PARIBUS = (sys.executable, "-m", "paribus.cli")
@@ -69,6 +71,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert "everything acknowledged is in the lake" in output
 
 
+@pytest.fixture(scope="session")
+def flag(served: Served) -> Json:
+    """A flag that splits everyone in halves, as its document says."""
+    served.paribus("flag", "create", "checkout")
+    return dict(json.loads(served.paribus("flag", "show", "checkout", "--json"))["body"])
+
+
 @pytest.fixture
 def label(request: pytest.FixtureRequest) -> str:
     """A source of the test's own."""
@@ -81,7 +90,5 @@ def intake_key(served: Served, label: str) -> str:
 
 
 @pytest.fixture
-def orders() -> list[dict[str, object]]:
+def orders() -> list[Json]:
     return purchases()
-
-

@@ -9,7 +9,7 @@ from typing import Any
 COUNT = 130
 """Events of a run: more than one batch of 100."""
 TEXTS = {
-    "note": "naïve — 漢字 🎈 \"quoted\" \\ / \n\t<script>",
+    "note": 'naïve — 漢字 🎈 "quoted" \\ / \n\t<script>',
     "empty": "",
     "key with spaces & = %": "a+b=c&d%20",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -10,44 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mmh3
 import pytest
 from tests.clients.arrival import Json, Sent, compare, landed, until
 from tests.clients.conftest import Served
+from tests.clients.splits import UNITS, check_exposures, variant_of
 
 pytestmark = pytest.mark.xdist_group("clients")
-
-UNITS = [f"u{number}" for number in range(40)]
-
-
-@pytest.fixture(scope="session")
-def flag(served: Served) -> Json:
-    """A flag that splits everyone in halves, as its document says."""
-    served.paribus("flag", "create", "checkout")
-    return dict(json.loads(served.paribus("flag", "show", "checkout", "--json"))["body"])
-
-
-def variant_of(flag: Json, unit: str) -> str:
-    """The variant by the formula of the bucket, from the stored salt."""
-    salt = flag["environments"]["dev"]["rules"][0]["rollout"]["split_salt"]
-    return "control" if mmh3.hash(f"{salt}:{unit}", 0, signed=False) * 10_000 >> 32 < 5000 else "treatment"
-
-
-def check_exposures(flag: Json, exposures: list[Any], units: list[str]) -> None:
-    """One exposure for each unit, with everything that an analysis needs."""
-    assert [event.name for event in exposures] == ["$exposure"] * len(units)
-    assert [event.unit for event in exposures] == units
-    for event in exposures:
-        variant = variant_of(flag, event.unit)
-        known = event.properties
-        assert (known["flag"], known["assigned"], known["served"]) == ("checkout", variant, variant)
-        assert (known["reason"], known["revision"], known["epoch"]) == ("SPLIT", 1, 1)
-        assert (known["traffic_bp"], known["split_bp"], known["probability"]) == (10_000, 5000, 0.5)
-        assert (known["environment"], known["unit_type"]) == ("dev", "user")
-        assert known["unit"] == event.unit
-    sequence = [event.sequence for event in exposures]
-    assert sequence == sorted(sequence)
-    assert len(set(sequence)) == len(units)
 
 
 def test_openfeature(served: Served, flag: Json, label: str) -> None:

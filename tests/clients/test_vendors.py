@@ -35,6 +35,19 @@ def wanted(orders: list[Json], **how: Any) -> list[Sent]:
     ]
 
 
+def snowplow_sent(orders: list[Json], ids: list[str], session_id: str | None = None) -> list[Sent]:
+    """The orders as self-describing events, a structured event and a page view."""
+    page = {"url": "http://shop.test/cart", "title": "Cart", "referrer": "http://shop.test/"}
+    structured = {"category": "shop", "label": "ä label", "property": "size", "value": 9.9}
+    sent = [replace(one, name=one.name.replace(" ", "_").lower()) for one in wanted(orders)]
+    last = orders[-1] if session_id else {"user": "user-0", "anonymous": None}
+    sent += [
+        Sent("add", None, None, structured, last["user"], last["anonymous"]),
+        Sent("$page_view", None, None, page, last["user"], last["anonymous"]),
+    ]
+    return [replace(one, event_id=id_, session_id=session_id) for one, id_ in zip(sent, ids, strict=True)]
+
+
 @pytest.mark.parametrize("batched", [False, True], ids=["httpapi", "batch"])
 def test_amplitude(served: Served, intake_key: str, label: str, orders: list[Json], batched: bool) -> None:
     from amplitude import Amplitude, BaseEvent, Config, EventOptions, Identify
@@ -74,12 +87,25 @@ def test_amplitude(served: Served, intake_key: str, label: str, orders: list[Jso
     assert codes == [200] * (len(orders) + 2)
     arrived = landed(served.folder, f"amplitude:{label}")
     sent = [
-        Sent("$identify", "i-1", orders[0]["time"], {"$set": {"plan": "pro"}, "$add": {"visits": 2}}, "user-0", "device-0"),
+        Sent(
+            "$identify",
+            "i-1",
+            orders[0]["time"],
+            {"$set": {"plan": "pro"}, "$add": {"visits": 2}},
+            "user-0",
+            "device-0",
+        ),
         *(
             replace(one, session_id=str(order["time"]), context={"country": "Germany"})
             for one, order in zip(wanted(orders), orders, strict=True)
         ),
-        Sent("$exposure", "x-1", None, {"flag": "checkout", "assigned": "on", "served": "on", "reason": "SPLIT"}, "user-0"),
+        Sent(
+            "$exposure",
+            "x-1",
+            None,
+            {"flag": "checkout", "assigned": "on", "served": "on", "reason": "SPLIT"},
+            "user-0",
+        ),
     ]
     compare(arrived, sent)
     assert [event.sequence for event in arrived[1:-1]] == list(range(len(orders)))
@@ -127,9 +153,7 @@ def test_posthog(served: Served, intake_key: str, label: str, orders: list[Json]
     from tests.clients.test_segment import at
 
     problems: list[object] = []
-    client = Posthog(
-        intake_key, host=served.url, gzip=compressed, on_error=lambda error, batch: problems.append(error)
-    )
+    client = Posthog(intake_key, host=served.url, gzip=compressed, on_error=lambda error, batch: problems.append(error))
     time = orders[0]["time"]
     client.set(distinct_id="user-0", properties={"plan": "pro"}, timestamp=at(time))
     client.alias("device-0", "user-0", timestamp=at(time))
@@ -201,19 +225,8 @@ def test_snowplow(served: Served, intake_key: str, label: str, orders: list[Json
     ids.append(tracker.track(PageView("http://shop.test/cart", "Cart", "http://shop.test/", who)) or "")
     tracker.flush()
     assert failures == []
-    sent = [
-        Sent(order["name"].replace(" ", "_").lower(), None, order["time"], order["properties"], order["user"], order["anonymous"])
-        for order in orders
-    ]
-    page = {"url": "http://shop.test/cart", "title": "Cart", "referrer": "http://shop.test/"}
-    structured = {"category": "shop", "label": "ä label", "property": "size", "value": 9.9}
-    sent += [
-        Sent("add", None, None, structured, "user-0", context={"lang": "de"}),
-        Sent("$page_view", None, None, page, "user-0"),
-    ]
-    sent = [replace(one, event_id=identity) for one, identity in zip(sent, ids, strict=True)]
     arrived = landed(served.folder, f"snowplow:{label}")
-    compare(arrived, sent)
+    compare(arrived, snowplow_sent(orders, ids))
     [context] = {json.dumps(event.context["contexts"]) for event in arrived[: len(orders)]}
     assert json.loads(context) == [{"schema": "iglu:com.example/cart/jsonschema/1-0-0", "data": {"id": 7}}]
     assert len(set(ids)) == len(ids)

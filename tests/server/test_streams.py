@@ -111,6 +111,25 @@ def test_nothing_changed_is_304(live: Installation, url: str) -> None:
     assert httpx.get(url + "/api/v1/definitions", headers=known).status_code == 304
 
 
+def test_a_bulk_answer_says_what_the_report_of_an_exposure_needs(live: Installation, url: str) -> None:
+    body = dict(live.flag("by-account").body or {}) | {"unit_attribute": "account", "unit_type": "account"}
+    first = {"id": "pro", "when": {"attribute": "plan", "op": "equals", "value": "pro"}, "variant": "treatment"}
+    state = body["environments"]["dev"]
+    body["environments"] = {"dev": {**state, "rules": [first, *state["rules"]]}}
+    live.write("default", "flag", "by-account", body, author="test", reason="a test", expected=1)
+    time.sleep(0.5)
+    context = {"context": {"targetingKey": "u1", "account": "a1", "plan": "free"}}
+    headers = {"X-API-Key": live.secret("client")}
+    [answer] = [
+        flag
+        for flag in httpx.post(url + "/ofrep/v1/evaluate/flags", json=context, headers=headers).json()["flags"]
+        if flag["key"] == "by-account"
+    ]
+    assert answer["metadata"]["unit_attribute"] == "account"
+    assert answer["metadata"]["attribute_names"] == "plan"
+    assert answer["metadata"]["unit_type"] == "account"
+
+
 def test_server_flags_stay_on_the_server(live: Installation, url: str) -> None:
     body = dict(live.flag("inner").body or {}) | {"client": False}
     live.write("default", "flag", "inner", body, author="test", reason="a test", expected=1)

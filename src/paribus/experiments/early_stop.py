@@ -1,15 +1,16 @@
 """What an early stop adds to an effect, taken off again.
 
-An effect is shown early because its estimate was large, so at that moment the estimate is too large on average. A
-group-sequential plan knows its boundaries, and the median-unbiased estimate follows from them (Tsiatis, Rosner, Mehta
-1984). An anytime-valid plan has no planned looks to condition on: there the posterior under the metric's prior is
-shown. One correction, never both.
+An effect is shown early because its estimate was large, so at that moment the estimate is too large on average. The
+looks at which the plan could have shown it are known, daily ones under an anytime-valid plan, and the median-unbiased
+estimate follows from their boundaries (Tsiatis, Rosner, Mehta 1984). Where an anytime-valid plan seals a prior of the
+metric, its posterior is shown instead. One correction, never both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from paribus.experiments.plan import Design, Method
 from paribus.experiments.posterior import credible
 from paribus.experiments.reading import Reading, Rule
 from paribus.experiments.result import Comparison, Quantity
-from paribus.stats.estimate import Estimate
-from paribus.stats.gsd_inference import GroupSequentialLook, StoppedEstimate, stopped_estimate
+from paribus.stats.estimate import Estimate, Floats
+from paribus.stats.gsd_inference import GroupSequentialLook, StoppedEstimate, stopped_estimate, watched_design
 
 SEQUENTIAL = (Method.GROUP_SEQUENTIAL, Method.ANYTIME)
+LEAST = 1e-6  # information gained from look to look, as a share, where the data say less
 
 
 def with_early_stop(
@@ -44,29 +46,49 @@ def with_early_stop(
 
 
 def _corrected(design: Design, c: Comparison, relative: Estimate, panel: Panel, t: int, m: int) -> Quantity | None:
-    if design.plan.method is Method.ANYTIME:
+    if design.plan.method is Method.ANYTIME and c.metric in design.plan.priors:
         return credible(design, c.metric, relative)
     if panel.series is None or panel.rules is None:
         return None
     level = design.plan.confidence_level
     seen = panel.series.absolute
     crossed = np.flatnonzero(seen.p_value[:, t, m] <= 1 - level)
-    if not len(crossed):
+    scale = abs(c.control.value)
+    if not len(crossed) or not scale > 0:
         return None
     k = int(crossed[0])
-    rule, value, se = panel.rules[k, t, m], float(seen.value[k, t, m]), float(seen.se[k, t, m])
-    boundary = rule(level) if isinstance(rule, Rule) else None
-    scale = abs(c.control.value)
-    if not isinstance(boundary, GroupSequentialLook) or not (se > 0 and scale > 0):
-        return None
-    found = stopped_estimate(boundary.design, value / se, boundary.look, se**-2)
+    value, se = seen.value[: k + 1, t, m], seen.se[: k + 1, t, m]
+    rule = cast(Rule, panel.rules[k, t, m])
+    boundary = rule(level)
+    if isinstance(boundary, GroupSequentialLook):
+        plan, look = boundary.design, boundary.look
+    else:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            critical = panel.series.reach[: k + 1, t, m] / se
+        plan = watched_design(critical, growing(se), alpha=1 - level)
+        look = plan.looks
+    found = stopped_estimate(plan, float(value[k] / se[k]), look, float(se[k]) ** -2)
     if not isinstance(found, StoppedEstimate):
         return found
-    value, lower, upper = (float(end) / scale for end in (found.value, found.lower, found.upper))
-    method = f"{found.method}, at look {boundary.look}"
+    middle, lower, upper = (float(end) / scale for end in (found.value, found.lower, found.upper))
+    method = f"{found.method}, at look {k + 1}"
     return Estimate(
-        value, se / scale, lower, upper, float(found.p_value), float("inf"), found.level, "two-sided", method
+        middle, float(se[k]) / scale, lower, upper, float(found.p_value), float("inf"), level, "two-sided", method
     )
+
+
+def growing(se: Floats) -> Floats:
+    """Information 1 / se^2 at the looks, where it fell behind an earlier look raised just above it.
+
+    >>> growing(np.array([0.5, 0.25, 0.26])).tolist() == [4.0, 16.0, 16.0 * (1 + LEAST)]
+    True
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        information = np.nan_to_num(se**-2.0, nan=0.0, posinf=0.0)
+    out, last = np.empty_like(information), 0.0
+    for i, now in enumerate(information):
+        last = out[i] = max(float(now), last * (1 + LEAST), np.finfo(float).tiny)
+    return out
 
 
 def _with(c: Comparison, corrected: Quantity) -> Comparison:

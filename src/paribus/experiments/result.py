@@ -81,8 +81,8 @@ class Comparison:
     `unadjusted` is the absolute difference without covariates. `adjusted_p` and `simultaneous` carry the plan's
     correction. `margin_p` is a guardrail's one-sided p-value against its margin (small: safe), None for others.
     `detectable` is the smallest true effect, on the scale that is shown, that would be shown now with the plan's power.
-    `at_stop` is the relative effect without what stopping early adds to it: the median-unbiased estimate under a
-    group-sequential plan, the posterior under an anytime-valid one; None where nothing was shown before the plan's end.
+    `at_stop` is the relative effect without what stopping early adds to it: the median-unbiased estimate, or the
+    posterior where an anytime-valid plan seals a prior; None where nothing was shown before the plan's end.
     """
 
     metric: str

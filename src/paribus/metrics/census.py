@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from paribus.errors import InputError
-from paribus.metrics import probe, table
+from paribus.metrics import probe, repeats, table
 from paribus.metrics.cells import Counts
 from paribus.metrics.compile import Compiler
 from paribus.metrics.exposed import RANDOMIZED
@@ -28,15 +28,21 @@ class Census:
     last_time: datetime | None = None
 
 
-def of_table(compiler: Compiler, ask: Ask) -> Census:
-    """Counts of a table of units: what is missing, what repeats."""
+def of_table(compiler: Compiler, ask: Ask, is_columnar: Callable[[str], bool] | None = None) -> Census:
+    """Counts of a table of units: what is missing, what repeats. `is_columnar` as for `repeats.is_read_twice`."""
     source, units = compiler.main, compiler.units
-    row = ask("probe", probe.table_probe(source, units))[0]
+    bounds = repeats.is_read_twice(source, units, is_columnar)
+    row = ask("probe", probe.table_probe(source, units, bounds=bounds))[0]
     rows, known, blank = int(row["z_rows"]), int(row["z_known"]), int(row["z_blank"])
-    null_variant, repeated = 0, known > int(row["z_distinct"])
+    null_variant = 0
     if blank or known < rows or int(row["z_variants"]) < rows:
         gaps = ask("probe:gaps", probe.table_gaps(source, units))[0]
         null_variant, repeated = int(gaps["z_null_variant"]), int(gaps["z_used"]) > int(gaps["z_units"])
+    elif bounds:
+        low, high = row["z_low"], row["z_high"]
+        repeated = repeats.found(source, units, known, low, high, lambda text: ask("probe:distinct", text)[0])
+    else:
+        repeated = known > int(row["z_distinct"])
     unknown: dict[str, int] = {}
     if compiler.scope.variants is not None:
         clean = known == rows and not blank

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from paribus.errors import InputError, did_you_mean
-from paribus.metrics import clusters, exposed, limits, probe, ranks, sums, table
+from paribus.metrics import clusters, exposed, limits, probe, ranks, repeats, sums, table
 from paribus.metrics.cells import StatementText
 from paribus.metrics.definition import Covariate, DataModel, Exposures, Metric, MetricType, UnitTable
 from paribus.metrics.demand import Demand, demands, reach
@@ -234,7 +234,9 @@ def statements(
             shown.append(StatementText(name, named.name, text))
 
     if compiler.is_table:
-        show("probe", probe.table_probe(compiler.main, compiler.units))
+        bounds = repeats.is_read_twice(compiler.main, compiler.units, None)
+        show("probe", probe.table_probe(compiler.main, compiler.units, bounds=bounds))
+        show("probe:distinct", repeats.shown(compiler.main, compiler.units) if bounds else "")
         if variants is not None:
             show("probe:variants", probe.table_variants(compiler.main, compiler.units))
         filtered = compiler.main.condition(compiler.units.filter, "filter")

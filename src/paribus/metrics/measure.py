@@ -104,7 +104,10 @@ class _Run:
 
     def measurement(self) -> Measurement:
         compiler = self.compiler
-        census = of_table(compiler, self.ask) if compiler.is_table else of_exposures(compiler, self.ask)
+        if compiler.is_table:
+            census = of_table(compiler, self.ask, getattr(self.engine, "is_columnar", None))
+        else:
+            census = of_exposures(compiler, self.ask)
         self.care, self.warnings = census.care, list(census.warnings)
         if compiler.scope.closed is None:
             compiler.scope = replace(compiler.scope, closed=census.last_time)

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from paribus.errors import EngineError
+from paribus.metrics import repeats
 from paribus.metrics.definition import EventSource, Exposures, UnitTable
 from paribus.metrics.demand import Demand, Window
 from paribus.metrics.level import Scope, UnitLevel
@@ -22,8 +23,11 @@ from paribus.warehouse.sql import build as sql
 SAMPLE_ROWS = 20_000
 
 
-def table_probe(source: Source, units: UnitTable) -> str:
-    """Counts of a table of units that tell whether all is well: rows, units, distinct and blank units, variants."""
+def table_probe(source: Source, units: UnitTable, *, bounds: bool = False) -> str:
+    """Counts of a table of units that tell whether all is well: rows, known and blank units, variants.
+
+    With them the distinct units, or the `bounds` of their ids, from which `repeats.found` goes on.
+    """
     unit, variant = source.unit(units.unit, "unit"), source.column(units.variant, "variant")
     is_text = source.kind(units.unit) in {"text", None}
     columns = {
@@ -31,8 +35,11 @@ def table_probe(source: Source, units: UnitTable) -> str:
         "z_known": sql.known(unit),
         "z_blank": sql.known(sql.case((blank(unit), sql.integer(1)))) if is_text else sql.integer(0),
         "z_variants": sql.known(variant),
-        "z_distinct": sql.distinct(unit),
     }
+    if bounds:
+        columns |= {"z_low": sql.smallest(unit), "z_high": sql.largest(unit)}
+    else:
+        columns["z_distinct"] = repeats.distinct(source, units, unit)
     if units.exposed_at:
         time = source.instant(units.exposed_at, "exposed_at")
         columns |= {"z_first": sql.smallest(time), "z_last": sql.largest(time)}
@@ -54,7 +61,7 @@ def table_gaps(source: Source, units: UnitTable) -> str:
     columns = {
         "z_null_variant": sql.known(sql.case((sql.every([good, sql.is_null(variant)]), sql.integer(1)))),
         "z_used": sql.known(used),
-        "z_units": sql.distinct(used),
+        "z_units": repeats.distinct(source, units, used),
     }
     select = sql.Select(columns, source.text, where=source.condition(units.filter, "filter"))
     return sql.Statement().sql(select, source.hooks.name)

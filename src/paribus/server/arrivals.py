@@ -40,7 +40,9 @@ class Erasure(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ids: list[str] = Field(min_length=1, max_length=1000, description="Unit, user and anonymous ids of the person.")
+    ids: list[Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]] = Field(
+        min_length=1, max_length=1000, description="Unit, user and anonymous ids of the person."
+    )
     request: str = Field(default="", max_length=200, description="Your reference; it stands in the proof.")
 
 

@@ -140,6 +140,11 @@ def _plain(published: Published, decision: Decision) -> dict[str, Any]:
     if decision.flag in published.floats:
         value = float(value)
     facts = {name: fact for name in _FACTS if (fact := getattr(decision, name)) is not None}
+    # What a client that only reads the answer needs to report the exposure as we would.
+    if attribute := published.snapshot["flags"][decision.flag].get("unit_attribute"):
+        facts["unit_attribute"] = attribute
+    if decision.outcome.attribute_names:
+        facts["attribute_names"] = ",".join(decision.outcome.attribute_names)
     if decision.error_code:
         facts |= {"errorCode": decision.error_code, "errorDetails": decision.error_message or ""}
     return {

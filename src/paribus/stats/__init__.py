@@ -91,6 +91,7 @@ _EXPORTS: dict[str, str] = {
     "information_of_means": "gsd_inference",
     "repeated_p_value": "gsd_inference",
     "stopped_estimate": "gsd_inference",
+    "watched_design": "gsd_inference",
     "without_futility": "gsd_inference",
     # anytime-valid boundaries
     "AnytimeT": "anytime",

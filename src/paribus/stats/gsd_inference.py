@@ -18,7 +18,7 @@ from paribus.stats.arm import Arm
 from paribus.stats.estimate import Alternative, Floats, Reason, Undetermined
 from paribus.stats.group_sequential import GroupSequentialDesign
 from paribus.stats.integration import Walk, exit_probabilities
-from paribus.stats.spending import Spending
+from paribus.stats.spending import POCOCK, Spending
 from paribus.stats.stopping import critical_values
 
 # Levels at which the table behind vectorized repeated p-values is computed exactly.
@@ -236,6 +236,33 @@ def stopped_estimate(
     p_value = upper_tail if design.sides == 1 else min(1.0, 2 * min(upper_tail, 1 - upper_tail))
     lower, value, upper = (solve(target) / scale for target in (error, 0.5, 1 - error))
     return StoppedEstimate(value, lower, upper, p_value, level, z / scale)
+
+
+def watched_design(critical: ArrayLike, information: ArrayLike, *, alpha: float) -> GroupSequentialDesign:
+    """A two-sided design from the boundary of any sequence that was watched at certain looks, for `stopped_estimate`.
+
+    Args:
+        critical: |z| at which the sequence would have stopped, look by look; looks that could not stop are left out.
+        information: increasing information at the looks, in any unit.
+        alpha: the sequence's error over all time, both sides together.
+    """
+    critical, t = np.asarray(critical, dtype=np.float64), np.asarray(information, dtype=np.float64)
+    able = np.isfinite(critical)
+    if not able.any() or np.any(np.diff(t) <= 0) or not t[0] > 0:
+        raise InputError("a boundary without a look that can stop, or information that does not grow")
+    times, bounds = tuple((t[able] / t[-1]).tolist()), tuple(critical[able].tolist())
+    return GroupSequentialDesign(
+        rule=POCOCK,
+        information=times,
+        alpha=alpha,
+        sides=2,
+        critical=bounds,
+        spent=(),
+        futility=(),
+        binding=False,
+        power=float("nan"),
+        drift=float("nan"),
+    )
 
 
 def without_futility(design: GroupSequentialDesign) -> GroupSequentialDesign:

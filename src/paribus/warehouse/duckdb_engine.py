@@ -132,6 +132,11 @@ class DuckDBEngine:
         self._resolve(relation)
         return self._views[relation].sql if relation in self._views else None
 
+    def is_columnar(self, relation: str) -> bool:
+        """Whether a statement reads only the columns that it names; CSV and JSON files are parsed whole each time."""
+        self._resolve(relation)
+        return relation not in self._views or self._views[relation].files.format == "parquet"
+
     def close(self) -> None:
         self._connection.close()
         self._remove_temporary()

@@ -52,6 +52,11 @@ def looks_like_file(relation: str) -> bool:
     return has_magic(relation) or "/" in relation or "\\" in relation or _format_of(Path(relation)) is not None
 
 
+def is_text_file(relation: str) -> bool:
+    """True for the name of CSV or JSON files, which every statement parses anew, all columns of them."""
+    return _format_of(Path(relation)) in {"csv", "json"}
+
+
 def resolve_files(relation: str, base: Path) -> FileSet | None:
     """The files behind a relation, None when nothing on disk has that name and it is not written like a file.
 

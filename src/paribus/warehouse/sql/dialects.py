@@ -103,6 +103,8 @@ class Hooks:
     parse        a text column as DOUBLE, NULL where it is no number
     exact        text that compares by its characters, where the engine's text compares without case or accents
     percentile   exact type 7 percentile as one aggregate, None for the rank form
+    as_hash      64-bit hash, the same for equal values; None where COUNT(DISTINCT) of the values is as good
+    marked       how many integers there are between two bounds, by a bit for each; None where there is no bitmap
     session      statements that a connection should run first
     """
 
@@ -115,6 +117,8 @@ class Hooks:
     parse: Callable[[Expr], Expr] = _number_by_try_cast
     exact: Callable[[Expr], Expr] | None = None
     percentile: Callable[[Expr, float], Expr] | None = None
+    as_hash: Callable[[Expr], Expr] | None = None
+    marked: Callable[[Expr, Expr, Expr], Expr] | None = None
     session: tuple[str, ...] = ()
 
     def column(self, name: str) -> Expr:
@@ -127,6 +131,14 @@ class Hooks:
 
 
 # ── one engine's functions ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _duckdb_hash(value: Expr) -> Expr:
+    return function("HASH", value)
+
+
+def _duckdb_marked(value: Expr, low: Expr, high: Expr) -> Expr:
+    return function("BIT_COUNT", function("BITSTRING_AGG", value, low, high))
 
 
 def _mysql_time(time: datetime) -> Expr:
@@ -304,7 +316,7 @@ def _druid_instant(column: Expr, kind: str | None) -> Expr:
 _UTC_SESSION = ("SET TIME ZONE 'UTC'",)
 
 _TABLE = (
-    Hooks("duckdb", session=("SET TimeZone = 'UTC'",)),
+    Hooks("duckdb", as_hash=_duckdb_hash, marked=_duckdb_marked, session=("SET TimeZone = 'UTC'",)),
     Hooks("postgres", parse=_number_by_pattern, session=_UTC_SESSION),
     Hooks("redshift", parse=_number_by_pattern, session=("SET timezone TO 'UTC'",)),
     Hooks(
