@@ -1,10 +1,12 @@
 """One task of the speed benchmark in a process of its own: `python -m benchmarks.speed_tasks NAME ARGUMENT...`.
 
 The last line of output is JSON: CPU seconds of imports, of the work and of its statements, and the numbers it found.
+Imports are those of the whole process, whenever they happen: libraries load parts of themselves when first used.
 """
 
 from __future__ import annotations
 
+import importlib._bootstrap as bootstrap
 import json
 import sys
 from collections.abc import Callable
@@ -14,6 +16,36 @@ from typing import Any
 
 THREADS = 2
 Answer = dict[str, Any]
+
+
+class Watch:
+    """CPU seconds of a contestant: of its imports, whenever they happen, and of its work after `ready`."""
+
+    def __init__(self) -> None:
+        self._loading, self._depth = 0.0, 0
+        self._load = bootstrap._find_and_load
+        bootstrap._find_and_load = self._timed
+        self._started = self._ready = process_time()
+        self._before = 0.0
+
+    def _timed(self, *arguments: Any) -> Any:
+        self._depth += 1
+        started = process_time()
+        try:
+            return self._load(*arguments)
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._loading += process_time() - started
+
+    def ready(self) -> None:
+        """All that the contestant needs before its work is there."""
+        self._ready, self._before = process_time(), self._loading
+
+    def answer(self) -> Answer:
+        """Imports and preparation, and work without what it still imported."""
+        late = self._loading - self._before
+        return {"imports": self._ready - self._started + late, "work": process_time() - self._ready - late}
 
 
 def scan(table: str) -> Answer:
@@ -65,38 +97,38 @@ def statement(table: str, text_file: str) -> Answer:
 
 def units(table: str) -> Answer:
     """Paribus' measurement of a table of units: probe, shifts, moments."""
-    started = process_time()
+    watch = Watch()
     from paribus.metrics.definition import DataModel, UnitTable
     from paribus.metrics.measure import measure
 
     engine = _engine()
     metrics = _unit_metrics()
     _compile_once()
-    imported = process_time()
+    watch.ready()
     found = measure(engine, DataModel(UnitTable(table, "unit", "variant")), metrics, ["control", "treatment"])
-    return _measured(engine, found, started, imported)
+    return _measured(engine, found, watch.answer())
 
 
 def raw(exposures: str, events: str, caps: str) -> Answer:
     """Paribus' measurement of exposures and events: probes, caps unless they are sealed, moments."""
-    started = process_time()
+    watch = Watch()
     from paribus.metrics.definition import DataModel, EventSource, Exposures
     from paribus.metrics.measure import measure
 
     engine = _engine()
     metrics = _raw_metrics(caps)
     _compile_once()
-    imported = process_time()
+    watch.ready()
     model = DataModel(
         exposures=Exposures(exposures, "unit", "variant", "ts"), events={"orders": EventSource(events, "unit", "ts")}
     )
     found = measure(engine, model, metrics, ["control", "treatment"])
-    return _measured(engine, found, started, imported)
+    return _measured(engine, found, watch.answer())
 
 
 def analyze(table: str) -> Answer:
     """The whole of Paribus: from the file to the verdict."""
-    started = process_time()
+    watch = Watch()
     import duckdb  # noqa: F401
     import numpy  # noqa: F401
 
@@ -104,7 +136,7 @@ def analyze(table: str) -> Answer:
     import paribus.experiments.analysis
 
     _compile_once()
-    imported = process_time()
+    watch.ready()
     result = pb.analyze(
         table,
         unit="unit",
@@ -112,24 +144,23 @@ def analyze(table: str) -> Answer:
         metrics=[*(f"y{i}" for i in range(1, 8)), *(f"top{i}/bottom{i}" for i in range(1, 4))],
         covariates={f"y{i}": [f"x{i}"] for i in range(1, 8)},
     )
-    done = process_time()
-    return {"imports": imported - started, "work": done - imported, "effects": _effects(result)}
+    return {**watch.answer(), "effects": _effects(result)}
 
 
 def tea_tasting(table: str) -> Answer:
     """tea-tasting on ibis-duckdb, same metrics."""
-    started = process_time()
+    watch = Watch()
     import ibis
     import tea_tasting as tt
 
     connection = ibis.duckdb.connect(threads=THREADS)
-    imported = process_time()
+    watch.ready()
     metrics: dict[str, Any] = {f"y{i}": tt.Mean(f"y{i}", f"x{i}") for i in range(1, 8)}
     metrics |= {f"top{i}/bottom{i}": tt.RatioOfMeans(f"top{i}", f"bottom{i}") for i in range(1, 4)}
     result = tt.Experiment(metrics).analyze(connection.read_parquet(table), control="control")
-    done = process_time()
+    answer = watch.answer()
     effects = {name: [result[name].effect_size, result[name].pvalue] for name in metrics}
-    return {"imports": imported - started, "work": done - imported, "effects": effects}
+    return {**answer, "effects": effects}
 
 
 def effects(cells: str) -> Answer:
@@ -187,8 +218,7 @@ def _by_hand(sql: str) -> Answer:
     return {"imports": imported - started, "work": process_time() - imported, "rows": rows, "sql": sql}
 
 
-def _measured(engine: Any, found: Any, started: float, imported: float) -> Answer:
-    done = process_time()
+def _measured(engine: Any, found: Any, spent: Answer) -> Answer:
     moments = {}
     for name, cells in found.cells.items():
         at = cells.moments
@@ -206,8 +236,7 @@ def _measured(engine: Any, found: Any, started: float, imported: float) -> Answe
         for each, cpu in zip(found.statements, engine.spent, strict=True)
     ]
     return {
-        "imports": imported - started,
-        "work": done - imported,
+        **spent,
         "in_statements": sum(engine.spent),
         "statements": statements,
         "moments": moments,

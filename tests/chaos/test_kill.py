@@ -69,9 +69,9 @@ def attack(folder: Path, kills: int, seed: int, longest: float = 1.0) -> Report:
         server = ServerProcess(folder, PLAIN)
         senders.port = server.port()
         time.sleep(0.5)
-        ledger = senders.stop()
-        server.send(signal.SIGTERM)
+        server.send(signal.SIGTERM)  # under load
         assert server.wait() == 0, server.errors
+        ledger = senders.stop()
     finally:
         senders.port = None
         senders.stop()

@@ -62,7 +62,7 @@ class KafkaLanding(Landing):
 
     def __init__(self, url: str, *, notes: str | Path, clock: Clock, **limits: int) -> None:
         try:
-            import confluent_kafka  # type: ignore[import-not-found,import-untyped,unused-ignore]
+            import confluent_kafka
         except ImportError as missing:
             raise MissingExtra("confluent-kafka", "kafka", "landing through Kafka") from missing
         brokers, self._topic, settings = _parsed(url)
@@ -76,7 +76,7 @@ class KafkaLanding(Landing):
             real = ",".join(f"{each.host}:{each.port}" for each in metadata.brokers.values())
             reading = {name: value for name, value in settings.items() if not name.startswith("test.mock")}
             self._connection_settings = {"bootstrap.servers": real or brokers, **reading}
-            self._consumer = confluent_kafka.Consumer(
+            self._consumer: Any = confluent_kafka.Consumer(
                 {
                     **self._connection_settings,
                     "group.id": "paribus-flusher",
@@ -178,13 +178,11 @@ class KafkaLanding(Landing):
         Raises:
             StorageError: the broker refused; the topic keeps flushed rows until its retention ends.
         """
-        from confluent_kafka.admin import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-            AdminClient,
-        )
+        from confluent_kafka.admin import AdminClient
 
         partition = self._kafka.TopicPartition(self._topic, PARTITION, self._next)
         try:
-            deletions = AdminClient(self._connection_settings).delete_records([partition])
+            deletions = AdminClient({**self._connection_settings}).delete_records([partition])
             for each in deletions.values():
                 each.result(timeout=_TIMEOUT)
         except (self._kafka.KafkaException, TimeoutError) as failure:

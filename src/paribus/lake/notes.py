@@ -42,7 +42,12 @@ def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
 
 
 def note_watermark(connection: sqlite3.Connection, version: int, watermark: int) -> None:
-    """Notes up to which acknowledgement time the version of the events is complete."""
+    """Notes up to which acknowledgement time the version of the events is complete.
+
+    A version before it may have been promised a later time by a clock that has been set back since. What is
+    acknowledged from now on is not in it, so that its promise is cut.
+    """
+    connection.execute("UPDATE flush SET watermark = ? WHERE watermark > ?", (watermark, watermark))
     connection.execute("INSERT OR REPLACE INTO flush (version, watermark) VALUES (?, ?)", (version, watermark))
 
 

@@ -136,14 +136,15 @@ class LakeReader:
         """
         now = microseconds(self._clock())
         with _reader(self.folder / QUEUE_FILE) as queue:
+            oldest = queue.execute("SELECT min(received_time) FROM landing").fetchall()[0][0]
+            reached = now if oldest is None else min(now, oldest)
             if version is None and not is_remote(queue):
-                oldest = queue.execute("SELECT min(received_time) FROM landing").fetchall()[0][0]
-                return _time(now if oldest is None else min(now, oldest))
+                return _time(reached)
             noted = queue.execute(
                 "SELECT watermark FROM flush WHERE version <= ? ORDER BY version DESC LIMIT 1",
                 (1 << 62 if version is None else version,),
             ).fetchall()
-        return _time(noted[0][0] if noted else 0)
+        return _time(min(noted[0][0], reached) if noted else 0)  # less than noted after the clock was set back
 
     def lateness(self, quantile: float = 0.99, *, days: int = 7) -> timedelta | None:
         """How long events waited before they were received, at a quantile over the last received days; None without."""

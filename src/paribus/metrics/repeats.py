@@ -46,7 +46,12 @@ def shown(source: Source, units: UnitTable) -> str:
 
 
 def found(
-    source: Source, units: UnitTable, known: int, low: int | None, high: int | None, ask: Callable[[str], dict[str, Any]]
+    source: Source,
+    units: UnitTable,
+    known: int,
+    low: int | None,
+    high: int | None,
+    ask: Callable[[str], dict[str, Any]],
 ) -> bool:
     """Whether any of the `known` ids, all integers from `low` to `high`, repeats; `ask` runs the statement."""
     if low is None or high is None:
