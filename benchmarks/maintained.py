@@ -23,7 +23,8 @@ import numpy as np
 
 from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
-from paribus.experiments.maintaining import keep, read_cells, upkeep
+from paribus.experiments.maintaining import keep, upkeep
+from paribus.experiments.serving import read_cells
 from paribus.experiments.on_lake import Snapshot, lake_engine
 from paribus.lake.maintained import MaintainedTables
 from paribus.metrics.cells import Measurement

@@ -40,6 +40,8 @@ class Settings:
     flush_events: int = 20_000
     retention_days: int = 0
     """Days that events are kept; 0 keeps them."""
+    keep_seconds: float = 60.0
+    """How often the tables that many analyses read are brought up to the lake; 0 keeps none."""
     log_level: str = "info"
 
 

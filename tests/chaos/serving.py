@@ -1,6 +1,6 @@
 """A server whose upkeep never rests: `python -m tests.chaos.serving FOLDER`, with the settings of `PARIBUS_…`.
 
-As `paribus serve`, with a thread that compacts and vacuums without end. While a compaction runs, the first byte of
+As `paribus serve`, with a thread that compacts and vacuums until it stops. While a compaction runs, the first byte of
 FOLDER.compacting is 1, so that whoever kills this process can tell what it was doing. SIGUSR1 makes the disk full
 (files of the process cannot grow past a size), SIGUSR2 gives it space again.
 """
@@ -12,7 +12,6 @@ import resource
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 from paribus.app.live import Installation
@@ -23,9 +22,9 @@ from paribus.settings import from_environment
 FULL_BYTES = 300_000
 
 
-def compact_forever(live: Installation, mark: Path) -> None:
+def compact_until(stopping: threading.Event, live: Installation, mark: Path) -> None:
     descriptor = os.open(mark, os.O_RDWR | os.O_CREAT)
-    while True:
+    while not stopping.wait(0.02):
         os.pwrite(descriptor, b"1", 0)
         try:
             live.lake.compact(min_files=3)
@@ -33,7 +32,6 @@ def compact_forever(live: Installation, mark: Path) -> None:
         except ParibusError:
             pass  # the disk is full; the lake is asked again
         os.pwrite(descriptor, b"0", 0)
-        time.sleep(0.02)
 
 
 def limit(size: int) -> None:
@@ -46,8 +44,14 @@ def main(folder: Path) -> None:
     signal.signal(signal.SIGUSR2, lambda *_: limit(resource.RLIM_INFINITY))
     with Installation(from_environment(data=folder)) as live:
         live.start()
-        threading.Thread(target=compact_forever, args=(live, Path(f"{folder}.compacting")), daemon=True).start()
-        serve(live, "127.0.0.1", 0)
+        stopping = threading.Event()
+        upkeep = threading.Thread(target=compact_until, args=(stopping, live, Path(f"{folder}.compacting")))
+        upkeep.start()
+        try:
+            serve(live, "127.0.0.1", 0)
+        finally:
+            stopping.set()
+            upkeep.join()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from tests.chaos.installation import BUSY, PLAIN, Found, ServerProcess, examine, prepared
+from tests.chaos.installation import BUSY, PLAIN, Found, ServerProcess, examine, from_chdb, prepared
 from tests.chaos.sending import Senders
 
 OPENING_SHARE = 0.2
@@ -81,6 +81,7 @@ def attack(folder: Path, kills: int, seed: int, longest: float = 1.0) -> Report:
     report.acknowledged, report.sent = len(ledger.acknowledged), len(ledger.sent)
     assert ledger.refusals == {}
     report.found = examine(folder, ledger)
+    assert from_chdb(folder) == [report.found.rows, report.found.distinct]
     report.seconds = time.monotonic() - started
     return report
 

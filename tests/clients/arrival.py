@@ -64,25 +64,20 @@ def landed(folder: Path, source: str) -> list[Arrived]:
 
     No event of the source may have landed twice, and none may be in quarantine.
     """
-    events = readable(folder, source)
-    reader = LakeReader(folder, clock=system_clock)
-    _, files = reader.files()
+    reader = _reader_at(folder, datetime.now(UTC))
+    version, files = reader.files()
+    events = _distinct(reader, source, version)
     with duckdb.connect() as connection:
-        [[rows]] = connection.execute(
-            "SELECT count(*) FROM read_parquet(?, union_by_name = true) WHERE source = ?", [files, source]
-        ).fetchall()
+        statement = "SELECT count(*) FROM read_parquet(?, union_by_name = true) WHERE source = ?"
+        rows = connection.execute(statement, [files, source]).fetchall()[0][0] if files else 0
     assert rows == len(events), f"{rows} rows of {len(events)} distinct events"
     assert quarantined(folder, source) == []
     return events
 
 
 def readable(folder: Path, source: str) -> list[Arrived]:
-    """As `landed`, of a source that may hold copies."""
-    reader = _reader_at(folder, datetime.now(UTC))
-    statement = f"SELECT {COLUMNS} FROM ({reader.events_sql()}) WHERE source = ? ORDER BY landing_id, landing_index"
-    with duckdb.connect() as connection:
-        rows = connection.execute(statement, [source]).fetchall()
-    return [Arrived(*row[:12], json.loads(row[12]), json.loads(row[13]), *row[14:]) for row in rows]
+    """As `landed`, of a source that may hold copies, or events in quarantine."""
+    return _distinct(_reader_at(folder, datetime.now(UTC)), source)
 
 
 def quarantined(folder: Path, source: str) -> list[tuple[str, str | None, int | None]]:
@@ -131,6 +126,14 @@ def check_times(event: Arrived) -> None:
         assert event.corrected_time == min(event.original_time, event.received_time)
     else:
         assert event.corrected_time == event.received_time - max(event.sent_time - event.original_time, 0)
+
+
+def _distinct(reader: LakeReader, source: str, version: int | None = None) -> list[Arrived]:
+    events = reader.events_sql(version)
+    statement = f"SELECT {COLUMNS} FROM ({events}) WHERE source = ? ORDER BY landing_id, landing_index"
+    with duckdb.connect() as connection:
+        rows = connection.execute(statement, [source]).fetchall()
+    return [Arrived(*row[:12], json.loads(row[12]), json.loads(row[13]), *row[14:]) for row in rows]
 
 
 def _reader_at(folder: Path, time_reached: datetime) -> LakeReader:

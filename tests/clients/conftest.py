@@ -11,11 +11,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.clients.arrival import Json
+from tests.clients.genuine import missing
 from tests.clients.purchases import purchases
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = "/usr/bin/chromium"
 PARIBUS = (sys.executable, "-m", "paribus.cli")
 
 
@@ -92,3 +98,16 @@ def intake_key(served: Served, label: str) -> str:
 @pytest.fixture
 def orders() -> list[Json]:
     return purchases()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, headless."""
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists():
+        missing("Chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -128,9 +128,21 @@ def test_each_message_of_segment_may_have_its_own_sent_time() -> None:
     body = {
         "batch": [
             {**message, "timestamp": (late - HOUR).isoformat(), "sentAt": late.isoformat()},
-            {**message, "originalTimestamp": (NOW - HOUR).isoformat(), "timestamp": "2026-01-01T00:00:00Z"},
+            {
+                **message,
+                "originalTimestamp": (NOW - HOUR).isoformat(),
+                "timestamp": "2026-01-01T00:00:00Z",
+                "receivedAt": NOW.isoformat(),
+            },
         ],
         "sentAt": NOW.isoformat(),
     }
     first, second = records(request("/v1/batch", body))
     assert first.corrected_time == second.corrected_time == microseconds(NOW - HOUR)
+
+
+def test_the_callers_time_of_rudderstack_for_node_stands_beside_the_time_of_the_call() -> None:
+    message = {"type": "track", "event": "A", "messageId": "m", "userId": "u", "sentAt": NOW.isoformat()}
+    times = {"timestamp": (NOW - HOUR).isoformat(), "originalTimestamp": NOW.isoformat()}
+    (record,) = records(request("/v1/batch", {"batch": [message | times], "sentAt": NOW.isoformat()}))
+    assert record.original_time == microseconds(NOW - HOUR)

@@ -15,7 +15,7 @@ from paribus.experiments.rerandomization import Replays, arms_of, assignments, b
 from paribus.stats.boundary import Fixed
 from paribus.stats.moments import Moments
 from paribus.warehouse import open_engine
-from paribus.warehouse.buckets import SALT, Bucketed
+from paribus.warehouse.one_arm import SALT, OneArm
 
 HISTORY = """\
 paribus: 1
@@ -145,7 +145,7 @@ def test_the_best_window_is_that_of_the_history(tmp_path: Path, shift: int) -> N
 
 def test_a_bucket_is_the_md5_of_the_unit(tmp_path: Path) -> None:
     history(tmp_path, 20)
-    engine = Bucketed(open_engine(base_dir=tmp_path), "history.csv", "user", "group", 64)
+    engine = OneArm(open_engine(base_dir=tmp_path), "history.csv", "user", 64)
     rows = engine.query(
         f"SELECT user, paribus_bucket_coarse AS a, paribus_bucket_fine AS b FROM {engine.relation_sql('history.csv')}"
     ).rows

@@ -188,7 +188,7 @@ def test_an_early_stop_is_corrected_and_its_estimate_is_median_unbiased() -> Non
     rng = np.random.default_rng(6)
     plan = replace(GROUP_SEQUENTIAL, looks=(7, 14), spending="pocock")
     truth, plain, corrected, covered = 0.5, [], [], []
-    for _ in range(150):
+    for _ in range(100):
         made = daily(rng, 14, 100, truth)
         for day in (7, 14):
             c = only(infer(design(MEAN, plan=plan), made, registered=SEAL, as_of=START + timedelta(days=day)))
@@ -203,7 +203,7 @@ def test_an_early_stop_is_corrected_and_its_estimate_is_median_unbiased() -> Non
         corrected.append(shown(c.at_stop).value * scale)
         covered.append(shown(c.at_stop).lower * scale < truth < shown(c.at_stop).upper * scale)
     assert np.mean(np.array(plain) > truth) > 0.9
-    assert np.mean(np.array(corrected) > truth) == pytest.approx(0.5, abs=0.14)
+    assert np.mean(np.array(corrected) > truth) == pytest.approx(0.5, abs=0.17)
     assert np.mean(covered) > 0.85
 
 
@@ -211,7 +211,7 @@ def test_what_was_read_every_day_is_median_unbiased_too() -> None:
     """An anytime-valid plan read daily and stopped when it shows something: half of the corrected are too large."""
     rng = np.random.default_rng(10)
     truth, plain, corrected = 1.0, [], []
-    for _ in range(120):
+    for _ in range(70):
         made = daily(rng, 14, 100, truth)
         for day in range(1, 15):
             kept = [i for i, k in enumerate(made.cells["revenue"].keys) if (k.day - START.date()).days < day]
@@ -226,9 +226,9 @@ def test_what_was_read_every_day_is_median_unbiased_too() -> None:
                 break
         else:
             corrected.append(shown(c.absolute).value)
-    assert len(plain) > 60
+    assert len(plain) > 35
     assert np.mean(np.array(plain) > truth) > 0.65
-    assert np.mean(np.array(corrected) > truth) == pytest.approx(0.5, abs=0.15)
+    assert np.mean(np.array(corrected) > truth) == pytest.approx(0.5, abs=0.2)
 
 
 def test_the_note_says_that_the_estimate_is_too_large_and_by_which_method() -> None:
@@ -297,3 +297,19 @@ def test_clusters_under_a_sequential_plan_say_that_there_is_no_daily_view() -> N
     c = only(infer(design(MEAN, plan=GROUP_SEQUENTIAL), made, registered=SEAL, as_of=START + timedelta(days=9)))
     assert any("No daily view: clusters are measured over all days" in note for note in c.notes)
     assert "asymptotic confidence sequence" in c.method or "clustered" in c.method
+
+
+@pytest.mark.parametrize("plan", [ANYTIME, GROUP_SEQUENTIAL])
+def test_looks_that_contradict_each_other_leave_the_last_one_for_interval_and_p(plan: Plan) -> None:
+    rng = np.random.default_rng(11)
+    for turn in (-1.0, -3.0, -6.0):
+        rows = {
+            key(arm, day): rng.normal(10 + (arm == "treatment") * (6.0 if day < 7 else turn), 5, 100)
+            for day in range(14)
+            for arm in ("control", "treatment")
+        }
+        metric = Metric("revenue", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.05)
+        made = measurement(cells("revenue", ["y"], rows))
+        c = only(infer(design(metric, plan=plan), made, registered=SEAL, as_of=START + timedelta(days=14)))
+        assert c.margin_p is not None
+        assert (c.conclusion == "safe") == (c.margin_p <= 0.025)

@@ -15,8 +15,9 @@ from tests.experiments.lake_files import START, Shop, first_exposures, per_unit
 from paribus.errors import InputError
 from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
-from paribus.experiments.maintaining import Upkeep, keep, not_kept, read_cells, upkeep
+from paribus.experiments.maintaining import Upkeep, keep, not_kept, upkeep
 from paribus.experiments.on_lake import Snapshot, lake_engine
+from paribus.experiments.serving import read_cells
 from paribus.lake.maintained import MaintainedTables
 from paribus.metrics.cells import Cells
 

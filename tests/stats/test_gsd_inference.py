@@ -17,6 +17,7 @@ from paribus.stats.gsd_inference import (
     information_of_means,
     repeated_p_value,
     stopped_estimate,
+    watched_design,
     without_futility,
 )
 from paribus.stats.spending import POCOCK, Spending
@@ -142,3 +143,19 @@ def test_binding_futility_cannot_be_overruled() -> None:
         without_futility(bound)
     free = group_sequential_design(Spending(), looks=3, alpha=0.025, sides=1, futility=Spending())
     assert without_futility(free).futility == ()
+
+
+def test_a_watched_boundary_is_corrected_like_the_design_that_has_it() -> None:
+    """Information in another unit, and a first look that could not stop, change nothing."""
+    watched = watched_design([np.inf, *PLAN.critical], [20.0, *(250 * t for t in PLAN.information)], alpha=PLAN.alpha)
+    want, found = (stopped_estimate(design, 2.6, 3, 0.04) for design in (PLAN, watched))
+    assert not isinstance(want, Undetermined)
+    assert not isinstance(found, Undetermined)
+    assert (found.value, found.lower, found.upper) == pytest.approx((want.value, want.lower, want.upper))
+
+
+def test_looks_that_bring_nothing_new_are_joined() -> None:
+    watched = watched_design([3.0, 3.0, 2.9, 2.8], [1.0, 1.005, 3.0, 3.01], alpha=0.05)
+    assert watched.looks == 2
+    with pytest.raises(InputError, match="last look"):
+        watched_design([3.0, np.inf], [1.0, 2.0], alpha=0.05)

@@ -8,6 +8,7 @@ from paribus.stats import (
     Reason,
     Undetermined,
     clustered_quantile_arm,
+    effective_clusters,
     harrell_davis,
     quantile_arm,
     quantile_difference,
@@ -112,6 +113,12 @@ def test_rows_repeated_five_times_by_unit_are_no_more_information():
     found = clustered_quantile_arm(naive, 0.5, ratio(Moments.from_rows(units, ["s", "n"]), "s", "n"))
     assert float(found.n) == 400
     assert float(found.se / naive.se) == pytest.approx(np.sqrt(5), rel=0.01)
+
+
+@pytest.mark.parametrize("sizes", [np.full(40, 6.0), np.array([500.0, *[1.0] * 99]), np.arange(1.0, 30.0)])
+def test_units_of_unequal_size_count_for_fewer(sizes):
+    found = effective_clusters(Moments.from_rows(np.column_stack([0.3 * sizes, sizes]), ["s", "n"]), "n")
+    assert float(found) == pytest.approx(sizes.sum() ** 2 / (sizes**2).sum())  # Kish 1965
 
 
 def test_quantile_regression_has_the_standard_error_of_theory():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,20 @@ from paribus.clock import Clock, system_clock
 from paribus.errors import NotFound, StorageError
 
 if TYPE_CHECKING:
+    from paribus.app.keeping import Keeper
     from paribus.experiments.document import Document
     from paribus.experiments.drafting import Method
     from paribus.experiments.on_lake import Snapshot
     from paribus.experiments.plan import Seal
     from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
+    from paribus.experiments.serving import Serving
     from paribus.lake import LakeReader
     from paribus.metrics.cells import Measurement
+    from paribus.metrics.definition import DataModel
     from paribus.store import Revision, Store
     from paribus.warehouse.engine import Engine
+    from paribus.warehouse.event_links import Links
 
 
 def analyze_stored(
@@ -90,14 +95,16 @@ def seal_experiment(
 ) -> Seal:
     """Registers a stored plan, with the watermark and how many exposures were readable then."""
     from paribus.experiments.on_lake import snapshot_of
-    from paribus.experiments.registry import seal_stored
+    from paribus.experiments.registry import seal_stored, stored
 
     reader = reader_of(folder, clock=clock)
+    data = stored(store, key, project=project).data
     return seal_stored(
         store,
         key,
         clock=clock,
         snapshot=snapshot_of(reader) if reader else None,
+        links=links_of(store, data, project=project),
         author=author,
         amend=amend,
         project=project,
@@ -112,12 +119,16 @@ def analyze_experiment(
     project: str = definition.PROJECT,
     as_of: datetime | str | None = None,
     segments: Sequence[str] = (),
+    keeper: Keeper | None = None,
 ) -> Result:
     """The verdict of a stored experiment on the newest version of the lake.
+
+    The maintained tables are read where they hold it: `keeper` brings them up first, in the process that has one.
 
     Raises:
         NotFound: no such experiment, or nothing has arrived yet.
     """
+    from paribus.app.keeping import kept_name, serving_beside
     from paribus.experiments.on_lake import analyze_on_lake, snapshot_of
     from paribus.experiments.registry import created_at, killed_at, stored, stored_seal
 
@@ -131,14 +142,62 @@ def analyze_experiment(
         )
     seal = stored_seal(store, key, project=project)
     flag, environment = _flag_of(store, key, project)
-    return analyze_on_lake(
-        document,
-        snapshot_of(reader),
-        registered=seal,
-        killed_at=killed_at(store, flag, environment, since=created_at(store, key, project=project), project=project),
-        as_of=as_time(as_of),
-        segments=segments or None,
+    closed = killed_at(store, flag, environment, since=created_at(store, key, project=project), project=project)
+    name, before = kept_name(project, key), as_time(as_of)
+
+    def taken() -> tuple[Snapshot, Serving | None]:
+        if before is None and keeper is not None:
+            return keeper.serving(name)
+        snapshot = snapshot_of(reader)
+        return snapshot, serving_beside(store, reader, name, snapshot) if before is None else None
+
+    return _on_whole_files(
+        taken,
+        lambda snapshot, kept: analyze_on_lake(
+            document,
+            snapshot,
+            registered=seal,
+            killed_at=closed,
+            as_of=before,
+            segments=segments or None,
+            kept=kept,
+            links=links_of(store, document.data, project=project),
+        ),
     )
+
+
+def _on_whole_files(
+    taken: Callable[[], tuple[Snapshot, Serving | None]], read: Callable[[Snapshot, Serving | None], Result]
+) -> Result:
+    """The result on the newest files; once more, on a fresh list, when one of them was cleaned away meanwhile."""
+    from paribus.lake.fresh import read_fresh
+
+    def once() -> Result:
+        snapshot, kept = taken()
+        result = read(snapshot, kept)
+        gone = [file for file in snapshot.files if not file.is_file()]
+        if gone:  # the statements were done, but the proof names no checksum of it
+            raise StorageError(
+                f"{len(gone)} files of the lake were replaced while they were read",
+                where=str(gone[0]),
+                fix="analyze again",
+            ) from FileNotFoundError(str(gone[0]))
+        return result
+
+    return read_fresh(once)
+
+
+def links_of(store: Store, data: DataModel | None, *, project: str = definition.PROJECT) -> Links | None:
+    """From a linked anonymous id to the user it was linked to first; None for a document that joins nobody."""
+    from paribus.events.identity import LinkTable, resolution
+    from paribus.experiments.on_lake import flag_of, joins_identities
+    from paribus.warehouse.event_links import Links
+
+    if data is None or not joins_identities(data):
+        return None
+    environment = flag_of(data)[1] or "dev"
+    links = LinkTable(store, project=project, environment=environment).all()
+    return Links(resolution(links, "first"), f"{project}/{environment}")
 
 
 def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None:
@@ -166,14 +225,24 @@ def analyze_file(
 
     settings = from_environment()
     flag, environment = flag_of(document.data)
+    killed, links = None, None
     try:
         with definitions(settings) as store:
             killed = killed_at(store, flag, environment, since=document.design.plan.start) if environment else None
+            links = links_of(store, document.data)
     except NotFound:
-        killed = None  # no definitions here: nobody killed anything
-    snapshot = _newest(settings.data)
-    return analyze_on_lake(
-        document, snapshot, registered=seal, killed_at=killed, as_of=as_of, segments=segments or None
+        pass  # no definitions here: nobody killed anything
+    return _on_whole_files(
+        lambda: (_newest(settings.data), None),
+        lambda snapshot, _: analyze_on_lake(
+            document,
+            snapshot,
+            registered=seal,
+            killed_at=killed,
+            as_of=as_of,
+            segments=segments or None,
+            links=links,
+        ),
     )
 
 
@@ -183,7 +252,9 @@ def lake_engine_of(document: Document) -> Iterator[Engine]:
     from paribus.experiments.on_lake import lake_engine
     from paribus.settings import from_environment
 
-    with lake_engine(document.design, document.data, _newest(from_environment().data)) as engine:
+    folder = from_environment().data
+    links = _links_in(folder, document.data)
+    with lake_engine(document.design, document.data, _newest(folder), links=links) as engine:
         yield engine
 
 
@@ -200,14 +271,39 @@ def measured_on_lake(proof: Proof, folders: Iterable[Path], *, clock: Clock = sy
     Raises:
         InputError: none of them does.
     """
-    from paribus.experiments.on_lake import measure_proof_again, snapshot_of
+    from paribus.experiments.on_lake import measure_proof_again
+    from paribus.lake.fresh import read_fresh
 
     listed = list(folders)
     for folder in listed:
         reader = reader_of(folder, clock=clock)
         if reader is not None:
-            return measure_proof_again(proof, folder, snapshot_of(reader))
+            origin = proof.measurement.fingerprint.get("identity")
+            project = str(origin["origin"]).partition("/")[0] if isinstance(origin, dict) else definition.PROJECT
+            links = _links_in(folder, proof.data, project=project)
+            return read_fresh(partial(_measured_again, proof, reader, links))
     return measure_proof_again(proof, listed[-1])
+
+
+def _measured_again(proof: Proof, reader: LakeReader, links: Links | None) -> Measurement:
+    from paribus.experiments.on_lake import measure_proof_again, snapshot_of
+
+    return measure_proof_again(proof, reader.folder, snapshot_of(reader), links)
+
+
+def _links_in(folder: Path, data: DataModel | None, *, project: str = definition.PROJECT) -> Links | None:
+    """The links that the folder's store holds for a document; None without a store, or where none are applied."""
+    from paribus.app.folder import definitions
+    from paribus.experiments.on_lake import joins_identities
+    from paribus.settings import from_environment
+
+    if data is None or not joins_identities(data):
+        return None
+    try:
+        with definitions(from_environment(data=folder)) as store:
+            return links_of(store, data, project=project)
+    except NotFound:
+        return None
 
 
 def _flag_of(store: Store, key: str, project: str) -> tuple[str, str]:

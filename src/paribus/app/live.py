@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.app import definition
 from paribus.app.decoder import Decoder, Observer, local_key
 from paribus.app.folder import DEFINITIONS, SERVER, open_folder
+from paribus.app.keeping import Keeper
 from paribus.clock import Clock, system_clock
 from paribus.errors import LockedError, ParibusError
 from paribus.settings import Settings
@@ -69,6 +70,7 @@ class Installation:
                     landing_url=settings.landing_url or None,
                     max_queue_bytes=settings.max_queue_megabytes << 20,
                 )
+                self.keeper = Keeper(self.store, self.lake, seconds=settings.keep_seconds)
             except BaseException:
                 self.store.close()
                 raise
@@ -84,6 +86,7 @@ class Installation:
     def start(self) -> None:
         """Runs flush and upkeep in the background."""
         self.lake.start(flush_seconds=self.settings.flush_seconds)
+        self.keeper.start()
         if self.settings.retention_days:
             self._expiry = threading.Thread(target=self._expire, name="paribus-retention", daemon=True)
             self._expiry.start()
@@ -107,6 +110,7 @@ class Installation:
         self._stopping.set()
         if self._expiry is not None:
             self._expiry.join()
+        self.keeper.stop()
         try:
             self.lake.close()
         finally:
@@ -216,7 +220,7 @@ class Installation:
         from paribus.app.lake import analyze_experiment
 
         return analyze_experiment(
-            self.store, self.lake, experiment, project=project, as_of=request.get("as_of")
+            self.store, self.lake, experiment, project=project, as_of=request.get("as_of"), keeper=self.keeper
         ).to_dict()
 
     def checks(self) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paribus.errors import InputError
-from paribus.experiments import checks, curve, looks
+from paribus.experiments import checks, curve, looks, novelty
 from paribus.experiments.canonical import plan_body
 from paribus.experiments.capping import with_caps
 from paribus.experiments.clustered import clustered
@@ -42,7 +42,9 @@ from paribus.stats.estimate import Estimate, Floats, Reason
 if TYPE_CHECKING:
     from paribus.experiments.proof import Proof
     from paribus.metrics.definition import DataModel
+    from paribus.metrics.kept import KeptUnits
     from paribus.warehouse.engine import Engine
+    from paribus.warehouse.event_links import Links
 
 
 def infer(
@@ -107,6 +109,7 @@ def infer(
         proof={},
         warnings=(*measurement.warnings, *read.notes, *notes),
         lake=measurement.lake,
+        novelty=() if blocking or read.forbidden else novelty.novelty(design, measurement.windows),
     )
 
 
@@ -125,6 +128,9 @@ def analyze(
     source_url: str | None = None,
     folder: str | None = None,
     lake: LakeState | None = None,
+    kept: KeptUnits | None = None,
+    links: Links | None = None,
+    since_exposure: bool = False,
 ) -> Result:
     """Measures the design's metrics and infers the result, with its proof.
 
@@ -142,6 +148,9 @@ def analyze(
         source_url: the engine's URL as written, for the proof.
         folder: the folder that relative file names start from, as written, for the proof.
         lake: the state of the lake that the engine reads, if it reads one.
+        kept: the units of the experiment in the maintained tables of that lake, when they hold them.
+        links: those that the engine applies, when it joins identities.
+        since_exposure: also measure effects by days since exposure, to see whether they fade (one more statement).
 
     Raises:
         InputError, FragmentError: what the data or the definitions cannot answer.
@@ -162,6 +171,9 @@ def analyze(
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
         lake=lake,
+        kept=kept,
+        links=links,
+        since_exposure=since_exposure,
     )
     result = infer(design, measurement, registered=registered, as_of=as_of, deviations=deviations)
     proof = build_proof(
@@ -188,6 +200,9 @@ def measure_design(
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
     lake: LakeState | None = None,
+    kept: KeptUnits | None = None,
+    links: Links | None = None,
+    since_exposure: bool = False,
 ) -> Measurement:
     """Everything that an analysis of the design needs from the warehouse; arguments as for `metrics.measure`.
 
@@ -215,7 +230,15 @@ def measure_design(
         confidence_level=plan.confidence_level,
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
+        kept=kept,
     )
+    if since_exposure and model.exposures is not None:
+        more = novelty.measure_windows(design, model, engine, as_of=as_of, end=end, fragment_dialect=fragment_dialect)
+        if more is not None:
+            told = tuple(replace(s, name=f"since_exposure:{s.name}") for s in more.statements)
+            measured = replace(measured, windows=more.windows, statements=(*measured.statements, *told))
+    if links is not None:
+        measured = replace(measured, fingerprint={**measured.fingerprint, "identity": links.fingerprint(engine)})
     return measured if lake is None else replace(measured, lake=lake)
 
 
@@ -225,8 +248,12 @@ def earliest(*times: datetime | None) -> datetime | None:
     return min(known, default=None)
 
 
-def measure_again(proof: Proof, engine: Engine) -> Measurement:
+def measure_again(proof: Proof, engine: Engine, *, links: Links | None = None) -> Measurement:
     """The measurement that a proof describes, made anew with its shifts and caps so that every digit is comparable.
+
+    Args:
+        proof, engine: what was measured, and where it is.
+        links: those that the engine applies, when it joins identities.
 
     Raises:
         InputError: the data were in memory, so they have no address.
@@ -243,6 +270,8 @@ def measure_again(proof: Proof, engine: Engine) -> Measurement:
         shifts=proof.measurement.shifts,
         full_fingerprint=bool(files),
         lake=proof.measurement.lake,
+        links=links,
+        since_exposure=bool(proof.measurement.windows),
     )
 
 

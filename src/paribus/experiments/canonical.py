@@ -23,6 +23,9 @@ def plan_body(design: Design, data: DataModel | None = None) -> Plain:
     if data is not None:
         # Segments and time zone stand in the design already.
         body["data"] = {k: v for k, v in to_plain(data).items() if k not in ("segments", "time_zone")}
+        exposures = body["data"]["exposures"]
+        if exposures and exposures["own_unit"] is None:
+            del exposures["own_unit"]  # plans that join nobody keep the hash that they were sealed with
     return body
 
 

@@ -8,17 +8,17 @@ are re-randomized (`rerandomization`). Without effect the plan's test should rej
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from textwrap import wrap
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paribus.errors import InputError, PlanError
+from paribus.experiments.certificate import Certificate, MetricCertificate, Power
 from paribus.experiments.document import Document
 from paribus.experiments.effects import rule_of
+from paribus.experiments.history import in_one_arm
 from paribus.experiments.layout import Batch, Grid, is_share
-from paribus.experiments.plain import to_plain
 from paribus.experiments.plan import Design, Kind, Method
 from paribus.experiments.reading import Look
 from paribus.experiments.rerandomization import SIDE, Replays, arms_of, assignments, bucket_error, by_bucket
@@ -27,8 +27,10 @@ from paribus.metrics.definition import Covariate, DataModel, Metric, MetricType,
 from paribus.metrics.measure import measure
 from paribus.stats.arm import outcome
 from paribus.stats.domain import domain_of
-from paribus.warehouse.buckets import Bucketed
 from paribus.warehouse.engine import Engine
+from paribus.warehouse.one_arm import ALL, OneArm
+
+__all__ = ["Certificate", "certify"]
 
 MIN_UNITS = 200
 WINDOWS = (7, 14, 28)  # days before exposure that a CUPED covariate may span
@@ -37,162 +39,6 @@ _FOR_WINDOWS = 100  # re-randomizations that compare the windows
 _WITH_WINDOWS = {MetricType.MEAN, MetricType.PROPORTION, MetricType.COUNT, MetricType.RATIO}
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """How often an injected relative effect is found with the right sign; `error` is the Monte Carlo error."""
-
-    effect: float
-    power: float
-    error: float
-
-
-@dataclass(frozen=True, slots=True)
-class MetricCertificate:
-    """One metric on the history.
-
-    type_i_error        share of re-randomizations without effect in which the test rejects
-    error               standard error of that: Monte Carlo and buckets, at the nominal level
-    detectable          relative effect found with the plan's power with all units of the history; None: none is
-    variance_reduction  by the covariates of the metric, 0 without
-    by_window           variance reduction by days before exposure; empty where the metric is on no events
-    safe_units          units in both arms from which the skewness is no obstacle; None: the test needs no such number
-    refusal             why nothing could be certified; the numbers are None then
-    """
-
-    metric: str
-    test: str
-    units: int
-    baseline: float | None = None
-    alpha: float | None = None
-    type_i_error: float | None = None
-    error: float | None = None
-    power: tuple[Power, ...] = ()
-    target_power: float = 0.8
-    detectable: float | None = None
-    variance_reduction: float = 0.0
-    by_window: Mapping[int, float] | None = None
-    skewness: float | None = None
-    safe_units: int | None = None
-    refusal: str = ""
-
-    @property
-    def best_window(self) -> int | None:
-        """The covariate window in days that removes most variance; None where none removes 1%."""
-        found = self.by_window or {}
-        best = max(found, key=lambda days: found[days], default=None)
-        return best if best is not None and found[best] >= 0.01 else None
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether the type I error is at most its level, within three standard errors; None where it is unknown."""
-        if self.type_i_error is None or self.alpha is None or self.error is None:
-            return None
-        return self.type_i_error <= self.alpha + 3 * self.error
-
-    def sentences(self) -> tuple[str, ...]:
-        """What was found, a sentence each."""
-        if self.refusal or self.type_i_error is None or self.alpha is None or self.error is None:
-            return (self.refusal,)
-        found = [
-            f"Without effect the test ({self.test}) rejects in {self.type_i_error:.1%} of the re-randomizations "
-            f"(standard error {self.error:.1%}); its level is {self.alpha:.1%}"
-            + (": it holds." if self.holds else ": it does NOT hold, and its p-values are too small here.")
-        ]
-        for each in self.power:
-            found.append(
-                f"An injected effect of {each.effect:+.2%} is found in {each.power:.1%} "
-                f"(standard error {each.error:.1%})."
-            )
-        if self.detectable is None:
-            found.append(f"No effect is found with {self.target_power:.0%} power: there are too few units.")
-        else:
-            found.append(
-                f"With all {self.units:,} units, {self.detectable:+.2%} is found with {self.target_power:.0%} power."
-            )
-        if self.variance_reduction:
-            found.append(f"The plan's covariates remove {self.variance_reduction:.1%} of the variance.")
-        if self.by_window:
-            listed = ", ".join(f"{days} days {gain:.1%}" for days, gain in self.by_window.items())
-            best = "none is worth using" if self.best_window is None else f"the best is {self.best_window} days"
-            found.append(f"CUPED by window before exposure: {listed}; {best}.")
-        if self.skewness is not None:
-            found.append(self._skewness_sentence(self.skewness))
-        return tuple(found)
-
-    def _skewness_sentence(self, skewness: float) -> str:
-        if self.safe_units is None:
-            return f"The skewness is {skewness:.2f}; this test holds at any number of units."
-        enough = "the history has them" if self.units >= self.safe_units else "the history has fewer"
-        return f"The skewness is {skewness:.2f}: it is safe from {self.safe_units:,} units in both arms; {enough}."
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What a design does on a history, metric by metric."""
-
-    experiment: str
-    units: int
-    replications: int
-    buckets: int
-    seed: int
-    comparison: tuple[str, str]
-    method: str
-    metrics: tuple[MetricCertificate, ...]
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON, sentences included."""
-        return {
-            "experiment": self.experiment,
-            "units": self.units,
-            "replications": self.replications,
-            "buckets": self.buckets,
-            "seed": self.seed,
-            "comparison": list(self.comparison),
-            "method": self.method,
-            "metrics": [
-                {
-                    "metric": m.metric,
-                    "test": m.test,
-                    "units": m.units,
-                    "baseline": m.baseline,
-                    "alpha": m.alpha,
-                    "type_i_error": m.type_i_error,
-                    "error": m.error,
-                    "holds": m.holds,
-                    "power": [to_plain(each) for each in m.power],
-                    "target_power": m.target_power,
-                    "detectable": m.detectable,
-                    "variance_reduction": m.variance_reduction,
-                    "by_window": {str(days): gain for days, gain in (m.by_window or {}).items()},
-                    "best_window": m.best_window,
-                    "skewness": m.skewness,
-                    "safe_units": m.safe_units,
-                    "refusal": m.refusal or None,
-                    "sentences": list(m.sentences()),
-                }
-                for m in self.metrics
-            ],
-            "notes": list(self.notes),
-        }
-
-    def text(self) -> str:
-        """The certificate for a terminal of 80 columns."""
-        control, treatment = self.comparison
-        head = (
-            f"{self.experiment}: {self.units:,} units of history, re-randomized {self.replications:,} times "
-            f"between {control} and {treatment} (seed {self.seed})"
-        )
-        lines = wrap(head, 80)
-        for metric in self.metrics:
-            lines += ["", *wrap(metric.metric, 80)]
-            for sentence in metric.sentences():
-                lines += wrap(sentence, 80, initial_indent="  ", subsequent_indent="    ")
-        for note in self.notes:
-            lines += ["", *wrap(note, 80)]
-        return "\n".join(lines)
 
 
 def certify(
@@ -218,7 +64,7 @@ def certify(
     design = document.design
     _checked(document, replications)
     control, treatment, weights = _comparison(design)
-    bucketed, model = _bucketed(document.data, engine)
+    bucketed, model = in_one_arm(document.data, engine, side=SIDE)
     tell(0.0, "measuring")
     cells, units = _measured(bucketed, model, design.metrics, design)
     if units < MIN_UNITS:
@@ -244,7 +90,7 @@ def certify(
         comparison=(control, treatment),
         method=design.plan.method.value,
         metrics=tuple(found),
-        notes=_notes(design, bucketed),
+        notes=_notes(design, document.data, bucketed),
     )
 
 
@@ -269,21 +115,8 @@ def _comparison(design: Design) -> tuple[str, str, tuple[float, ...]]:
     return design.control, treatment, (weight[design.control], weight[treatment], max(others, 0.0))
 
 
-def _bucketed(data: DataModel, engine: Engine) -> tuple[Bucketed, DataModel]:
-    """The engine and the model with the bucket in the place of stratum and epoch."""
-    named = data.units or data.exposures
-    if named is None:
-        raise InputError("the document names neither units nor exposures", where="data")
-    bucketed = Bucketed(engine, named.relation, named.unit, named.variant, SIDE)
-    coarse, fine = bucketed.coarse, bucketed.fine
-    if data.units is not None:
-        return bucketed, replace(data, units=replace(data.units, stratum=coarse, epoch=fine, cluster=None))
-    exposures = None if data.exposures is None else replace(data.exposures, stratum=coarse, epoch=fine, cluster=None)
-    return bucketed, replace(data, exposures=exposures)
-
-
 def _measured(
-    bucketed: Bucketed, model: DataModel, metrics: tuple[Metric, ...], design: Design
+    bucketed: OneArm, model: DataModel, metrics: tuple[Metric, ...], design: Design
 ) -> tuple[dict[str, Cells], int]:
     """Cells by bucket of the metrics that have moments, and the number of units."""
     own = tuple(metric for metric in metrics if metric.type is not MetricType.QUANTILE)
@@ -291,25 +124,25 @@ def _measured(
         raise InputError(
             "no metric can be certified", where="metrics", rule="a quantile has no moments to re-randomize"
         )
-    found = measure(bucketed, model, own, None, tolerance=design.tolerance_seconds)
+    found = measure(bucketed, model, own, [ALL], tolerance=design.tolerance_seconds)
     return found.cells, sum(found.counts.units.values())
 
 
 def _windows(
-    bucketed: Bucketed, model: DataModel, design: Design, assigned: NDArray[np.int8], tell: Progress
-) -> dict[str, dict[int, float]]:
+    bucketed: OneArm, model: DataModel, design: Design, assigned: NDArray[np.int8], tell: Progress
+) -> dict[str, dict[int, float | None]]:
     """Variance reduction by window and metric: the same statements with one covariate of that many days."""
     if model.exposures is None or not design.plan.cuped:
         return {}
     own = tuple(metric for metric in design.metrics if metric.type in _WITH_WINDOWS)
-    out: dict[str, dict[int, float]] = {metric.name: {} for metric in own}
+    out: dict[str, dict[int, float | None]] = {metric.name: {} for metric in own}
     for i, days in enumerate(WINDOWS if own else ()):
         tell(0.1 + 0.1 * i, f"covariates of {days} days")
         asked = tuple(replace(metric, covariates=(Covariate(days=days),)) for metric in own)
         cells, _ = _measured(bucketed, model, asked, design)
         for metric in asked:
-            replays = _replays(metric, design, cells[metric.name], assigned)
-            out[metric.name][days] = max(replays.variance_reduction, 0.0)
+            gain = _replays(metric, design, cells[metric.name], assigned).variance_reduction
+            out[metric.name][days] = max(gain, 0.0) if np.isfinite(gain) else None
     return out
 
 
@@ -329,7 +162,7 @@ def _metric(
     cells: Cells | None,
     assigned: NDArray[np.int8],
     weights: tuple[float, ...],
-    by_window: Mapping[int, float] | None,
+    by_window: Mapping[int, float | None] | None,
 ) -> MetricCertificate:
     if cells is None:
         return MetricCertificate(metric.name, "", 0, refusal="A quantile has no moments: it is not certified.")
@@ -345,6 +178,10 @@ def _metric(
         return MetricCertificate(
             metric.name, "", units, refusal="The metric does not vary over the history: there is nothing to test."
         )
+    without = ""
+    if not np.isfinite(replays.variance_reduction):
+        replays = replace(replays, covariates=())
+        without = "The plan's covariates have no data before exposure here: the test is certified without them."
     plan = design.plan
     alpha = 1 - plan.confidence_level
     r = len(assigned)
@@ -369,6 +206,7 @@ def _metric(
         detectable=replays.detectable(plan.power, sign) if whole.value != 0 else None,
         variance_reduction=max(replays.variance_reduction, 0.0),
         by_window=by_window,
+        without_covariates=without,
         skewness=float(whole.skewness) if np.isfinite(whole.skewness) else None,
         safe_units=None if replays.share else _safe_units(replays, float(whole.skewness), weights, metric.role),
     )
@@ -406,7 +244,7 @@ def _safe_units(replays: Replays, skewness: float, weights: tuple[float, ...], r
     return high
 
 
-def _notes(design: Design, bucketed: Bucketed) -> tuple[str, ...]:
+def _notes(design: Design, data: DataModel, bucketed: OneArm) -> tuple[str, ...]:
     notes = [
         f"Units are drawn into arms by {SIDE**2:,} random buckets; the standard errors of the type I errors count "
         "what that adds to drawing them singly.",
@@ -415,8 +253,19 @@ def _notes(design: Design, bucketed: Bucketed) -> tuple[str, ...]:
         notes.append("Only the first treatment is compared with control; the other arms keep their share of the units.")
     if design.plan.method is not Method.FIXED:
         notes.append(
-            f"The {design.plan.method.value.replace('_', ' ')} plan is read once here, at its end: earlier looks spend "
-            "their own part of the error and can only add power."
+            f"The {design.plan.method.value.replace('_', ' ')} plan is read once here, at its end. Earlier looks spend "
+            "their own part of the error, and what they find comes on top of the power shown"
+            + (
+                "; stopping for futility, which is not replayed, takes some of it away."
+                if design.plan.futility != "none"
+                else "."
+            )
+        )
+    named = data.units or data.exposures
+    if named is not None and (named.stratum or named.epoch):
+        notes.append(
+            "Strata and epochs of the history are set aside: what is certified is the test without them, whose "
+            "variance is at least that of the stratified one."
         )
     if design.plan.correction != "none" and len(design.metrics) > 1:
         notes.append("Each metric is tested at the plan's own level, before the correction for several comparisons.")

@@ -20,11 +20,14 @@ from paribus.experiments.plan import Design, Method
 from paribus.experiments.posterior import credible
 from paribus.experiments.reading import Reading, Rule
 from paribus.experiments.result import Comparison, Quantity
-from paribus.stats.estimate import Estimate, Floats
+from paribus.stats.estimate import Estimate
 from paribus.stats.gsd_inference import GroupSequentialLook, StoppedEstimate, stopped_estimate, watched_design
 
 SEQUENTIAL = (Method.GROUP_SEQUENTIAL, Method.ANYTIME)
-LEAST = 1e-6  # information gained from look to look, as a share, where the data say less
+# Values that go on growing can leave a later look with less information than an earlier one; the looks are no random
+# walk then, and no correction follows from them.
+MOST_BEFORE = 1.02
+TOO_LARGE = "Shown before the plan's end, an effect is too large on average"
 
 
 def with_early_stop(
@@ -37,11 +40,14 @@ def with_early_stop(
     treatments = [variant.name for variant in design.variants if variant.name != design.control]
     out = []
     for c in comparisons:
+        if c.conclusion not in ("better", "worse"):
+            out.append(c)
+            continue
         corrected = None
-        if c.conclusion in ("better", "worse") and isinstance(c.relative, Estimate):
+        if isinstance(c.relative, Estimate):
             panel, m = places[c.metric]
             corrected = _corrected(design, c, c.relative, panel, treatments.index(c.treatment.variant), m)
-        out.append(c if corrected is None else _with(c, corrected))
+        out.append(_with(c, corrected))
     return tuple(out)
 
 
@@ -64,8 +70,10 @@ def _corrected(design: Design, c: Comparison, relative: Estimate, panel: Panel, 
         plan, look = boundary.design, boundary.look
     else:
         with np.errstate(invalid="ignore", divide="ignore"):
-            critical = panel.series.reach[: k + 1, t, m] / se
-        plan = watched_design(critical, growing(se), alpha=1 - level)
+            critical, information = panel.series.reach[: k + 1, t, m] / se, se**-2.0
+            if np.any(information[np.isfinite(critical)] > MOST_BEFORE * information[k]):
+                return None
+            plan = watched_design(critical, information, alpha=1 - level)
         look = plan.looks
     found = stopped_estimate(plan, float(value[k] / se[k]), look, float(se[k]) ** -2)
     if not isinstance(found, StoppedEstimate):
@@ -77,27 +85,13 @@ def _corrected(design: Design, c: Comparison, relative: Estimate, panel: Panel, 
     )
 
 
-def growing(se: Floats) -> Floats:
-    """Information 1 / se^2 at the looks, where it fell behind an earlier look raised just above it.
-
-    >>> growing(np.array([0.5, 0.25, 0.26])).tolist() == [4.0, 16.0, 16.0 * (1 + LEAST)]
-    True
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        information = np.nan_to_num(se**-2.0, nan=0.0, posinf=0.0)
-    out, last = np.empty_like(information), 0.0
-    for i, now in enumerate(information):
-        last = out[i] = max(float(now), last * (1 + LEAST), np.finfo(float).tiny)
-    return out
-
-
-def _with(c: Comparison, corrected: Quantity) -> Comparison:
+def _with(c: Comparison, corrected: Quantity | None) -> Comparison:
     if not isinstance(corrected, Estimate):
-        return replace(c, at_stop=corrected)
+        return replace(c, at_stop=corrected, notes=(*c.notes, f"{TOO_LARGE}; its looks do not say by how much."))
     value = numbers.number(corrected.value, se=corrected.se, unit="percent", signed=True)
     ends = numbers.interval(corrected.lower, corrected.upper, se=corrected.se, unit="percent")
     said = (
-        "Shown before the plan's end, an effect is too large on average; without what the early stop adds it is about "
+        f"{TOO_LARGE}; without what the early stop adds it is about "
         f"{value} ({numbers.level(corrected.level)} interval {ends}; {corrected.method})."
     )
     return replace(c, at_stop=corrected, notes=(*c.notes, said))

@@ -8,7 +8,9 @@ from paribus.experiments.marked_yaml import KeyPath
 from paribus.experiments.problems import Problems
 from paribus.experiments.schema import ExperimentDoc, MetricDoc
 from paribus.metrics.definition import DataModel, EventSource, Exposures
-from paribus.warehouse.event_views import events_of, exposures_of, unit_column
+from paribus.warehouse.event_views import OWN_UNIT, events_of, exposures_of, unit_column
+
+PERSONS = ("user", "anonymous")  # the types of unit that a link joins
 
 
 def lake_data(doc: ExperimentDoc, flag: str, cluster: str | None, problems: Problems) -> DataModel:
@@ -22,6 +24,21 @@ def lake_data(doc: ExperimentDoc, flag: str, cluster: str | None, problems: Prob
                 rule="the exposures of a flag and its events are read from the lake",
                 fix=f"remove {name}, or remove flag",
             )
+    joins = doc.identity == "first"
+    if joins and doc.unit_type not in (None, *PERSONS):
+        problems.add(
+            ("identity",),
+            f"identity is first, and the units are of type {doc.unit_type}",
+            rule="a link says that an anonymous id is a user",
+            fix=f"write identity: none, or unit_type: {' or '.join(PERSONS)}",
+        )
+    if joins and doc.environment is None:
+        problems.add(
+            ("identity",),
+            "identity is first, and no environment is named",
+            rule="links are kept for each environment",
+            fix="write environment: and its name",
+        )
     unit = unit_column(doc.unit_type or "user")
     exposures = Exposures(
         exposures_of(flag, doc.environment),
@@ -33,6 +50,7 @@ def lake_data(doc: ExperimentDoc, flag: str, cluster: str | None, problems: Prob
         reason="reason",
         served="served",
         cluster=cluster,
+        own_unit=OWN_UNIT if joins else None,
     )
     named = {
         name: EventSource(events_of(name), unit, "time", event_id="event_id", session="session_id")

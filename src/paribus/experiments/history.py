@@ -21,7 +21,7 @@ from paribus.stats.estimate import Floats
 from paribus.stats.moments import Moments
 from paribus.stats.runtime import Arrivals, observed_arrivals, saturating_arrivals
 from paribus.warehouse.engine import Engine
-from paribus.warehouse.one_arm import ALL, VARIANT, OneArm
+from paribus.warehouse.one_arm import ALL, COARSE, FINE, VARIANT, OneArm
 
 LEAST_UNITS = 20
 FORTNIGHT = 14
@@ -67,10 +67,7 @@ def look(document: Document, engine: Engine) -> History:
             rule="a sample size follows from a mean and a variance; quantiles have none per unit",
             fix="add a mean, proportion, count or ratio",
         )
-    main = document.data.units or document.data.exposures
-    if main is None:
-        raise InputError("the data model needs a table of units or exposures", where="data")
-    model, one_arm = _as_one_arm(document.data), OneArm(engine, main.relation)
+    one_arm, model = in_one_arm(document.data, engine)
     found = _measured(document, model, one_arm, metrics, start)
     if start is not None and _units(found) < LEAST_UNITS:
         found = _measured(document, model, one_arm, metrics, None)
@@ -78,7 +75,7 @@ def look(document: Document, engine: Engine) -> History:
     if _units(found) < LEAST_UNITS:
         raise InputError(
             f"the history has {_units(found)} units",
-            where=main.relation,
+            where=one_arm.relation,
             rule=f"at least {LEAST_UNITS} units, with the metrics as they are without the feature",
             fix="point the file at data from before the experiment, or give numbers: paribus design --baseline …",
         )
@@ -139,16 +136,26 @@ def _measured(
     )
 
 
-def _as_one_arm(data: DataModel) -> DataModel:
-    """The model with one variant; epochs, reasons and strata belonged to the old ones."""
+def in_one_arm(data: DataModel, engine: Engine, *, side: int = 0) -> tuple[OneArm, DataModel]:
+    """The engine and the model with one variant; epochs, reasons and strata belonged to the old ones.
+
+    With `side` a unit's stratum and epoch are its bucket, one of side^2, and clusters are set aside too.
+
+    Raises:
+        InputError: the model has neither units nor exposures.
+        PlanError: the engine cannot draw buckets.
+    """
+    named = data.units or data.exposures
+    if named is None:
+        raise InputError("the data model needs a table of units or exposures", where="data")
+    one_arm = OneArm(engine, named.relation, named.unit, side)
+    bucket = {"stratum": COARSE, "epoch": FINE, "cluster": None} if side else {"stratum": None, "epoch": None}
     units, exposures = data.units, data.exposures
     if units is not None:
-        units = replace(units, variant=VARIANT, stratum=None, epoch=None)
+        units = replace(units, variant=VARIANT, **bucket)
     if exposures is not None:
-        exposures = replace(
-            exposures, variant=VARIANT, stratum=None, epoch=None, reason=None, served=None, probability=None
-        )
-    return replace(data, units=units, exposures=exposures)
+        exposures = replace(exposures, variant=VARIANT, reason=None, served=None, probability=None, **bucket)
+    return one_arm, replace(data, units=units, exposures=exposures)
 
 
 def _units(found: Measurement) -> int:

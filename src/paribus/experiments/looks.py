@@ -93,7 +93,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         adjusted=(both.reduction[-1] != 0)[:, None],
         method=(method,) * len(batch.metrics),
         simultaneous=(lower, upper),
-        margin_p=None if against is None else _smallest(against),
+        margin_p=None if against is None else _against_margin(against, batch.metrics, absolute, relative),
         reach=now,
         rules=rules,
         sign=_deciding_sign(absolute),
@@ -180,9 +180,13 @@ def _running(e: Estimates) -> Estimates:
     )
 
 
-def _smallest(p: Floats) -> Floats:
-    """The smallest p-value of all looks, by comparison."""
-    return np.where(np.isnan(p).all(axis=0), np.nan, np.nanmin(np.where(np.isnan(p), np.inf, p), axis=0))
+def _against_margin(p: Floats, metrics: tuple[Metric, ...], absolute: Estimates, relative: Estimates) -> Floats:
+    """The smallest p-value of all looks, of the last one where the looks contradict each other, as for intervals."""
+    unlike = [running_intersection(e.lower, e.upper, axis=0) for e in (absolute, relative)]
+    empty = [lower[-1] > upper[-1] for lower, upper in unlike]
+    contradicted = np.where([metric.margin_absolute for metric in metrics], *empty)
+    smallest = np.min(np.where(np.isnan(p), np.inf, p), axis=0)
+    return np.asarray(np.where(contradicted | np.isinf(smallest), p[-1], smallest))
 
 
 def _deciding_sign(absolute: Estimates) -> Floats:

@@ -1,4 +1,4 @@
-"""Many experiments kept up to date on the lake: what the maintained tables are to hold, and the cells read from them.
+"""Many experiments kept up to date on the lake: what the maintained tables are to hold, and how they get it.
 
 One pass over the new files serves every experiment whose units are of one type. What a metric asks must be additive
 over events: sums, counts, whether there was any. Funnels, quantiles, numbers of sessions and clusters are measured by
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,21 +17,14 @@ from paribus.errors import InputError
 from paribus.experiments.analysis import earliest
 from paribus.experiments.document import Document
 from paribus.experiments.on_lake import Snapshot, event_table, flag_of, reads_lake, snapshot_of
-from paribus.experiments.reading import planned_end
 from paribus.lake.maintained import MaintainedTables, State
 from paribus.lake.maintained_definition import Definition, Enrolment, NewRows, UnitSum
-from paribus.metrics.compile import make_scope
 from paribus.metrics.definition import MetricType
 from paribus.metrics.demand import Demand, demands
-from paribus.metrics.kept import read_kept
-from paribus.metrics.reading import Reading
 from paribus.metrics.source import Source
-from paribus.warehouse import open_engine
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.duckdb_engine import DuckDBEngine
 from paribus.warehouse.event_views import EventTable, events_of, exposures_of, unit_column
-from paribus.warehouse.file_views import FileView
-from paribus.warehouse.files import FileSet
 from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import hooks
 
@@ -40,7 +32,6 @@ if TYPE_CHECKING:
     from paribus.lake.reading import LakeReader
 
 ALL_EXPOSURES = exposures_of("")
-KEPT = "unit_metric"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +56,10 @@ def not_kept(document: Document) -> str | None:
         return "it does not read the lake"
     if data.exposures is not None and (data.exposures.cluster or data.exposures.stratum):
         return "it is randomized in clusters, or stratified"
+    if data.exposures is not None and data.exposures.own_unit is not None:
+        return "it joins identities, whose links change what was summed before"
+    if any(part.filter for part in (data.exposures, *data.events.values()) if part is not None):
+        return "its exposures or events are filtered"
     for metric in design.metrics:
         if metric.type in {MetricType.FUNNEL, MetricType.QUANTILE}:
             return f"{metric.name} is a {metric.type}"
@@ -156,23 +151,43 @@ def keep(
     return tables.update(kept.definition, rows, version=snapshot.version, horizon=snapshot.watermark)
 
 
-def keep_up(tables: MaintainedTables, kept: Upkeep, lake: LakeReader, *, threads: int | None = None) -> State:
+def keep_up(
+    tables: MaintainedTables,
+    kept: Upkeep,
+    lake: LakeReader,
+    snapshot: Snapshot | None = None,
+    *,
+    threads: int | None = None,
+) -> State:
     """The tables brought up to the lake as it is now, from its new files alone where that is possible.
 
     They are built anew for other experiments than before, after erasure or retention, and where the table's log no
     longer reaches back. The caller holds the folder's writer lock.
 
+    Args:
+        tables, kept, threads: as for `keep`.
+        lake: whose tables they are.
+        snapshot: of the lake; taken now when omitted.
+
     Raises:
         StorageError: the lake cannot be read.
     """
-    snapshot = snapshot_of(lake)
+    newest = snapshot_of(lake) if snapshot is None else snapshot
+    added = new_files(tables, kept, lake, newest)
+    return keep(tables, kept, newest, added, threads=threads)
+
+
+def new_files(tables: MaintainedTables, kept: Upkeep, lake: LakeReader, snapshot: Snapshot) -> tuple[Path, ...] | None:
+    """The files that bring the tables up to the snapshot; None when they must be built anew from all of them."""
     before = tables.state(kept.definition, snapshot.table_id)
-    if before is None or before.version > snapshot.version:
-        return keep(tables, kept, snapshot, None, threads=threads)
+    if before is None or before.version > snapshot.version or snapshot.watermark is None:
+        return None
+    if snapshot.watermark < before.horizon:
+        return None
     changes = lake.changes(before.version, snapshot.version)
     if changes.rewritten_days or not changes.is_complete:
-        return keep(tables, kept, snapshot, None, threads=threads)
-    return keep(tables, kept, snapshot, [Path(file.path) for file in changes.added], threads=threads)
+        return None
+    return tuple(Path(file.path) for file in changes.added)
 
 
 def new_rows(kept: Upkeep, snapshot: Snapshot, *, threads: int | None = None) -> NewRows:
@@ -197,53 +212,6 @@ def new_rows(kept: Upkeep, snapshot: Snapshot, *, threads: int | None = None) ->
     finally:
         engine.close()
     return NewRows(exposures, events)
-
-
-def read_cells(
-    tables: MaintainedTables,
-    kept: Upkeep,
-    key: str,
-    *,
-    killed_at: datetime | None = None,
-    threads: int | None = None,
-) -> Reading:
-    """The cells of an experiment up to the tables' horizon, equal to those of the statement over the lake.
-
-    Raises:
-        InputError: the tables hold another definition, or none.
-        EngineError: the engine failed.
-    """
-    document = kept.documents[key]
-    design = document.design
-    state = tables.state(kept.definition)
-    if state is None:
-        raise InputError("the maintained tables do not hold these experiments", fix="bring them up to date first")
-    end = earliest(planned_end(design.plan, design.plan.start), killed_at)
-    text = tables.units_sql(kept.definition, key, end=end, state=state)
-    scope = make_scope(
-        variants=[variant.name for variant in design.variants],
-        as_of=state.horizon,
-        start=design.plan.start,
-        end=end,
-        by_day=True,
-        segments=design.segments,
-        tolerance=design.tolerance_seconds,
-    )
-    files = [tables.folder / path for paths in state.files.values() for path in paths]
-    engine = open_engine(None, base_dir=tables.folder, events=_KeptUnits(text, tuple(files)), threads=threads)
-    try:
-        return read_kept(
-            engine,
-            KEPT,
-            design.metrics,
-            document.data.events,
-            kept.column_of,
-            scope,
-            time_zone=design.time_zone,
-            caps={m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None},
-        )
-    finally:
-        engine.close()
 
 
 def _event_rows(engine: DuckDBEngine, definition: Definition, name: str, unit: str) -> str:
@@ -282,19 +250,3 @@ def _value(source: Source, identity: str, name: str) -> sql.Expr:
     if how == "true":
         conditions.append(sql.differ(value, sql.number(0)))
     return sql.case((sql.every(conditions), value if how == "sum" else sql.number(1)))
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptUnits:
-    """The units of one experiment as a relation of an engine."""
-
-    text: str
-    files: tuple[Path, ...]
-
-    def offers(self, relation: str) -> bool:
-        """Whether it is the relation of units."""
-        return relation == KEPT
-
-    def view(self, relation: str, connection: object) -> FileView:
-        """The units."""
-        return FileView(FileSet(relation, "parquet", self.files), self.text, self.files)

@@ -89,8 +89,8 @@ def _data(doc: ExperimentDoc, problems: Problems) -> DataModel:
     if doc.flag is not None:
         cluster = _cluster(doc, _cluster_of(doc.interference), problems)
         return lake_data(doc, doc.flag, cluster, problems)
-    for name in ("environment", "unit_type"):
-        if getattr(doc, name) is not None:
+    for name in ("environment", "unit_type", "identity"):
+        if getattr(doc, name) not in (None, "none"):
             problems.add((name,), f"{name} stands without a flag", key=True, fix="write flag: KEY, or remove it")
     if (doc.units is None) == (doc.exposures is None):
         both = doc.units is not None

@@ -78,6 +78,11 @@ def _rows(counts: Counts) -> list[str]:
         part = share(mixed / (mixed + sum(counts.units.values())))
         left = agreeing(mixed, "are")
         notes.append(f"{counted(mixed, 'unit')} ({part}) met several variants and {left} left out of every number.")
+    if counts.identity:
+        joined, mixed = counts.identity.get("joined", 0), counts.identity.get("mixed", 0)
+        text = f"Identities are joined: {counted(joined, 'unit', 'have')} several ids"
+        who = "is" if mixed == 1 else "are"
+        notes.append(f"{text}; {count(mixed)} of them {who} mixed because of that, and nobody was moved.")
     outside = sum(counts.outside_window.values())
     if outside:
         left = agreeing(outside, "are")

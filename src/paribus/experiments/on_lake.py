@@ -8,28 +8,31 @@ files give the same digits again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from paribus.errors import FragmentError, InputError
+from paribus.errors import EngineError, FragmentError, InputError
 from paribus.experiments.analysis import analyze, earliest, measure_again
 from paribus.experiments.document import Document
 from paribus.experiments.plan import Design, Seal
+from paribus.experiments.reading import planned_end
 from paribus.experiments.result import Result
 from paribus.experiments.seal import deviations, sealed_design
 from paribus.metrics.cells import LakeState, Measurement
 from paribus.metrics.definition import DataModel, Metric
 from paribus.warehouse import open_engine
+from paribus.warehouse.event_links import Links
 from paribus.warehouse.event_views import EXPOSURES, EventTable, events_of
 from paribus.warehouse.sql.fragments import parse_fragment
 
 if TYPE_CHECKING:
     from paribus.experiments.proof import Proof
     from paribus.lake.reading import LakeReader
+    from paribus.metrics.kept import KeptUnits
     from paribus.warehouse.engine import Engine
 
 SOURCE_URL = "lake:"  # what a proof names as the place of its data; its folder is the data folder
@@ -57,6 +60,18 @@ class Snapshot:
         return LakeState(self.table_id, self.version, self.watermark, self.lateness_p99_seconds, closed_at)
 
 
+class Kept(Protocol):
+    """An experiment in the maintained tables at the version of a snapshot; see `experiments.serving`."""
+
+    def holds(self, design: Design, data: DataModel) -> bool:
+        """Whether they answer this design."""
+        ...
+
+    def units(self, end: datetime | None) -> AbstractContextManager[KeptUnits]:
+        """The units that enrolled before `end`. Raises EngineError."""
+        ...
+
+
 def snapshot_of(lake: LakeReader, version: int | None = None) -> Snapshot:
     """The lake of a data folder at a version, the newest by default.
 
@@ -80,6 +95,11 @@ def reads_lake(data: DataModel | None) -> bool:
     return data is not None and data.exposures is not None and data.exposures.relation.startswith(EXPOSURES)
 
 
+def joins_identities(data: DataModel) -> bool:
+    """Whether linked anonymous ids are read as their users."""
+    return data.exposures is not None and data.exposures.own_unit is not None
+
+
 def flag_of(data: DataModel) -> tuple[str, str | None]:
     """The flag whose exposures the data model reads, and the environment that it is restricted to.
 
@@ -101,6 +121,8 @@ def analyze_on_lake(
     as_of: datetime | None = None,
     segments: Sequence[str] | None = None,
     threads: int | None = None,
+    kept: Kept | None = None,
+    links: Links | None = None,
 ) -> Result:
     """The result of an experiment whose document names a flag, on a version of the lake.
 
@@ -112,6 +134,9 @@ def analyze_on_lake(
         as_of: read no event of this time or later; the watermark where that is earlier.
         segments: attributes to break effects down by (default: the document's).
         threads: of the engine; None for its own choice.
+        kept: the maintained tables at this very version. They are read where they answer the question that is asked;
+            the result is the same, and its lake says which way it went.
+        links: from a linked anonymous id to its user, for a document that joins identities.
 
     Raises:
         InputError, FragmentError: the document cannot be answered by these events.
@@ -121,18 +146,29 @@ def analyze_on_lake(
     design = sealed_design(registered, title=document.design.title) if registered else document.design
     if segments is not None:
         design = replace(design, segments=tuple(segments))
-    with lake_engine(design, document.data, snapshot, threads=threads) as engine:
-        return analyze(
-            design,
-            document.data,
-            engine,
-            registered=registered,
-            as_of=earliest(as_of, snapshot.watermark),
-            deviations=deviations(registered, document.design, document.data) if registered else (),
-            source_url=SOURCE_URL,
-            folder=str(snapshot.folder),
-            lake=snapshot.state(killed_at),
-        )
+    with lake_engine(design, document.data, snapshot, threads=threads, links=links) as engine:
+
+        def result(units: KeptUnits | None = None) -> Result:
+            return analyze(
+                design,
+                document.data,
+                engine,
+                registered=registered,
+                as_of=earliest(as_of, snapshot.watermark),
+                deviations=deviations(registered, document.design, document.data) if registered else (),
+                source_url=SOURCE_URL,
+                folder=str(snapshot.folder),
+                lake=replace(snapshot.state(killed_at), way="statement" if units is None else "tables"),
+                kept=units,
+                links=links,
+            )
+
+        if kept is not None and as_of is None and kept.holds(design, document.data):
+            end = earliest(planned_end(design.plan, design.plan.start), killed_at)
+            # An update may have replaced the tables' files meanwhile: the statement needs none of them.
+            with suppress(EngineError), kept.units(end) as units:
+                return result(units)
+        return result()
 
 
 def stale_days(result: Result, lake: LakeReader) -> tuple[date, ...]:
@@ -151,16 +187,19 @@ def stale_days(result: Result, lake: LakeReader) -> tuple[date, ...]:
     return tuple(sorted(day for day in days if until is None or day < until.astimezone(UTC).date()))
 
 
-def measure_proof_again(proof: Proof, folder: Path, current: Snapshot | None = None) -> Measurement:
+def measure_proof_again(
+    proof: Proof, folder: Path, current: Snapshot | None = None, links: Links | None = None
+) -> Measurement:
     """The measurement of a proof made anew on the very files it names, or where they are gone on the current version.
 
     Args:
         proof: of an analysis on the lake.
         folder: the data folder.
         current: the lake as it is now; what compaction or erasure changed is then told by how much.
+        links: the links of now, for an analysis that joined identities.
 
     Raises:
-        InputError: the files are gone and there is no current version.
+        InputError: the files are gone and there is no current version, or links are missing.
     """
     if proof.data is None or not reads_lake(proof.data):
         raise InputError("the proof is not of an analysis on the lake")
@@ -178,13 +217,19 @@ def measure_proof_again(proof: Proof, folder: Path, current: Snapshot | None = N
                 fix="verify in the data folder, to compare with the version of now",
             )
         snapshot = current
-    with lake_engine(proof.design, proof.data, snapshot) as engine:
-        return measure_again(proof, engine)
+    with lake_engine(proof.design, proof.data, snapshot, links=links) as engine:
+        return measure_again(proof, engine, links=links)
 
 
 @contextmanager
-def lake_engine(design: Design, data: DataModel, snapshot: Snapshot, *, threads: int | None = None) -> Iterator[Engine]:
-    """The engine that answers the design's statements over the snapshot, closed at the end."""
+def lake_engine(
+    design: Design, data: DataModel, snapshot: Snapshot, *, threads: int | None = None, links: Links | None = None
+) -> Iterator[Engine]:
+    """The engine that answers the design's statements over the snapshot, closed at the end.
+
+    Raises:
+        InputError: the document does not read the lake, or joins identities and no links are given.
+    """
     if not reads_lake(data):
         raise InputError(
             f"the experiment {design.key!r} does not read the lake",
@@ -192,11 +237,21 @@ def lake_engine(design: Design, data: DataModel, snapshot: Snapshot, *, threads:
             rule="on the lake a document names the flag whose exposures are analyzed",
             fix="write flag: KEY in place of source, units, exposures and events",
         )
-    engine = open_engine(None, base_dir=snapshot.folder, events=event_table(design, data, snapshot), threads=threads)
-    try:
+    joins = joins_identities(data)
+    if joins and links is None:
+        raise InputError(
+            f"the experiment {design.key!r} joins identities, and no links are at hand",
+            where="identity",
+            rule="the links from anonymous ids to users are kept in the data folder's store",
+            fix="read it in the data folder",
+        )
+    table = event_table(design, data, snapshot)
+    with ExitStack() as opened:
+        if joins and links is not None:
+            table.links = opened.enter_context(links.file())
+        engine = open_engine(None, base_dir=snapshot.folder, events=table, threads=threads)
+        opened.callback(engine.close)
         yield engine
-    finally:
-        engine.close()
 
 
 def event_table(design: Design, data: DataModel, snapshot: Snapshot) -> EventTable:

@@ -83,8 +83,13 @@ def reading(design: Design, measurement: Measurement, as_of: datetime | None, da
     if end is not None and now is None:
         notes = ("The data have no times: the reading is taken as made at the plan's end.",)
     if plan.method is Method.FIXED:
-        forbidden = () if ended else (f"a fixed-horizon plan is read once, at its end, {until}",)
-        return Reading(plan, (Look(1, None, True),), forbidden, ended, until, notes)
+        early = f"a fixed-horizon plan is read once, at its end, {until}"
+        if as_of is None and now is not None:
+            known = numbers.moment(now.astimezone(zone))
+            early += (
+                f" (the data reach {known}; where they are complete beyond their last row, say so with an as-of time)"
+            )
+        return Reading(plan, (Look(1, None, True),), () if ended else (early,), ended, until, notes)
     if plan.method is Method.ANYTIME:
         longest = longest_window(design.metrics)
         looks = _anytime_looks(plan, start, now, zone, days, longest)

@@ -14,6 +14,7 @@ from paribus.experiments.plan import Seal
 from paribus.experiments.seal import Caps, Readable, default_author, entries_of, seal_of, sealed
 from paribus.experiments.sealing import look_at
 from paribus.store import DEFAULT_PROJECT, Address, Revision, Store
+from paribus.warehouse.event_links import Links
 
 EXPERIMENT, SEAL = "experiment", "seal"
 
@@ -75,6 +76,7 @@ def seal_stored(
     *,
     clock: Clock,
     snapshot: Snapshot | None = None,
+    links: Links | None = None,
     author: str | None = None,
     amend: str | None = None,
     project: str = DEFAULT_PROJECT,
@@ -85,6 +87,7 @@ def seal_stored(
         store, key: whose plan.
         clock: gives the time of sealing.
         snapshot: the lake as it is now; None when there is none yet.
+        links: from a linked anonymous id to its user, for a document that joins identities.
         author: who seals; git's user or $USER when omitted.
         amend: the reason for sealing again.
 
@@ -98,7 +101,7 @@ def seal_stored(
     readable = Readable()
     caps: Caps = {}
     if snapshot is not None and snapshot.files:
-        with lake_engine(document.design, document.data, snapshot) as engine:
+        with lake_engine(document.design, document.data, snapshot, links=links) as engine:
             found, caps = look_at(document, engine)
         readable = Readable(snapshot.watermark or found.watermark, found.rows)
     elif snapshot is not None:

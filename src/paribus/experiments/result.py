@@ -129,6 +129,32 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class NoveltyPoint:
+    """The relative effect on what happened in the first `days` days after exposure."""
+
+    days: int
+    effect: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """One metric and treatment over days since exposure.
+
+    units   units of both arms, the same at every point
+    points  effects over longer and longer windows, each with an interval of its own
+    change  the effect over the longest window less that over the first day; its interval is at least as wide as it has
+            to be, because how much both share is not measured
+    """
+
+    metric: str
+    treatment: str
+    units: int
+    points: tuple[NoveltyPoint, ...]
+    change: Quantity
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Everything an analysis says. `to_dict()` follows the published schema; `from_dict` reads it back."""
 
@@ -154,6 +180,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     seconds: float | None = None
     lake: LakeState | None = None  # None: the data are no lake's
+    novelty: tuple[Novelty, ...] = ()  # effects by days since exposure, where they were asked for
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain JSON values by spec/result.schema.json; passwords in texts are blotted out."""

@@ -175,6 +175,30 @@ class Reader:
         return exit_probabilities(low, up, 1 / errors**2, size / scale)
 
 
+def calibrated_loss(plan: Plan, fractions: tuple[float, ...], c: Comparison) -> float:
+    """The relative loss threshold at which the Bayesian rule ships, without effect, as often as a fixed horizon.
+
+    That is alpha / 2, at the sample in which the rule then finds the distance with the comparison's power; by 2%.
+    """
+    from scipy.optimize import brentq
+
+    aim = np.log(c.alpha / 2)
+
+    def excess(log_threshold: float) -> float:
+        own = Reader(replace(plan, method=Method.BAYESIAN, loss_threshold=float(np.exp(log_threshold))), fractions)
+        return float(np.log(max(own.false_positive(c, own.total(c)), 1e-12)) - aim)
+
+    # One look under a flat prior: the loss of a z at its critical value. More looks ship more, a prior less.
+    z = -_quantile(c.alpha / 2)
+    once = np.log(_loss(z, 1.0) / (z + _quantile(c.power)) * c.distance / abs(c.baseline))
+    low, high = once - 3.0, once + 1.0
+    if excess(high) < 0:
+        return float(np.exp(high))
+    if excess(low) > 0:
+        return float(np.exp(low))
+    return float(np.exp(brentq(excess, low, high, xtol=0.02)))
+
+
 def _fixed(c: Comparison, total: float, size: float) -> float:
     control = total / (1 + c.ratio)
     if c.share:

@@ -416,6 +416,8 @@ class ExperimentDoc(Part):
     """With a flag: only exposures of this environment."""
     unit_type: Key | None = None
     """With a flag: what the units are; user when omitted."""
+    identity: Literal["none", "first"] = "none"
+    """With a flag: first reads a linked anonymous id as the user it was linked to first."""
     source: SourceDoc | None = None
     units: UnitsDoc | None = None
     exposures: ExposuresDoc | None = None

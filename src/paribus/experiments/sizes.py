@@ -18,7 +18,7 @@ from paribus.experiments.family import families
 from paribus.experiments.operating import characteristics, truths_of
 from paribus.experiments.plan import Design, Method, Plan, Prior
 from paribus.experiments.population import Population
-from paribus.experiments.sample_size import Comparison, Reader
+from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
 from paribus.experiments.sizing_result import MDE_DAYS, Curve, MethodSize, Sizing
 from paribus.metrics.definition import Role
 from paribus.stats.estimate import Undetermined
@@ -28,7 +28,6 @@ from paribus.stats.runtime import Arrivals, runtime_days
 Progress = Callable[[float, str], None]
 MOST_LOOKS = 8
 LOOKS_WITHOUT_CALENDAR = 4
-LOSS_SHARE = 0.05  # a loss threshold where the plan has none, as a share of the effect to detect
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +56,12 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -
     raw = comparisons(design, setting.populations, setting.effects, adjusted=False)
     reduction = 1 - first.variance / raw[0].variance if raw[0].variance > 0 else 0.0
     notes = list(setting.notes)
-    fixed_total = _scaled(design, max(_total(Reader(plan_for(plan, Method.FIXED, first)), compared)))
+    fixed_total = _scaled(design, max(_total(Reader(replace(plan, method=Method.FIXED)), compared)))
     count = _number_of_looks(_days(setting, fixed_total))
+    threshold = plan.loss_threshold or calibrated_loss(plan, _fractions(plan, Method.BAYESIAN, count), first)
     sizes, readers = [], {}
     for method in Method:
-        reader = readers[method] = Reader(plan_for(plan, method, first), _fractions(plan, method, count))
+        reader = readers[method] = Reader(plan_for(plan, method, threshold), _fractions(plan, method, count))
         sizes.append(_method_size(setting, method, reader, compared, count))
     chosen = next(s for s in sizes if s.method is plan.method)
     by_metric = {
@@ -73,7 +73,7 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -
     if reduction > 1e-3:
         plain = _method_size(setting, plan.method, readers[plan.method], raw, count)
         plain_curve = _curve("without CUPED", setting, readers[plan.method], raw[0], xs, x)
-    deciding = replace(design, plan=plan_for(plan, plan.method, first))
+    deciding = replace(design, plan=plan_for(plan, plan.method, threshold))
     populations = setting.populations
     found = characteristics(
         deciding,
@@ -86,8 +86,8 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -
     )
     if plan.method is Method.BAYESIAN and plan.loss_threshold is None:
         notes.append(
-            f"The plan has no loss threshold; {_percent(deciding.plan.loss_threshold or 0)} is taken, "
-            f"{_percent(LOSS_SHARE)} of the effect to detect."
+            f"The plan has no loss threshold; {_percent(threshold)} is taken, at which the rule ships as often without "
+            f"an effect as a fixed horizon. Write loss_threshold: {_percent(threshold)}."
         )
     return Sizing(
         title=design.title or design.key,
@@ -104,6 +104,7 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -
         curves=tuple(_curve(m.value, setting, readers[m], first, xs, x) for m in Method),
         x=x,
         rule=found,
+        loss_threshold=threshold,
         plain=plain,
         plain_curve=plain_curve,
         variance_reduction=max(reduction, 0.0),
@@ -189,11 +190,8 @@ def comparisons(
     return found
 
 
-def plan_for(plan: Plan, method: Method, first: Comparison) -> Plan:
-    """The plan with another deciding method; a Bayesian one without a loss threshold gets one from the effect."""
-    threshold = plan.loss_threshold
-    if method is Method.BAYESIAN and threshold is None:
-        threshold = LOSS_SHARE * first.distance / abs(first.baseline)
+def plan_for(plan: Plan, method: Method, threshold: float) -> Plan:
+    """The plan with another deciding method; `threshold` is the Bayesian one's of loss."""
     return replace(plan, method=method, loss_threshold=threshold if method is Method.BAYESIAN else plan.loss_threshold)
 
 

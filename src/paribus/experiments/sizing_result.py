@@ -61,6 +61,7 @@ class Sizing:
     plain         the deciding method's size without CUPED, where CUPED helps
     by_metric     units of all arms that each comparison asks for, under the deciding method
     x             what the curves run over: "days" or "units"
+    loss_threshold  of the Bayesian rule, relative: the plan's, or the one of `sample_size.calibrated_loss`
     """
 
     title: str
@@ -77,6 +78,7 @@ class Sizing:
     curves: tuple[Curve, ...]
     x: str
     rule: tuple[Characteristics, ...]
+    loss_threshold: float
     plain: MethodSize | None = None
     plain_curve: Curve | None = None
     variance_reduction: float = 0.0

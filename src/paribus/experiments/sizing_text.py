@@ -82,8 +82,9 @@ def _reading(s: Sizing) -> list[str]:
         said.append(f"{without}; covariates remove {percent(s.variance_reduction)} of the variance.")
     bayesian = next(m for m in s.sizes if m.method is Method.BAYESIAN)
     said.append(
-        f"Without any effect the Bayesian rule calls {s.metric} better in {percent(bayesian.false_positive)} of "
-        f"experiments; a fixed horizon does in {percent(s.sizes[0].false_positive)}."
+        f"Without any effect the Bayesian rule, which ships at an expected loss up to {percent(s.loss_threshold)}, "
+        f"calls {s.metric} better in {percent(bayesian.false_positive)} of experiments; a fixed horizon does in "
+        f"{percent(s.sizes[0].false_positive)}."
     )
     return textwrap.wrap(" ".join(said), WIDTH)
 
@@ -150,6 +151,7 @@ def plain(s: Sizing) -> dict[str, Any]:
         "sizes": {m.method.value: _plain_size(m) for m in s.sizes},
         "without_cuped": None if s.plain is None else _plain_size(s.plain),
         "variance_reduction": s.variance_reduction,
+        "loss_threshold": s.loss_threshold,
         "units_by_metric": dict(s.by_metric),
         "curves": {"x": s.x, "lines": [_plain_curve(c) for c in (*s.curves, s.plain_curve) if c is not None]},
         "rule": [_plain_world(c) for c in s.rule],

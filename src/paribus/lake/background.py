@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paribus.errors import ParibusError
+
 if TYPE_CHECKING:
     from paribus.lake.lake import Lake
 
@@ -99,7 +101,9 @@ class Background:
             work()
         except Exception as failure:  # noqa: BLE001 - intake and the other thread go on
             self._errors[name] = str(failure)
-            _log.exception("%s failed; it is tried again, nothing is lost meanwhile", name)
+            is_known = isinstance(failure, ParibusError)
+            said = "%s failed; it is tried again, nothing is lost meanwhile: %s"
+            _log.error(said, name, failure, exc_info=None if is_known else failure)
             return False
         self._errors.pop(name, None)
         return True

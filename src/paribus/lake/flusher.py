@@ -20,7 +20,7 @@ from paribus.clock import Clock
 from paribus.lake.batch import EventBatch, QuarantineBatch
 from paribus.lake.columns import DAY
 from paribus.lake.landing import Landing
-from paribus.lake.notes import count, note_version, note_watermark
+from paribus.lake.notes import count, cut_watermarks, note_version, note_watermark
 from paribus.lake.record import REJECTED, Decode, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.table import Table
 
@@ -127,6 +127,7 @@ class Flusher:
                 "ON CONFLICT (received_day, bucket) DO UPDATE SET events = events + excluded.events",
                 [(*key, events) for key, events in late.items()],
             )
+            cut_watermarks(connection, min(row.received_time for row in rows))
             oldest = self._landing.oldest_waiting(connection)
             note_watermark(connection, versions["events"], began if oldest is None else min(began, oldest))
 

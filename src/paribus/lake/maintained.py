@@ -26,7 +26,7 @@ from uuid import uuid4
 from paribus.errors import InputError, StorageError
 from paribus.lake.durability import sync_file, sync_files
 from paribus.lake.maintained_definition import Definition, NewRows
-from paribus.lake.maintained_reading import reader, units
+from paribus.lake.maintained_reading import counted, reader, units, waiting
 from paribus.lake.maintained_sql import Steps
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ class State:
     definition: str
     generation: int = 0
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def unit_types_kept(folder: str | Path) -> list[str]:
+    """The types of unit that have tables, or files of tables, in the lake's folder."""
+    paths = [*Path(folder).glob("unit_metric/*.json"), *Path(folder).glob("first_exposures/*@*.parquet")]
+    paths += Path(folder).glob("unit_metric/*/*@*.parquet")
+    return sorted({path.stem.rpartition("@")[0] if path.suffix == ".parquet" else path.stem for path in paths})
 
 
 class MaintainedTables:
@@ -161,13 +168,18 @@ class MaintainedTables:
         self._save(replace(state, files=kept))
         return removed
 
+    def clear(self) -> None:
+        """Deletes the tables: nothing is to be kept of this type of unit any more."""
+        self._manifest.unlink(missing_ok=True)
+        self._sweep()
+
     def units_sql(
         self, definition: Definition, experiment: str, *, end: datetime | None = None, state: State | None = None
     ) -> str:
         """A SELECT for DuckDB with one row per enrolled unit of an experiment.
 
         Columns: unit, t0, variant, epoch, probability, is_mixed, a1 …, and per event name n of the definition
-        (counted from 1) sums n<n>_c1 …, n<n>_rows and n<n>_early.
+        (counted from 1) sums n<n>_c1 … and n<n>_early, its events within the tolerance before exposure.
 
         Args:
             definition: the one they were built for.
@@ -178,16 +190,48 @@ class MaintainedTables:
         held = state or self.state(definition)
         if held is None:
             raise InputError("the maintained tables do not exist for this definition", fix="build them first")
-        files = {name: [self.folder / path for path in held.files.get(name, ())] for name in SETS}
-        return units(definition, experiment, files, held.horizon, end)
+        return units(definition, experiment, self._paths(held), held.horizon, end)
+
+    def counted_sql(
+        self,
+        definition: Definition,
+        experiment: str,
+        bounds: Mapping[str, tuple[datetime | None, datetime | None]],
+        *,
+        end: datetime | None = None,
+        state: State,
+    ) -> str:
+        """A SELECT for DuckDB of how many distinct events there are, one row per event name that has any.
+
+        Columns: n, the place of the name in the definition's values (from 0), events, and matched, those of units
+        that are enrolled.
+
+        Args:
+            definition, experiment, end, state: as for `units_sql`.
+            bounds: by event name, from when and before when its events count.
+        """
+        return counted(definition, experiment, self._paths(state), state.horizon, end, bounds)
+
+    def reached(self, definition: Definition, state: State, horizon: datetime) -> State | None:
+        """The tables as they are up to a later horizon; None when a row waits between that an update must add."""
+        if horizon < state.horizon:
+            return None
+        if horizon > state.horizon:
+            statement = waiting(definition, self._paths(state), state.horizon, horizon)
+            with self._connection() as connection:
+                if connection.execute(f"SELECT 1 FROM ({statement}) LIMIT 1").fetchall():
+                    return None
+        return replace(state, horizon=horizon)
+
+    def _paths(self, state: State) -> dict[str, list[Path]]:
+        return {name: [self.folder / path for path in state.files.get(name, ())] for name in SETS}
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _write(self, before: State, definition: Definition, rows: NewRows, version: int, horizon: datetime) -> State:
         generation = before.generation + 1
         files = {name: list(before.files.get(name, ())) for name in SETS}
-        paths = {name: [self.folder / path for path in listed] for name, listed in files.items()}
-        steps = Steps(definition, before.horizon, horizon, generation, paths)
+        steps = Steps(definition, before.horizon, horizon, generation, self._paths(before))
         with self._connection() as connection:
             for statement in steps.read_rows(rows):
                 connection.execute(statement)

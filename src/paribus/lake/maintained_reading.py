@@ -52,6 +52,46 @@ def units(
     )
 
 
+def counted(
+    definition: Definition,
+    experiment: str,
+    files: Mapping[str, Sequence[Path]],
+    horizon: datetime,
+    end: datetime | None,
+    bounds: Mapping[str, tuple[datetime | None, datetime | None]],
+) -> str:
+    """Number of a name, its events, and those of enrolled units; see `MaintainedTables.counted_sql`."""
+    x, names = definition.experiments.index(experiment), list(definition.values)
+    limit = to_microseconds(horizon if end is None else min(horizon, end))
+    within = []
+    for name, (low, high) in bounds.items():
+        until = to_microseconds(horizon if high is None else min(horizon, high))
+        since = "" if low is None else f" AND t >= {to_microseconds(low)}"
+        within.append(f"(n = {names.index(name)} AND t < {until}{since})")
+    enrolled = f"SELECT DISTINCT unit, true AS met FROM {stored(definition, 'exposures', files)}"
+    return (
+        f"SELECT n, count(*) AS events, count(met) AS matched FROM {ledger(definition, files)} "
+        f"LEFT JOIN ({enrolled} WHERE x = {x} AND t < {limit}) USING (unit) "
+        f"WHERE {' OR '.join(within) or 'false'} GROUP BY n"
+    )
+
+
+def waiting(definition: Definition, files: Mapping[str, Sequence[Path]], since: datetime, until: datetime) -> str:
+    """A SELECT with a row for every exposure and event from `since` on that `until` would let in."""
+    between = f"t >= {to_microseconds(since)} AND t < {to_microseconds(until)}"
+    return " UNION ALL ".join(
+        f"SELECT 1 FROM {stored(definition, name, files)} WHERE {between}" for name in ("exposures", "ledger")
+    )
+
+
+def ledger(definition: Definition, files: Mapping[str, Sequence[Path]]) -> str:
+    """The events of every name, without those that an earlier copy replaced."""
+    written = stored(definition, "ledger", files)
+    if not files.get("gone"):
+        return written
+    return f"(SELECT a.* FROM {written} AS a ANTI JOIN {reader(files['gone'])} AS b USING (n, unit, t, k1, k2))"
+
+
 def most_sums(definition: Definition) -> int:
     """The number of columns c1, c2 … of the sums."""
     return max((len(definition.columns(name)) for name in definition.values), default=0)

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from paribus.lake.maintained_definition import MICROSECONDS_PER_DAY, Definition, NewRows, UnitSum
-from paribus.lake.maintained_reading import VOID, most_sums, named, quoted, reader, stored, to_microseconds, valid
+from paribus.lake.maintained_reading import VOID, ledger, most_sums, named, quoted, stored, to_microseconds, valid
 
 LOW_HALF = 2**64 - 1
 
@@ -42,12 +42,8 @@ class Steps:
         self._before, self._horizon, self._generation = to_microseconds(before), to_microseconds(horizon), generation
         self._is_new = not any(files.values())
         self._exposures = stored(definition, "exposures", files)
-        ledger = stored(definition, "ledger", files)
-        if files.get("gone"):
-            left = reader(files["gone"])
-            ledger = f"(SELECT a.* FROM {ledger} AS a ANTI JOIN {left} AS b USING (n, unit, t, k1, k2))"
-        self._ledger = ledger  # as it stood, and without what leaves now
-        self._live = f"(SELECT c.* FROM {ledger} AS c ANTI JOIN gone USING (n, unit, t, k1, k2))"
+        self._ledger = ledger(definition, files)  # as it stood, and without what leaves now
+        self._live = f"(SELECT c.* FROM {self._ledger} AS c ANTI JOIN gone USING (n, unit, t, k1, k2))"
         self._slots = [f"v{i + 1}" for i in range(definition.most_slots)]
         self._attributes = [f"a{i + 1}" for i in range(definition.most_attributes)]
         self._most_sums = most_sums(definition)

@@ -42,13 +42,21 @@ def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
 
 
 def note_watermark(connection: sqlite3.Connection, version: int, watermark: int) -> None:
-    """Notes up to which acknowledgement time the version of the events is complete.
-
-    A version before it may have been promised a later time by a clock that has been set back since. What is
-    acknowledged from now on is not in it, so that its promise is cut.
-    """
-    connection.execute("UPDATE flush SET watermark = ? WHERE watermark > ?", (watermark, watermark))
+    """Notes up to which acknowledgement time the version of the events is complete."""
     connection.execute("INSERT OR REPLACE INTO flush (version, watermark) VALUES (?, ?)", (version, watermark))
+
+
+def cut_watermarks(connection: sqlite3.Connection, received: int) -> None:
+    """Takes back what versions so far were noted to hold beyond a time at which something else was received.
+
+    A clock that was set back makes such times.
+    """
+    still_true = connection.execute(
+        "SELECT version FROM flush WHERE watermark <= ? ORDER BY version DESC LIMIT 1", (received,)
+    ).fetchall()
+    connection.execute(
+        "UPDATE flush SET watermark = ? WHERE version > ?", (received, still_true[0][0] if still_true else -1)
+    )
 
 
 def note_remote(connection: sqlite3.Connection, is_remote: bool) -> None:

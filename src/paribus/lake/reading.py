@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from paribus.clock import Clock
 from paribus.errors import StorageError
 from paribus.lake.columns import DUCKDB_TYPES
+from paribus.lake.fresh import read_fresh
 from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.lateness import quantile_seconds
 from paribus.lake.notes import is_remote
@@ -181,8 +182,12 @@ class LakeReader:
 
     def reconcile(self) -> list[Reconciliation]:
         """Whether the counts add up, by dialect; reads two columns of the whole table."""
-        with _reader(self.folder / QUEUE_FILE) as queue:
-            return reconcile(queue, self.folder / EVENTS_TABLE)
+
+        def counted() -> list[Reconciliation]:
+            with _reader(self.folder / QUEUE_FILE) as queue:
+                return reconcile(queue, self.folder / EVENTS_TABLE)
+
+        return read_fresh(counted)
 
     def stale_since(self, version: int) -> frozenset[date]:
         """Event dates whose events changed after the version; results that used one of them are stale."""

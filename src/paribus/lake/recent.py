@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from paribus.lake.fresh import read_fresh
 from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.queue_schema import connect_reader, storage_error
 from paribus.lake.reading import LakeReader, select_events
@@ -62,6 +63,15 @@ def waiting(folder: Path) -> list[LandingRow]:
 
 def newest(reader: LakeReader, limit: int, name: str | None = None) -> list[Row]:
     """The events that landed last, newest first; of the last files only, so that it stays quick."""
+    return read_fresh(lambda: _newest(reader, limit, name))
+
+
+def held(reader: LakeReader, *, reason: str | None = None, after: str = "", limit: int = 100) -> Held:
+    """Quarantined events, oldest first."""
+    return read_fresh(lambda: _held(reader, reason, after, limit))
+
+
+def _newest(reader: LakeReader, limit: int, name: str | None) -> list[Row]:
     snapshot = reader.snapshot()
     files = sorted(snapshot.files, key=lambda file: Path(file).stat().st_mtime_ns)[-50:]
     if not files:
@@ -71,8 +81,7 @@ def newest(reader: LakeReader, limit: int, name: str | None = None) -> list[Row]
     return _rows(f"SELECT * FROM ({text}) ORDER BY {order} LIMIT {int(limit)}", SHOWN)
 
 
-def held(reader: LakeReader, *, reason: str | None = None, after: str = "", limit: int = 100) -> Held:
-    """Quarantined events, oldest first."""
+def _held(reader: LakeReader, reason: str | None, after: str, limit: int) -> Held:
     source = reader.quarantine_sql()
     place = "lpad(CAST(landing_id AS VARCHAR), 20, '0') || '.' || lpad(CAST(landing_index AS VARCHAR), 10, '0')"
     chosen = f"SELECT {', '.join(HELD)}, {place} AS place FROM ({source})"

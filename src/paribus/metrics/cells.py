@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 
 from paribus.stats.moments import Moments
 
@@ -60,9 +61,10 @@ class Ranks:
 
     `points` maps a label to a value by key: "q" the sample quantile (type 7), "lower" and "upper" the order statistics
     that enclose the quantile at the asked confidence level (binomial ranks; NaN where the rank is beyond the sample),
-    "lower_rank" and "upper_rank" their ranks from 1. The density at the quantile follows from them:
-    (upper_rank - lower_rank) / n / (upper - lower). `clustered` (rows clustered by unit) holds per key the moments over
-    units of `s` = rows at or below "q" and `n` = rows; `n` of the metric counts rows then.
+    "lower_rank" and "upper_rank" their ranks from 1. The standard error is half the distance of the two order statistics
+    over the z of the asked level (Deng, Knoblich, Lu 2018, section 4.1), as `stats.quantile` computes it. `clustered`
+    (rows clustered by unit) holds per key the moments over units of `s` = rows at or below "q" and `n` = rows; `n` of
+    the metric counts rows then.
     """
 
     metric: str
@@ -105,6 +107,8 @@ class Counts:
     filtered_rows: int = 0  # rows that the filter of the units or exposures leaves out; they are not among `rows`
     maxima: dict[str, float] = field(default_factory=dict)  # by metric: the largest |y| of one unit
     totals: dict[str, float] = field(default_factory=dict)  # by metric: the sum of |y|
+    # where identities are joined: persons with several ids, and those of them that only this made mixed
+    identity: dict[str, int] = field(default_factory=dict)
     # (epoch, variant) -> lowest and highest probability that its exposures were drawn with, where they say it
     probabilities: dict[tuple[str | None, str], tuple[float, float]] = field(default_factory=dict)
 
@@ -126,6 +130,7 @@ class LakeState:
     watermark             every event acknowledged before it is in that version
     lateness_p99_seconds  99% of events arrived within this time of happening; None when there were none
     closed_at             when a kill of the flag closed enrollment; None when none did
+    way                   where the cells come from: the statement over the events, or the maintained tables
     """
 
     table: str
@@ -133,6 +138,7 @@ class LakeState:
     watermark: datetime | None = None
     lateness_p99_seconds: float | None = None
     closed_at: datetime | None = None
+    way: Literal["statement", "tables"] = "statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +156,4 @@ class Measurement:
     fingerprint: dict[str, object] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     lake: LakeState | None = None
+    windows: dict[str, dict[str, Cells]] = field(default_factory=dict)  # by metric and days: asked for by novelty

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from paribus.errors import InputError
-from paribus.metrics import probe, repeats, table
+from paribus.metrics import exposed, probe, repeats, table
 from paribus.metrics.cells import Counts
 from paribus.metrics.compile import Compiler
 from paribus.metrics.exposed import RANDOMIZED
 from paribus.metrics.level import Care
 
 Ask = Callable[[str, str], list[dict[str, Any]]]  # runs a statement by name and text
+AskEvents = Callable[[str, probe.EventProbe], Mapping[str, Any]]  # the answer to the probe of an events source
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def _repeated_units(compiler: Compiler, ask: Ask, census: Census) -> Census:
     )
 
 
-def of_exposures(compiler: Compiler, ask: Ask) -> Census:
-    """Counts of exposures and of the events that the metrics read."""
+def of_exposures(compiler: Compiler, ask: Ask, ask_events: AskEvents) -> Census:
+    """Counts of exposures and of the events that the metrics read; `ask_events` gives what is known of one source."""
     scope = compiler.scope
     found = ask("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
     totals: dict[str, dict[str, int]] = {"reason": {}, "served": {}, "outside": {}, "unknown": {}}
@@ -134,23 +135,33 @@ def of_exposures(compiler: Compiler, ask: Ask) -> Census:
         unknown_variant_rows=totals["unknown"],
         by_reason=totals["reason"],
         served_differs=some(totals["served"]),
-        probabilities=probabilities,
+        probabilities=dict(sorted(probabilities.items(), key=lambda item: (item[0][0] or "", item[0][1]))),
         outside_window=some(totals["outside"]),
         filtered_rows=_filtered(compiler, ask, compiler.exposures.filter),
         first_time=min(times, default=None),
         last_time=max(times, default=None),
+        identity=_identity(compiler, ask),
     )
-    return _events(compiler, ask, counts)
+    return _events(compiler, ask_events, counts)
 
 
-def _events(compiler: Compiler, ask: Ask, counts: Counts) -> Census:
+def _identity(compiler: Compiler, ask: Ask) -> dict[str, int]:
+    """Persons who have several ids, and those of them who are mixed though none of their ids is."""
+    if compiler.exposures.own_unit is None:
+        return {}
+    text = exposed.joined_units(compiler.main, compiler.exposures, compiler.exposures.own_unit, compiler.scope)
+    row = ask("probe:identity", text)[0]
+    return {"joined": int(row["z_joined"]), "mixed": int(row["z_mixed"])}
+
+
+def _events(compiler: Compiler, ask_events: AskEvents, counts: Counts) -> Census:
     rows: dict[str, int] = {}
     repeated: dict[str, int] = {}
     missing: dict[str, int] = {}
     odd: dict[str, int] = {}
     firsts, lasts = [], [counts.last_time]
     for name, asked in compiler.event_probes().items():
-        row = ask(f"probe:{name}", asked.text)[0]
+        row = ask_events(name, asked)
         rows[name] = int(row["z_rows"])
         firsts.append(probe.as_time(row["z_first"]))
         lasts.append(probe.as_time(row["z_last"]))

@@ -14,6 +14,7 @@ from paribus.metrics.cells import StatementText
 from paribus.metrics.definition import Covariate, DataModel, Exposures, Metric, MetricType, UnitTable
 from paribus.metrics.demand import Demand, demands, reach
 from paribus.metrics.level import Care, Scope, UnitLevel
+from paribus.metrics.rows import row_bounds
 from paribus.metrics.source import Source
 from paribus.warehouse.engine import ColumnKind
 from paribus.warehouse.sql.dialects import Hooks, hooks
@@ -134,6 +135,10 @@ class Compiler:
             for name, found in listed.items()
         }
 
+    def event_bounds(self) -> dict[str, tuple[datetime | None, datetime | None]]:
+        """From when and before when rows of each events source are read."""
+        return {name: row_bounds(self.scope, of) for name, of in reach(self.metrics, self.model.events).items()}
+
     def cap_level(self, metric: Metric, care: Care) -> tuple[UnitLevel, str]:
         """The unit level that a percentile cap is taken from, and the column: y itself, or y before exposure."""
         plain = replace(self.scope, by_day=False, segments=())
@@ -246,6 +251,9 @@ def statements(
         show("probe", probe.exposure_probe(compiler.main, compiler.exposures, scope))
         filtered = compiler.main.condition(compiler.exposures.filter, "filter")
         show("probe:filtered", "" if filtered is None else probe.filtered_rows(compiler.main, filtered))
+        own_unit = compiler.exposures.own_unit
+        if own_unit is not None:
+            show("probe:identity", exposed.joined_units(compiler.main, compiler.exposures, own_unit, scope))
         for name, found in compiler.event_probes().items():
             show(f"probe:{name}", found.text)
         care = Care(repeated_events=frozenset(n for n in compiler.used_events() if model.events[n].event_id))

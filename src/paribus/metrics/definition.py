@@ -129,6 +129,7 @@ class Exposures:
     """Many rows per unit: who met which variant when. The earliest exposure counts.
 
     `reason` (only SPLIT enters), `served`, `epoch`, `probability` are columns of the exposure contract, when present.
+    `own_unit` is the id that the exposure itself names, where `unit` is the person whom several ids were joined to.
     """
 
     relation: str
@@ -142,6 +143,7 @@ class Exposures:
     stratum: str | None = None
     cluster: str | None = None
     filter: str | None = None
+    own_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

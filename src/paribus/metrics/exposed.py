@@ -115,6 +115,52 @@ def first_exposures(
     return statement.level("zu", select), keys
 
 
+def joined_units(source: Source, exposures: Exposures, own_unit: str, scope: Scope) -> str:
+    """Units that several ids were joined to, and those of them that are mixed though none of their ids is alone."""
+    statement = sql.Statement()
+    columns = {
+        "zx_u": source.unit(exposures.unit, "unit"),
+        "zx_o": source.unit(own_unit, "own_unit"),
+        "zx_v": source.as_text(exposures.variant, "variant"),
+        "zx_e": source.as_text(exposures.epoch, "epoch") if exposures.epoch else sql.null_text(),
+    }
+    rows = statement.level("zx", sql.Select(columns, source.text, where=enrolment(source, exposures, scope)))
+    one, zero = sql.integer(1), sql.integer(0)
+
+    def flag(condition: sql.Expr) -> sql.Expr:
+        return sql.case((condition, one), otherwise=zero)
+
+    by_id = {
+        "zp_u": sql.own("zx_u"),
+        "zp_o": sql.own("zx_o"),
+        "zp_e": sql.own("zx_e"),
+        "zp_low": sql.smallest(sql.own("zx_v")),
+        "zp_high": sql.largest(sql.own("zx_v")),
+    }
+    ids = statement.level("zp", sql.Select(by_id, rows, group=[sql.own(f"zx_{key}") for key in "uoe"]))
+    by_epoch = {
+        "zq_u": sql.own("zp_u"),
+        "zq_low": sql.smallest(sql.own("zp_o")),
+        "zq_high": sql.largest(sql.own("zp_o")),
+        "zq_m": flag(sql.differ(sql.smallest(sql.own("zp_low")), sql.largest(sql.own("zp_high")))),
+        "zq_own": sql.largest(flag(sql.differ(sql.own("zp_low"), sql.own("zp_high")))),
+    }
+    epochs = statement.level("zq", sql.Select(by_epoch, ids, group=[sql.own("zp_u"), sql.own("zp_e")]))
+    by_unit = {
+        "zu_u": sql.own("zq_u"),
+        "zu_joined": flag(sql.differ(sql.smallest(sql.own("zq_low")), sql.largest(sql.own("zq_high")))),
+        "zu_m": sql.largest(sql.own("zq_m")),
+        "zu_own": sql.largest(sql.own("zq_own")),
+    }
+    units = statement.level("zu", sql.Select(by_unit, epochs, group=[sql.own("zq_u")]))
+    only_joined = sql.every([sql.equal(sql.own("zu_m"), one), sql.equal(sql.own("zu_own"), zero)])
+    counted = {
+        "z_joined": sql.known(sql.case((sql.equal(sql.own("zu_joined"), one), one))),
+        "z_mixed": sql.known(sql.case((only_joined, one))),
+    }
+    return statement.sql(sql.Select(counted, units), source.hooks.name)
+
+
 def unit_level(
     exposures_source: Source,
     exposures: Exposures,

@@ -7,90 +7,136 @@ column each. The cells are those that the statement over exposures and events gi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from paribus.metrics import sums
-from paribus.metrics.definition import EventSource, Metric
-from paribus.metrics.demand import Demand, demands
+from paribus.metrics.definition import DataModel, EventSource, Metric
+from paribus.metrics.demand import Demand, demands, reach
 from paribus.metrics.level import Columns, MetricColumns, Scope, UnitLevel, Variable
 from paribus.metrics.reading import Reading, read
+from paribus.metrics.rows import row_bounds
 from paribus.metrics.source import Source
 from paribus.warehouse.engine import Engine
 from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import hooks
 
-ColumnOf = Callable[[Demand], str]
+Bounds = Mapping[str, tuple[datetime | None, datetime | None]]
 
 
-def read_kept(
-    engine: Engine,
-    relation: str,
-    metrics: Sequence[Metric],
-    events: Mapping[str, EventSource],
-    column_of: ColumnOf,
-    scope: Scope,
-    *,
-    time_zone: str = "UTC",
-    caps: Mapping[str, tuple[float | None, float | None]] | None = None,
-) -> Reading:
-    """The cells of the metrics over a maintained table.
+@dataclass(frozen=True, slots=True)
+class KeptEvents:
+    """How many distinct events a source has, and how many of these are of enrolled units."""
 
-    Args:
-        engine, relation: where the table is.
-        metrics, events: as for `measure`; what a metric asks must be additive (no funnel, no number of sessions).
-        column_of: the column of what a metric asks.
-        scope: the grain of the cells; segments are columns a1 … in their order.
-        time_zone: of cohort days.
-        caps: winsorizing limits by metric.
+    events: int
+    matched: int
 
-    Raises:
-        EngineError: the engine failed.
+
+@dataclass(frozen=True, slots=True)
+class KeptUnits:
+    """The units of one experiment in a maintained table.
+
+    engine, relation  where they are
+    column_of         the column of what a metric asks
+    early             events source -> column with the number of its rows within the tolerance before exposure
+    segments          attribute -> column of its value at first exposure
+    counted           by source, its events from a time on and before a time; both by source as well
     """
-    named = hooks(engine.dialect)
-    text = sql.verbatim(engine.relation_sql(relation))
-    source = Source(relation, text, engine.columns(relation), named, engine.dialect)
-    level = _unit_level(source, metrics, events, column_of, scope, time_zone)
-    plan = sums.moments(level, scope, named.name, {}, dict(caps or {}))
-    return read(plan, engine.query(plan.text).records(), scope, {})
 
+    engine: Engine
+    relation: str
+    column_of: Callable[[Demand], str]
+    early: Mapping[str, str]
+    segments: Mapping[str, str]
+    counted: Callable[[Bounds], Mapping[str, KeptEvents]]
 
-def _unit_level(
-    source: Source,
-    metrics: Sequence[Metric],
-    events: Mapping[str, EventSource],
-    column_of: ColumnOf,
-    scope: Scope,
-    time_zone: str,
-) -> UnitLevel:
-    statement = sql.Statement()
-    columns = Columns("zw")
-    start = source.instant("t0", "t0")
-    one, zero = sql.integer(1), sql.integer(0)
-    keys = {
-        "variant": columns.add(source.column("variant", "variant"), "zw_v"),
-        "mixed": columns.add(sql.case((source.column("is_mixed", "is_mixed"), one), otherwise=zero), "zw_m"),
-        "epoch": columns.add(source.column("epoch", "epoch"), "zw_e"),
-    }
-    if scope.by_day:
-        keys["day"] = columns.add(source.hooks.day(start, time_zone), "zw_day")
-    for i in range(len(scope.segments)):
-        keys[f"segment {i}"] = columns.add(source.column(f"a{i + 1}", "segments"), f"zw_g{i + 1}")
-    described = {}
-    for metric in metrics:
+    def read(
+        self,
+        metrics: Sequence[Metric],
+        model: DataModel,
+        scope: Scope,
+        *,
+        caps: Mapping[str, tuple[float | None, float | None]] | None = None,
+        shifts: Mapping[str, float] | None = None,
+    ) -> Reading:
+        """The cells of the metrics.
+
+        Args:
+            metrics, model: as for `measure`; what a metric asks must be additive (no funnel, no number of sessions).
+            scope: the grain of the cells.
+            caps: winsorizing limits by metric.
+            shifts: constants by "metric/variable".
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        source = self._source()
+        level = self._level(source, metrics, model, scope)
+        given = dict(shifts or {})
+        plan = sums.moments(level, scope, source.hooks.name, given, dict(caps or {}))
+        found = read(plan, self.engine.query(plan.text).records(), scope, given)
+        reached = reach(metrics, model.events)
+        counted = self.counted({name: row_bounds(scope, of) for name, of in reached.items()})
+        return replace(found, matched={name: counted[name].matched for name in level.early})
+
+    def mixed(self) -> dict[str, int]:
+        """Units that met several variants, by the variant of their first exposure."""
+        source = self._source()
+        select = sql.Select(
+            {"z_v": source.column("variant", "variant"), "z_n": sql.rows()},
+            source.text,
+            where=source.column("is_mixed", "is_mixed"),
+            group=[source.column("variant", "variant")],
+        )
+        records = self.engine.query(sql.Statement().sql(select, source.hooks.name)).records()
+        return {str(row["z_v"]): int(row["z_n"]) for row in records}
+
+    def _source(self) -> Source:
+        text = sql.verbatim(self.engine.relation_sql(self.relation))
+        columns = self.engine.columns(self.relation)
+        return Source(self.relation, text, columns, hooks(self.engine.dialect), self.engine.dialect)
+
+    def _level(self, source: Source, metrics: Sequence[Metric], model: DataModel, scope: Scope) -> UnitLevel:
+        statement = sql.Statement()
+        columns = Columns("zw")
+        start = source.instant("t0", "t0")
+        one, zero = sql.integer(1), sql.integer(0)
+        keys = {
+            "variant": columns.add(source.column("variant", "variant"), "zw_v"),
+            "mixed": columns.add(sql.case((source.column("is_mixed", "is_mixed"), one), otherwise=zero), "zw_m"),
+            "epoch": columns.add(source.column("epoch", "epoch"), "zw_e"),
+        }
+        if scope.by_day:
+            keys["day"] = columns.add(source.hooks.day(start, model.time_zone), "zw_day")
+        for i, name in enumerate(scope.segments):
+            keys[f"segment {i}"] = columns.add(source.column(self.segments[name], "segments"), f"zw_g{i + 1}")
+        described = {metric.name: self._columns(source, metric, model.events, scope, columns) for metric in metrics}
+        used = {
+            demand.source: None
+            for metric in metrics
+            for asked in [demands(metric, model.events)]
+            for demand in (*asked.outcomes, *(d for _, d in asked.covariates), *asked.history)
+        }
+        early = {name: columns.add(source.column(self.early[name], "early")) for name in used}
+        relation = statement.level("zw", sql.Select(columns.by_alias, source.text))
+        return UnitLevel(statement, relation, keys, described, early=early)
+
+    def _columns(
+        self, source: Source, metric: Metric, events: Mapping[str, EventSource], scope: Scope, columns: Columns
+    ) -> MetricColumns:
         asked = demands(metric, events)
         mask = None
         if asked.matured_days is not None and scope.closed is not None:
-            mask = sql.at_most(start, source.hooks.literal(scope.closed - timedelta(days=asked.matured_days)))
+            closed = source.hooks.literal(scope.closed - timedelta(days=asked.matured_days))
+            mask = sql.at_most(source.instant("t0", "t0"), closed)
         listed = [*zip(("y", "d"), asked.outcomes, strict=False), *asked.covariates]
         listed += [(f"h{j + 1}", demand) for j, demand in enumerate(asked.history)]
         variables, own = [], []
         for name, demand in listed:
-            value: sql.Expr = sql.double(source.column(column_of(demand), demand.where))
+            value: sql.Expr = sql.double(source.column(self.column_of(demand), demand.where))
             if demand.how == "any":
                 value = sql.case((sql.greater(value, sql.number(0)), sql.number(1)), otherwise=sql.number(0))
             variables.append(Variable(name, columns.add(sql.case((mask, value))), demand.zero_one))
             if name.startswith("x") and not name.endswith("d") and demand.value == metric.value:
                 own.append(variables[-1].alias)
-        described[metric.name] = MetricColumns(metric, tuple(variables), mask is not None, tuple(own))
-    relation = statement.level("zw", sql.Select(columns.by_alias, source.text))
-    return UnitLevel(statement, relation, keys, described)
+        return MetricColumns(metric, tuple(variables), mask is not None, tuple(own))

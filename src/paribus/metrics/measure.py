@@ -15,6 +15,7 @@ from paribus.metrics.cells import Counts, Measurement, StatementText
 from paribus.metrics.census import add, of_exposures, of_table, some
 from paribus.metrics.compile import Compiler, make_scope
 from paribus.metrics.definition import DataModel, Metric, MetricType
+from paribus.metrics.kept import KeptUnits
 from paribus.metrics.level import Care
 from paribus.metrics.reading import Reading, read
 from paribus.warehouse.engine import Engine
@@ -40,6 +41,7 @@ def measure(
     confidence_level: float = 0.95,
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
+    kept: KeptUnits | None = None,
 ) -> Measurement:
     """Cells of every metric, counts about the data, and the statements as they ran.
 
@@ -60,6 +62,8 @@ def measure(
         confidence_level: of the order-statistic interval of quantile metrics.
         fragment_dialect: dialect of the fragments (default: the engine's).
         full_fingerprint: SHA-256 of files of any size.
+        kept: a table that holds each unit's sums already; the moments are read from it, and what was counted about
+            the data is counted on the engine all the same.
 
     Raises:
         InputError: what the data or definitions cannot answer, with the place.
@@ -80,7 +84,7 @@ def measure(
     )
     compiler.dialect = compiler.hooks.name
     return _Run(
-        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint
+        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint, kept
     ).measurement()
 
 
@@ -94,6 +98,7 @@ class _Run:
     given_shifts: dict[str, float]
     confidence_level: float
     full_fingerprint: bool
+    kept: KeptUnits | None = None
     care: Care = field(default_factory=Care)
     ran: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -102,12 +107,26 @@ class _Run:
         self.ran.append((name, text))
         return self.engine.query(text).records()
 
+    def _ask_events(self, name: str, asked: probe.EventProbe) -> dict[str, Any]:
+        """The answer to the probe of a source. Kept units hold each event once, which spares the distinct ids."""
+        if self.kept is not None:
+            bounds = self.compiler.event_bounds()
+            row = self.engine.query(asked.without_ids).records()[0]
+            row["z_distinct"] = self.kept.counted(bounds)[name].events
+            rows, units = int(row["z_rows"]), int(row["z_units"])
+            # Rows without a unit are not kept, and an event whose copies lie on both sides of the first time is not in
+            # these bounds as its earliest copy.
+            if rows == units and (bounds[name][0] is None or rows == row["z_distinct"]):
+                self.ran.append((f"probe:{name}", asked.text))
+                return row
+        return self.ask(f"probe:{name}", asked.text)[0]
+
     def measurement(self) -> Measurement:
         compiler = self.compiler
         if compiler.is_table:
             census = of_table(compiler, self.ask, getattr(self.engine, "is_columnar", None))
         else:
-            census = of_exposures(compiler, self.ask)
+            census = of_exposures(compiler, self.ask, self._ask_events)
         self.care, self.warnings = census.care, list(census.warnings)
         if compiler.scope.closed is None:
             compiler.scope = replace(compiler.scope, closed=census.last_time)
@@ -203,6 +222,9 @@ class _Run:
         level = compiler.level(self.care)
         look = compiler.is_table and not (self.care.nullable or self.care.gaps or self.care.not_finite)
         plan = sums.moments(level, compiler.scope, compiler.dialect, shifts, caps, look_for_missing=look)
+        if self.kept is not None:
+            self.ran.append((name, plan.text))  # what the kept units equal, and what verifies them
+            return self.kept.read(compiler.metrics, compiler.model, compiler.scope, caps=caps, shifts=shifts)
         return read(plan, self.ask(name, plan.text), compiler.scope, shifts)
 
     def _missing(self) -> dict[str, dict[str, int]]:
@@ -258,7 +280,11 @@ class _Run:
         if reading.mixed and not self.compiler.is_table:
             level = self.compiler.level(self.care, [])
             text = probe.mixed_units(level.statement, "zu", self.compiler.main)
-            mixed = {str(row["z_v"]): int(row["z_n"]) for row in self.ask("probe:mixed", text)}
+            if self.kept is not None:
+                self.ran.append(("probe:mixed", text))
+                mixed = self.kept.mixed()
+            else:
+                mixed = {str(row["z_v"]): int(row["z_n"]) for row in self.ask("probe:mixed", text)}
         early: dict[str, int] = {}
         for by_variant in reading.early.values():
             for variant, n in by_variant.items():

@@ -128,9 +128,13 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EventProbe:
-    """The statement about one events source, and where the counts of each value stand in it."""
+    """The statement about one events source, and where the counts of each value stand in it.
+
+    without_ids  the same without the distinct ids, which cost the most, and with the rows that name a unit
+    """
 
     text: str
+    without_ids: str
     values: Mapping[Demand, tuple[str, str]]  # demand -> aliases of the known and the finite values
 
 
@@ -138,9 +142,7 @@ def event_probe(
     source: Source, event: EventSource, name: str, demands: Sequence[Demand], scope: Scope, reach: Window
 ) -> EventProbe:
     """Counts of event rows: all, first and last time, distinct ids, and how many values are missing or not finite."""
-    statement = sql.Statement()
-    time = source.instant(event.time, f"events.{name}.time")
-    columns = {"zr_t": time}
+    columns = {"zr_t": source.instant(event.time, f"events.{name}.time")}
     if event.event_id:
         columns["zr_id"] = source.unit(event.event_id, f"events.{name}.event_id")
     values: dict[Demand, str] = {}
@@ -156,20 +158,29 @@ def event_probe(
             conditions[demand] = f"zr_c{len(values)}"
             columns[conditions[demand]] = sql.case((condition, sql.integer(1)))
     where = sql.every(row_conditions(source, event, scope, name, reach))
-    rows = statement.level("zr", sql.Select(columns, source.text, where=where))
     last = {"z_rows": sql.rows(), "z_first": sql.smallest(sql.own("zr_t")), "z_last": sql.largest(sql.own("zr_t"))}
     if event.event_id:
         last["z_ids"] = sql.known(sql.own("zr_id"))
         last["z_distinct"] = sql.distinct(sql.own("zr_id"))
+    plain = {key: value for key, value in last.items() if key != "z_distinct"}
     described = {}
     for demand, alias in values.items():
         stem = alias.replace("zr", "z")
         whole = sql.rows() if demand not in conditions else sql.known(sql.own(conditions[demand]))
-        last[f"{stem}_missing"] = sql.minus(whole, sql.known(sql.own(alias)))
         odd = sql.case((sql.negate(sql.finite(sql.own(alias))), sql.integer(1)))
-        last[f"{stem}_odd"] = sql.known(odd)
+        counted = {f"{stem}_missing": sql.minus(whole, sql.known(sql.own(alias))), f"{stem}_odd": sql.known(odd)}
+        last |= counted
+        plain |= counted
         described[demand] = (f"{stem}_missing", f"{stem}_odd")
-    return EventProbe(statement.sql(sql.Select(last, rows), source.hooks.name), described)
+
+    def text(inner: Mapping[str, sql.Expr], outer: Mapping[str, sql.Expr]) -> str:
+        statement = sql.Statement()
+        rows = statement.level("zr", sql.Select(inner, source.text, where=where))
+        return statement.sql(sql.Select(outer, rows), source.hooks.name)
+
+    unit = {"zr_u": source.unit(event.unit, f"events.{name}.unit")}
+    without_ids = text({**columns, **unit}, {**plain, "z_units": sql.known(sql.own("zr_u"))})
+    return EventProbe(text(columns, last), without_ids, described)
 
 
 def mixed_units(level_statement: sql.Statement, units: str, source: Source) -> str:

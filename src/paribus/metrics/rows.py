@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from paribus.metrics.definition import EventSource, Exposures
 from paribus.metrics.demand import Demand, Window
@@ -45,17 +45,23 @@ def inside(time: sql.Expr, window: Window, hooks: Hooks) -> sql.Expr:
 def row_conditions(source: Source, event: EventSource, scope: Scope, name: str, reach: Window) -> list[sql.Expr | None]:
     """What every row read of a source must pass: its filter, and a time that some unit's window can reach."""
     time = source.instant(event.time, f"events.{name}.time")
+    low, high = row_bounds(scope, reach)
+    return [
+        source.condition(event.filter, f"events.{name}.filter"),
+        None if low is None else sql.at_least(time, source.hooks.literal(low)),
+        None if high is None else sql.less(time, source.hooks.literal(high)),
+    ]
+
+
+def row_bounds(scope: Scope, reach: Window) -> tuple[datetime | None, datetime | None]:
+    """From when and before when a row can lie in some unit's window; None where nothing bounds it."""
     low = None if scope.start is None or reach.first is None else scope.start + timedelta(days=reach.first)
     if low is not None and reach.first == 0:
         low -= timedelta(seconds=scope.tolerance_seconds)
     highs = [scope.as_of] if scope.as_of is not None else []
     if scope.end is not None and reach.last is not None:
         highs.append(scope.end + timedelta(days=reach.last))
-    return [
-        source.condition(event.filter, f"events.{name}.filter"),
-        None if low is None else sql.at_least(time, source.hooks.literal(low)),
-        sql.less(time, source.hooks.literal(min(highs))) if highs else None,
-    ]
+    return low, min(highs, default=None)
 
 
 class SourceRows:

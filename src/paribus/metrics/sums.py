@@ -62,9 +62,10 @@ def moments(
         plan.aliases[key] = top.add(expression)
 
     put(("rows",), sql.rows())
-    for source, alias in level.matched.items():
-        put(("matched", source), sql.total(carry(value(alias))))
-        put(("early", source), sql.total(carry(value(level.early[source]))))
+    for source, alias in level.early.items():
+        if source in level.matched:
+            put(("matched", source), sql.total(carry(value(level.matched[source]))))
+        put(("early", source), sql.total(carry(value(alias))))
     everything: dict[str, sql.Expr] = {}
     for name, described in level.metrics.items():
         low, high = (bound(end) for end in caps.get(name, (None, None)))

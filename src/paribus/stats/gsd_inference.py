@@ -24,6 +24,9 @@ from paribus.stats.stopping import critical_values
 # Levels at which the table behind vectorized repeated p-values is computed exactly.
 _TABLE_LEVELS = np.concatenate([10.0 ** np.arange(-12, -2.0, 0.5), np.arange(0.01, 0.995, 0.015), [0.995, 0.999]])
 
+# Share of new information below which a watched look is joined with the next.
+_LEAST_GAIN = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class GroupSequentialLook:
@@ -241,22 +244,32 @@ def stopped_estimate(
 def watched_design(critical: ArrayLike, information: ArrayLike, *, alpha: float) -> GroupSequentialDesign:
     """A two-sided design from the boundary of any sequence that was watched at certain looks, for `stopped_estimate`.
 
+    Looks that could not stop are left out, and so are those before the last that brought less than 1% of new
+    information: stopping there is as good as stopping at the next.
+
     Args:
-        critical: |z| at which the sequence would have stopped, look by look; looks that could not stop are left out.
-        information: increasing information at the looks, in any unit.
+        critical: |z| at which the sequence would have stopped, look by look.
+        information: information at the looks, in any unit.
         alpha: the sequence's error over all time, both sides together.
+
+    >>> watched_design([np.inf, 3.0, 2.9, 2.5], [1.0, 2.0, 2.01, 4.0], alpha=0.05).information
+    (0.5, 1.0)
     """
     critical, t = np.asarray(critical, dtype=np.float64), np.asarray(information, dtype=np.float64)
-    able = np.isfinite(critical)
-    if not able.any() or np.any(np.diff(t) <= 0) or not t[0] > 0:
-        raise InputError("a boundary without a look that can stop, or information that does not grow")
-    times, bounds = tuple((t[able] / t[-1]).tolist()), tuple(critical[able].tolist())
+    if not (np.isfinite(critical[-1]) and np.isfinite(t[-1]) and t[-1] > 0):
+        raise InputError("the last look has no boundary or no information")
+    bounds: list[float] = []
+    times: list[float] = []
+    for bound, at in zip(critical[:-1].tolist(), (t[:-1] / t[-1]).tolist(), strict=True):
+        if np.isfinite(bound) and (times[-1] if times else 0.0) * (1 + _LEAST_GAIN) < at < 1 - _LEAST_GAIN:
+            bounds.append(bound)
+            times.append(at)
     return GroupSequentialDesign(
         rule=POCOCK,
-        information=times,
+        information=(*times, 1.0),
         alpha=alpha,
         sides=2,
-        critical=bounds,
+        critical=(*bounds, float(critical[-1])),
         spent=(),
         futility=(),
         binding=False,

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
-from paribus.stats.boundary import Boundary
-from paribus.stats.estimate import Estimates, Floats, Reason, estimates
+from paribus.stats.boundary import Boundary, bounded
+from paribus.stats.estimate import Estimates, Floats, Reason
 
 
 def read(
@@ -38,24 +38,10 @@ def read(
     if (se is None) == (variance is None):
         raise InputError("an estimate is read from either its standard error or its variance")
     given = np.asarray(se if variance is None else variance, dtype=np.float64)
-    value, n, df = (np.asarray(a, dtype=np.float64) for a in (value, n, df))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         spread = given if variance is None else np.sqrt(given)
-        radius = boundary.radius(spread, n, df)
-        p_value = boundary.p_value(value - null, spread, n, df)
-        none = np.full_like(radius, np.inf)
-        return estimates(
-            value,
-            spread,
-            -none if boundary.alternative == "less" else value - radius,
-            none if boundary.alternative == "greater" else value + radius,
-            p_value,
-            df=df,
-            level=boundary.level,
-            alternative=boundary.alternative,
-            method=boundary.method,
-            reasons=((~(spread > 0), Reason.NO_VARIANCE),),
-        )
+    missing = ((~(spread > 0), Reason.NO_VARIANCE),)
+    return bounded(value, spread, boundary, n=n, df=df, null=null, reasons=missing)
 
 
 def z_statistic(read_estimates: Estimates) -> Floats:

@@ -3,15 +3,16 @@
     exposures:new-checkout@prod     who met which variant of the flag when (@prod: in that environment only)
     exposures:                      of every flag, which then is a column
     events:order_completed          the events of that name, their properties as columns
+    identity:                       with links, how many of them matter, and their digest
 
 The unit stands in `<unit type>_unit`, for instance `user_unit`; the time of both is the corrected time. A property is
 read from its typed column where the table has one, else from the JSON text: as a number or a boolean where every value
-of it is one, else as text.
+of it is one, else as text. With links, `own_unit` is the id that the event names, and the unit is the person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from paribus.errors import InputError
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.event_files import EventFiles
+from paribus.warehouse.event_links import APPLIED, ID, OWN, PERSON, applied_sql
 from paribus.warehouse.file_views import FileView
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 Filled = Literal["always", "sometimes", "never"]
 EXPOSURES, EVENTS = "exposures:", "events:"
 EXPOSURE = "$exposure"
+OWN_UNIT = "own_unit"  # with links: the id that the event itself names
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
 RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$screen_view", "$recording"}
 TYPED = "p_"  # a property that the tracking plan declares has a column of its own
@@ -95,6 +98,7 @@ class EventTable:
     properties                 by relation, the names that fragments use: they become columns
     is_part                    the files are a part of the table: a property that none of their events has is missing,
                                not misspelled
+    links                      a file of links from an id to the person whom it is read as; None joins nobody
     """
 
     table_id: str
@@ -103,11 +107,12 @@ class EventTable:
     unit_type: str = "user"
     properties: Mapping[str, Iterable[str]] = field(default_factory=dict)
     is_part: bool = False
+    links: Path | None = None
     _columns: dict[str, str] = field(default_factory=dict)
 
     def offers(self, relation: str) -> bool:
         """Whether the name is that of exposures or events."""
-        return relation.startswith((EXPOSURES, EVENTS))
+        return relation.startswith((EXPOSURES, EVENTS)) or (relation == APPLIED and self.links is not None)
 
     def view(self, relation: str, connection: duckdb.DuckDBPyConnection) -> FileView:
         """The relation as a view, on a connection that may still open files.
@@ -127,11 +132,13 @@ class EventTable:
             rows = connection.execute(f"DESCRIBE SELECT * FROM {self.reader}").fetchall()
             self._columns = {str(row[0]): str(row[1]) for row in rows}
         asked = tuple(dict.fromkeys(self.properties.get(relation, ())))
-        if relation.startswith(EXPOSURES):
+        if relation == APPLIED:
+            text = self._applied(connection)
+        elif relation.startswith(EXPOSURES):
             text = self._exposures(relation.removeprefix(EXPOSURES), asked, connection)
         else:
             text = self._events(relation.removeprefix(EVENTS), asked, connection)
-        return FileView(files, text, tuple(self.files))
+        return FileView(files, text, tuple(self.files) if self.links is None else (*self.files, self.links))
 
     @property
     def reader(self) -> str:
@@ -139,27 +146,57 @@ class EventTable:
         listed = ", ".join(literal(str(path)) for path in self.files)
         return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
-    def _unit(self) -> str:
-        other = _UNIT_COLUMNS.get(self.unit_type)
+    def _unit(self, unit_type: str) -> str:
+        other = _UNIT_COLUMNS.get(unit_type)
         otherwise = f" ELSE {other}" if other in self._columns else ""
-        return f"CASE WHEN unit_type = {literal(self.unit_type)} THEN unit{otherwise} END"
+        return f"CASE WHEN unit_type = {literal(unit_type)} THEN unit{otherwise} END"
 
-    def _exposed_unit(self, is_typed: bool) -> str:
+    def _exposed_unit(self, unit_type: str, is_typed: bool) -> str:
         """The unit that the exposure itself names, else that of its event."""
         if is_typed and not {f"{TYPED}unit", f"{TYPED}unit_type"} <= self._columns.keys():
-            return self._unit()
+            return self._unit(unit_type)
         kind, unit = (self._field(name, "VARCHAR", is_typed) for name in ("unit_type", "unit"))
-        return f"coalesce(CASE WHEN {kind} = {literal(self.unit_type)} THEN {unit} END, {self._unit()})"
+        return f"coalesce(CASE WHEN {kind} = {literal(unit_type)} THEN {unit} END, {self._unit(unit_type)})"
+
+    def _select(self, columns: Sequence[str], where: str, unit_of: Callable[[str], str]) -> str:
+        """The columns and the unit of the rows, with links the person; `unit_of` gives the unit of a type."""
+        unit, named = unit_of(self.unit_type), quote(unit_column(self.unit_type))
+        if self.links is None:
+            return f"SELECT {', '.join((*columns, f'{unit} AS {named}'))} FROM {self.reader} WHERE {where}"
+        # The id that is looked up is the unit's own, and without one the other name of the person.
+        is_user = self.unit_type == "user"
+        own = f"coalesce({unit}, {unit_of('anonymous' if is_user else 'user')})"
+        person = f"coalesce({PERSON}, {unit if is_user else ID})"
+        rows = f"(SELECT *, {own} AS {ID} FROM {self.reader} WHERE {where})"
+        return (
+            f"SELECT {', '.join((*columns, f'{ID} AS {OWN_UNIT}', f'{person} AS {named}'))} "
+            f"FROM {rows} LEFT JOIN {self._links} ON {OWN} = {ID}"
+        )
+
+    @property
+    def _links(self) -> str:
+        return f"read_parquet([{literal(str(self.links))}])"
+
+    def _applied(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """How many links matter to the relations that are read, and their digest."""
+        unit = f"{OWN_UNIT}, {quote(unit_column(self.unit_type))} AS unit"
+        exposures = [name for name in self.properties if name.startswith(EXPOSURES)]
+        events = [name for name in self.properties if name.startswith(EVENTS)]
+        rows = [f"SELECT {unit} FROM ({self._exposures(n.removeprefix(EXPOSURES), (), connection)})" for n in exposures]
+        named = [f"SELECT {unit} FROM ({self._events(n.removeprefix(EVENTS), (), connection)})" for n in events]
+        return applied_sql(self._links, " UNION ALL ".join(rows), named)
 
     def _exposures(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         flag, _, environment = name.partition("@")
         where = f"name = {literal(EXPOSURE)}"
         # Exposures are typed whole or not at all: who declared them declared every field.
         is_typed = self._filled(["flag"], where, connection)["flag"] == "always"
-        columns = ["corrected_time AS time", f"{self._exposed_unit(is_typed)} AS {quote(unit_column(self.unit_type))}"]
+        columns = ["corrected_time AS time"]
         columns += [f"{self._field(name, kind, is_typed)} AS {name}" for name, kind in EXPOSURE_FIELDS.items()]
         columns += [
-            f"{self._attribute(name, is_typed)} AS {quote(name)}" for name in asked if name not in EXPOSURE_FIELDS
+            f"{self._attribute(name, is_typed)} AS {quote(name)}"
+            for name in asked
+            if name not in (*EXPOSURE_FIELDS, OWN_UNIT)
         ]
         conditions = [where]
         if flag:
@@ -168,15 +205,16 @@ class EventTable:
             columns += [f"{self._field(name, 'VARCHAR', is_typed)} AS {name}" for name in ("flag", "environment")]
         if environment:
             conditions.append(f"{self._field('environment', 'VARCHAR', is_typed)} = {literal(environment)}")
-        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {' AND '.join(conditions)}"
+        return self._select(columns, " AND ".join(conditions), lambda kind: self._exposed_unit(kind, is_typed))
 
     def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         reserved = f"${name}"
         where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"
         columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
         columns.append(f"{self._event_id(where, connection)} AS event_id")
-        columns.append(f"{self._unit()} AS {quote(unit_column(self.unit_type))}")
         taken = {*RECORD_COLUMNS, "event_id", unit_column(self.unit_type)}
+        if self.links is not None:
+            taken.add(OWN_UNIT)
         wanted = [each for each in asked if each.lower() not in taken]
         filled = self._filled(wanted, where, connection)
         kinds = self._kinds([each for each in wanted if filled[each] == "never"], where, connection)
@@ -187,7 +225,7 @@ class EventTable:
             if column.startswith(TYPED) and column.lower() not in taken:
                 bare = column.removeprefix(TYPED)
                 columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
-        return f"SELECT {', '.join(columns)} FROM {self.reader} WHERE {where}"
+        return self._select(columns, where, self._unit)
 
     def _event_id(self, where: str, connection: duckdb.DuckDBPyConnection) -> str:
         """What tells events apart: their id, with the source before it where there are several."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from urllib.parse import parse_qsl
 
 from paribus.events.hygiene import Unreadable
+
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 
 
 def read_form(body: bytes) -> dict[str, str]:
@@ -48,7 +51,22 @@ def json_or_base64(text: str) -> bytes:
     stripped = text.strip()
     if stripped[:1] in ("{", "["):
         return stripped.encode("utf-8", "surrogatepass")
-    return decode_base64(stripped)
+    return joined_surrogates(decode_base64(stripped))
+
+
+def joined_surrogates(document: bytes) -> bytes:
+    r"""The document in UTF-8, where a surrogate pair was written as two characters (CESU-8, by mixpanel-browser).
+
+    >>> joined_surrogates(b"\xed\xa0\xbc\xed\xbe\x88").decode()
+    '🎈'
+    """
+    if _SURROGATE.search(document) is None:
+        return document
+    try:
+        units = document.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass")
+        return units.decode("utf-16-le").encode()
+    except UnicodeError:  # half a pair, or no text at all: refused where the body is read
+        return document
 
 
 def as_list(document: bytes) -> bytes:

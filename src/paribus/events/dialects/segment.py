@@ -50,6 +50,7 @@ class _Message(msgspec.Struct, gc=False):
     originalTimestamp: Time = None  # noqa: N815
     timestamp: Time = None
     sentAt: Time = None  # noqa: N815
+    receivedAt: msgspec.Raw = msgspec.Raw()  # noqa: N815
     properties: msgspec.Raw = msgspec.Raw()
     context: msgspec.Raw = msgspec.Raw()
     traits: msgspec.Raw = msgspec.Raw()
@@ -169,7 +170,11 @@ def _read_one_by_one(document: bytes, flaws: Mapping[int, Flaw], derived: Derive
 
 
 def _incoming(message: _Message, index: int, derived: Derived) -> Incoming:
-    spelled = message.originalTimestamp or message.timestamp
+    # What another server passes on has its corrected `timestamp` too; from a client (RudderStack's for Node states the
+    # time of the call as well) `timestamp` is what the caller gave.
+    spelled = message.timestamp or message.originalTimestamp
+    if message.receivedAt:
+        spelled = message.originalTimestamp or message.timestamp
     problem = text = None
     try:
         time = read_time(spelled)

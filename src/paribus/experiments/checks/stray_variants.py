@@ -19,10 +19,10 @@ ALIKE = 0.8
 def look(subject: Subject) -> Check:
     """Warns when arms that were read from the data look like mistakes; they are compared all the same, and counted.
 
-    Where the split is declared the arms are the plan's, and any other label is left out and counted.
+    Where the split is declared the arms are the plan's.
     """
     if subject.design.split_declared:
-        return answer(NAME, "warning", None, "the arms are those of the plan; rows of any other label are left out")
+        return answer(NAME, "warning", None, "the arms are those whose split was declared")
     units = {name: subject.counts.units.get(name, 0) for name in subject.variants}
     largest = max(units.values(), default=0)
     stray = {name: n for name, n in units.items() if 0 < n < largest and is_stray(name, n, units)}
@@ -31,10 +31,12 @@ def look(subject: Subject) -> Check:
     total = sum(units.values())
     named = listing([f"{name!r} ({counted(n, 'unit')})" for name, n in stray.items()])
     one = len(stray) == 1
+    what = "is an arm whose share" if one else "are arms whose shares"
+    own = "an arm of its own" if one else "arms of their own"
     sentence = (
-        f"{named} of {count(total)} ({share(sum(stray.values()) / total)}) {'is an arm' if one else 'are arms'} whose "
-        f"share nobody declared, compared as {'an arm' if one else 'arms'} of {'its' if one else 'their'} own: if a "
-        "label is a mistake, declare the split, and rows of other labels are left out and counted"
+        f"{named} of {count(total)} ({share(sum(stray.values()) / total)}) {what} nobody declared, compared as {own}: "
+        "correct a label that is a mistake, or name the variants in an experiment file, where rows of other labels are "
+        "left out and counted"
     )
     return answer(NAME, "warning", True, sentence, evidence={"units": stray})
 

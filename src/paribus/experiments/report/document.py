@@ -95,6 +95,7 @@ def full(result: Result, width: int, *, ascii_only: bool = False) -> list[Line]:
     if not effects_hidden(result):
         _adjustments(page, result.comparisons)
         _segments(page, result)
+        _notes(page, "Days since exposure (explores, does not decide)", [n.sentence for n in result.novelty], "")
     _notes(page, "Deviations from the plan", result.deviations, "caution")
     _notes(page, "Data", (*result.data_notes, *result.warnings), "")
     page.gap()

@@ -126,7 +126,7 @@ def view(result: Result) -> dict[str, Any]:
         "freshness": method.freshness(result),
         "registration": method.registration(result),
         "statements": plain["statements"],
-        "notes": [*plain["data_notes"], *plain["warnings"]],
+        "notes": [*plain["data_notes"], *plain["warnings"], *(n["sentence"] for n in plain["novelty"])],
         "deviations": plain["deviations"],
         "plan": json.dumps(plain["plan"], indent=1, ensure_ascii=False),
         "proof": json.dumps(plain["proof"], indent=1, ensure_ascii=False),
