@@ -24,8 +24,8 @@ import numpy as np
 from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
 from paribus.experiments.maintaining import keep, upkeep
-from paribus.experiments.serving import read_cells
 from paribus.experiments.on_lake import Snapshot, lake_engine
+from paribus.experiments.serving import read_cells
 from paribus.lake.maintained import MaintainedTables
 from paribus.metrics.cells import Measurement
 
@@ -46,6 +46,7 @@ SELECT 'paribus:main' AS source, uuid()::VARCHAR AS event_id,
   corrected_time + INTERVAL 1 SECOND AS received_time,
   '{{"flag":"f' || f || '","pad":"' || repeat('x', 120) || i || '"}}' AS properties, '{{}}' AS context,
   1::BIGINT AS plan_revision, true AS planned, i AS sequence, i AS landing_id, 0::BIGINT AS landing_index,
+  (hash('{begin}', i) >> 1)::BIGINT AS event_key,
   CASE WHEN x THEN 'f' || f END AS p_flag,
   CASE WHEN x THEN CASE WHEN hash(u || f) % 2 = 0 THEN 'control' ELSE 'treatment' END END AS p_assigned,
   p_assigned AS p_served, CASE WHEN x THEN 'SPLIT' END AS p_reason, CASE WHEN x THEN 1::BIGINT END AS p_revision,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,9 +49,9 @@ class Served:
         return self.paribus("key", "create", "--scope", scope, "--source", source).strip()
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("clients") / "data"
+@contextmanager
+def serve(folder: Path) -> Iterator[Served]:
+    """A server on a data folder, on a free port; at its end it has kept all that it acknowledged."""
     tied = ["setpriv", "--pdeathsig", "SIGTERM"] if shutil.which("setpriv") else []
     command = [*tied, *PARIBUS, "serve", "--port", "0", "--data", str(folder)]
     process = subprocess.Popen(
@@ -75,6 +76,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert "everything acknowledged is in the lake" in output
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server that all clients of a session share."""
+    with serve(tmp_path_factory.mktemp("clients") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

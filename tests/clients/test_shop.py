@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.clients import shop
@@ -15,9 +14,13 @@ from tests.clients.conftest import Served
 from tests.clients.splits import variant_of
 from tests.sdk.browser.conftest import built as built_sdk
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 pytestmark = [pytest.mark.clients, pytest.mark.xdist_group("clients")]
 
 built = built_sdk
+Day = tuple[shop.Shop, dict[str, Json]]
 VISITORS = 6
 SERVICE, PAGE = "shop-service", "shop-page"
 FLAGS = ("catalog-order", "new-checkout", "shipping-banner")
@@ -30,8 +33,18 @@ def flags(served: Served) -> dict[str, Json]:
     return {name: json.loads(served.paribus("flag", "show", name, "--json"))["body"] for name in FLAGS}
 
 
-def buy(page: Any, url: str) -> None:
-    """A visit: two products, an order."""
+def visit(chromium: Any, url: str, script: str = "") -> dict[str, Json]:
+    """What the pages of a new visitor posted, who buys two products."""
+    context = chromium.new_context()
+    context.add_init_script(shop.NOTEBOOK + script)
+    page = context.new_page()
+    buy(page, url)
+    posted = shop.posted(page, url)
+    context.close()
+    return posted
+
+
+def buy(page: Page, url: str) -> None:
     page.goto(url)
     page.wait_for_function("client.stats.sent > 0 || client.stats.queued > 0")
     page.evaluate("client.ready")
@@ -47,24 +60,20 @@ def buy(page: Any, url: str) -> None:
     page.wait_for_selector("text=on its way")
     page.evaluate("client.ready")
     page.wait_for_timeout(200)
-    page.goto("about:blank")
 
 
 @pytest.fixture(scope="module")
-def day(served: Served, flags: dict[str, Json], built: Path, chromium: Any, tmp_path_factory: Any) -> Iterator[Any]:
+def day(served: Served, flags: dict[str, Json], built: Path, chromium: Any, tmp_path_factory: Any) -> Day:
     """The shop after some visitors: what its service and their browsers say that they sent."""
     keys = served.key("server", SERVICE), served.key("client", PAGE)
-    watched = []
+    sent: dict[str, Json] = {}
     with shop.running(served.url, *keys, built, tmp_path_factory.mktemp("shop")) as running:
         for _ in range(VISITORS):
-            context = chromium.new_context()
-            watched.append(shop.watch(context))
-            buy(context.new_page(), running.url)
-            context.close()
-    return running, watched
+            sent |= visit(chromium, running.url)
+    return running, sent
 
 
-def test_the_service_s_events_arrive_to_the_last(served: Served, flags: dict[str, Json], day: Any) -> None:
+def test_the_service_s_events_arrive_to_the_last(served: Served, flags: dict[str, Json], day: Day) -> None:
     running, _ = day
     arrived = landed(served.folder, f"paribus:{SERVICE}")
     assert (len(arrived), running.dropped) == (running.sent, 0)
@@ -89,10 +98,8 @@ def test_the_service_s_events_arrive_to_the_last(served: Served, flags: dict[str
             )
 
 
-def test_the_pages_events_arrive_to_the_last(served: Served, flags: dict[str, Json], day: Any) -> None:
-    _, watched = day
-    assert [one.unread for one in watched] == [[]] * VISITORS
-    sent = {key: event for one in watched for key, event in one.events.items()}
+def test_the_pages_events_arrive_to_the_last(served: Served, flags: dict[str, Json], day: Day) -> None:
+    _, sent = day
     until(lambda: len(readable(served.folder, f"paribus:{PAGE}")) >= len(sent))
     arrived = {event.event_id: event for event in readable(served.folder, f"paribus:{PAGE}")}
     assert set(arrived) == set(sent)
@@ -114,7 +121,7 @@ def test_the_pages_events_arrive_to_the_last(served: Served, flags: dict[str, Js
     assert all(variant_of(flags["shipping-banner"], event.unit or "") == "treatment" for event in shown)
 
 
-def test_both_sides_know_the_same_visitors_and_all_adds_up(served: Served, day: Any) -> None:
+def test_both_sides_know_the_same_visitors_and_all_adds_up(served: Served, day: Day) -> None:
     ours = {event.unit for event in landed(served.folder, f"paribus:{SERVICE}")}
     theirs = {event.unit for event in readable(served.folder, f"paribus:{PAGE}") if event.name == "$exposure"}
     assert ours == theirs
@@ -141,26 +148,22 @@ def test_a_page_whose_clock_is_wrong(
 ) -> None:
     keys = served.key("server", label + "-service"), served.key("client", label)
     with shop.running(served.url, *keys, built, tmp_path) as running:
-        context = chromium.new_context()
-        context.add_init_script(CLOCK % shift)
-        watched = shop.watch(context)
-        buy(context.new_page(), running.url)
-        context.close()
+        sent = visit(chromium, running.url, CLOCK % shift)
     source = f"paribus:{label}"
     if shift == -9 * YEAR:
-        until(lambda: len({key for _, key, _ in quarantined(served.folder, source)}) >= len(watched.events))
+        until(lambda: len({key for _, key, _ in quarantined(served.folder, source)}) >= len(sent))
         held = {key: (reason, time) for reason, key, time in quarantined(served.folder, source)}
-        assert set(held) == set(watched.events)
+        assert set(held) == set(sent)
         for key, (reason, time) in held.items():
             assert reason == "time"
-            assert time == microseconds(watched.events[key]["time"]), "the original time is kept"
+            assert time == microseconds(sent[key]["time"]), "the original time is kept"
         assert readable(served.folder, source) == []
         return
-    until(lambda: len(readable(served.folder, source)) >= len(watched.events))
+    until(lambda: len(readable(served.folder, source)) >= len(sent))
     arrived = readable(served.folder, source)
-    assert {event.event_id for event in arrived} == set(watched.events)
+    assert {event.event_id for event in arrived} == set(sent)
     for event in arrived:
-        assert event.original_time == microseconds(watched.events[event.event_id]["time"])
+        assert event.original_time == microseconds(sent[event.event_id]["time"])
         assert abs(event.original_time - event.received_time - shift * 1000) < 20e6
         assert 0 <= event.received_time - event.corrected_time < 20e6, "our clock, whatever theirs says"
     orders = [event for event in landed(served.folder, source + "-service") if event.name == "order_completed"]

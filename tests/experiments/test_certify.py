@@ -143,6 +143,69 @@ def test_the_best_window_is_that_of_the_history(tmp_path: Path, shift: int) -> N
     assert revenue.by_window[7] == pytest.approx(1.0 if shift == 0 else 0.0, abs=0.02)
 
 
+def test_a_ratio_without_a_denominator_before_exposure_has_no_window(tmp_path: Path) -> None:
+    """Orders 27 days before exposure: windows of 7 and 14 days are empty, and a ratio is 0 / 0 there."""
+    draw = np.random.default_rng(7)
+    exposed = "\n".join(f"u{i},old,2026-03-01T00:00:00" for i in range(600))
+    (tmp_path / "exposures.csv").write_text(f"user,group,at\n{exposed}\n")
+    rows = []
+    for i in range(600):
+        amount, items = draw.exponential(10), 1 + draw.poisson(2)
+        rows += [f"u{i},{at}T00:00:00,{amount:.4f},{items}" for at in ("2026-02-03", "2026-03-02")]
+    text = "user,at,amount,items\n" + "\n".join([*rows, "u0,2026-04-01T00:00:00,1,1"]) + "\n"
+    (tmp_path / "orders.csv").write_text(text)
+    ratio = "{name: per_item, type: ratio, source: orders, value: amount, denominator: items, window_days: 7}"
+    document = EVENTS.replace("{name: revenue, type: mean, source: orders, value: amount, window_days: 7}", ratio)
+    path = tmp_path / "experiment.yaml"
+    path.write_text(document)
+    found = pb.certify(path, replications=100)
+    (metric,) = found.metrics
+    assert metric.by_window is not None
+    assert (metric.by_window[7], metric.by_window[14]) == (None, None)
+    assert metric.by_window[28] == pytest.approx(1.0, abs=1e-6)
+    assert metric.best_window == 28
+    assert "nan" not in found.text()
+    assert found.to_dict()["metrics"][0]["by_window"]["7"] is None  # type: ignore[index]
+    # the plan's own covariate of seven days has nothing to say either, and is left out with a word
+    path.write_text(document.replace("window_days: 7}", "window_days: 7, covariates: [{days: 7}]}"))
+    (own,) = pb.certify(path, replications=200).metrics
+    assert own.without_covariates in own.sentences()
+    assert own.without_covariates
+    assert own.type_i_error is not None
+    assert 0 < own.type_i_error < 0.1
+    assert own.variance_reduction == 0
+
+
+def test_what_is_set_aside_is_said(tmp_path: Path) -> None:
+    """Strata, epochs and the looks of a sequential plan: a note each, and futility is not promised to add power."""
+    plain = " ".join(pb.certify(history(tmp_path, 400), replications=100).notes)
+    assert "Strata" not in plain
+    assert "Earlier looks" not in plain
+    plan = "plan: {method: group_sequential, start: 2026-06-01, looks: [7, 14], futility: FUTILITY}\n"
+    text = HISTORY.replace("variant: group}", "variant: group, stratum: sessions}")
+    text = text[: text.index("plan:")] + plan
+    for futility in ("none", "non_binding"):
+        path = history(tmp_path, 400, text.replace("FUTILITY", futility))
+        notes = " ".join(pb.certify(path, replications=100).notes)
+        assert "Strata and epochs of the history are set aside" in notes
+        assert "Earlier looks spend" in notes
+        assert ("takes some of it away" in notes) == (futility != "none")
+
+
+def test_variants_of_the_history_do_not_matter(tmp_path: Path) -> None:
+    """A unit that was in two arms of an old experiment is one unit here, as it is for a sizing."""
+    (tmp_path / "exposures.csv").write_text(
+        "user,group,at\n"
+        + "\n".join(f"u{i},{arm},2026-03-01T00:00:00" for i in range(300) for arm in ("red", "blue"))
+        + "\n"
+    )
+    rows = [f"u{i},2026-03-02T00:00:00,{1 + i % 7}" for i in range(300)]
+    (tmp_path / "orders.csv").write_text("user,at,amount\n" + "\n".join([*rows, "u0,2026-04-01T00:00:00,1"]) + "\n")
+    path = tmp_path / "experiment.yaml"
+    path.write_text(EVENTS)
+    assert pb.certify(path, replications=100).units == 300
+
+
 def test_a_bucket_is_the_md5_of_the_unit(tmp_path: Path) -> None:
     history(tmp_path, 20)
     engine = OneArm(open_engine(base_dir=tmp_path), "history.csv", "user", 64)

@@ -12,7 +12,9 @@ from scipy import stats as scipy_stats
 from tests.experiments.simulated import MEAN, SEAL, START, cells, daily, design, key, measurement, two_arms
 
 from paribus.experiments.analysis import infer
+from paribus.experiments.clustered import clustered
 from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.reading import Look, Reading
 from paribus.experiments.report import text
 from paribus.experiments.report.method import may_be_read
 from paribus.experiments.report.row import row
@@ -23,6 +25,7 @@ from paribus.stats.estimate import Estimate
 
 ANYTIME = Plan(method=Method.ANYTIME, start=START, runtime_days=14, n_opt=2800)
 GROUP_SEQUENTIAL = Plan(method=Method.GROUP_SEQUENTIAL, start=START, looks=(4, 7, 10, 14), planned_units=2800)
+READ = Reading(ANYTIME, (Look(1, None),), (), False, "the plan's end")
 
 
 def shown(quantity: object) -> Estimate:
@@ -207,6 +210,7 @@ def test_an_early_stop_is_corrected_and_its_estimate_is_median_unbiased() -> Non
     assert np.mean(covered) > 0.85
 
 
+@pytest.mark.slow
 def test_what_was_read_every_day_is_median_unbiased_too() -> None:
     """An anytime-valid plan read daily and stopped when it shows something: half of the corrected are too large."""
     rng = np.random.default_rng(10)
@@ -296,7 +300,32 @@ def test_clusters_under_a_sequential_plan_say_that_there_is_no_daily_view() -> N
     made = replace(daily(rng, 14, 10), clusters={"revenue": clusters})
     c = only(infer(design(MEAN, plan=GROUP_SEQUENTIAL), made, registered=SEAL, as_of=START + timedelta(days=9)))
     assert any("No daily view: clusters are measured over all days" in note for note in c.notes)
-    assert "asymptotic confidence sequence" in c.method or "clustered" in c.method
+    assert "anytime-valid t" in c.method
+    once = only(infer(design(MEAN), made))
+    wide, narrow = (shown(x.absolute).upper - shown(x.absolute).lower for x in (c, once))
+    assert 1.3 < wide / narrow < 2  # few as they are, clusters keep an interval
+    assert "anytime" not in once.method
+
+
+def test_clusters_read_every_day_keep_the_error() -> None:
+    """Forty clusters that go on filling, read on each of 14 days, without an effect."""
+    rng, wrong = np.random.default_rng(12), 0
+    for _ in range(60):
+        level = rng.normal(0, 0.5, 40)[:, None]
+        sums = (level * 20 + rng.normal(0, math.sqrt(20), (40, 14))).cumsum(axis=1)
+        for day in range(14):
+            clusters = ClusterSums(
+                "revenue",
+                ("control",) * 20 + ("treatment",) * 20,
+                tuple(f"v{i}" for i in range(40)),
+                (20.0 * (day + 1),) * 40,
+                (tuple(sums[:, day].tolist()),),
+            )
+            found = clustered(MEAN, clusters, design(MEAN, plan=ANYTIME), READ, np.array([0.95]))
+            if found.absolute.p_value[0, 0, 0] <= 0.05:
+                wrong += 1
+                break
+    assert wrong <= 3
 
 
 @pytest.mark.parametrize("plan", [ANYTIME, GROUP_SEQUENTIAL])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from paribus.errors import InputError
 from paribus.experiments import sizing
 from paribus.experiments.document import load
 from paribus.experiments.history import arrivals_of, look
-from paribus.experiments.plan import Method, Plan
-from paribus.experiments.sample_size import Comparison, Reader
+from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
 from paribus.experiments.sizes import comparisons
 from paribus.experiments.sizing_result import MethodSize, Sizing
 from paribus.stats.estimate import Undetermined
@@ -65,10 +66,18 @@ def test_unequal_arms_cost_what_their_variance_costs() -> None:
     assert both[0] / both[1] == pytest.approx(100 / 36, rel=1e-3)
 
 
+def published(case: str) -> dict[str, list[float]]:
+    """What rpact computes for a design of the oracles."""
+    found = json.loads((Path(__file__).parent.parent / "oracles" / "data" / "group_sequential.json").read_text())
+    expected: dict[str, list[float]] = next(c["expected"] for c in found["cases"] if c["id"] == case)
+    return expected
+
+
 def test_group_sequential_costs_the_published_inflation() -> None:
-    """Lan-DeMets O'Brien-Fleming type, four looks, two-sided .05, power .8: inflation 1.0202 (rpact 3.3.4: 1.0202)."""
+    """Lan-DeMets O'Brien-Fleming type, four looks, two-sided .05, power .8, by rpact."""
     fixed = (Z(0.975) + Z(0.8)) ** 2 * 100 * 2 / 0.3**2 * 2
-    assert reader(Method.GROUP_SEQUENTIAL).total(MEAN) / fixed == pytest.approx(1.02, abs=0.003)
+    want = published("group_sequential/asOF-K4-a0.05-2s")["inflation_factor"]
+    assert reader(Method.GROUP_SEQUENTIAL).total(MEAN) / fixed == pytest.approx(want, rel=1e-4)
 
 
 @pytest.mark.parametrize("method", list(Method))
@@ -94,17 +103,15 @@ def test_expected_length_and_false_positives_as_simulated() -> None:
         steps = draw.normal(0, np.sqrt(np.diff(at, prepend=0)), (paths, 4))
         z = np.cumsum(steps, axis=1) / np.sqrt(at)
         if method is Method.GROUP_SEQUENTIAL:
-            # The O'Brien-Fleming spending function, from Lan and DeMets 1983: 2 (1 - Phi(z_{alpha / 2} / sqrt(t))).
-            upper = own._design(c).critical
-            stop_up, stop_down = z >= upper, z <= -np.asarray(upper)
+            upper = np.array(published("group_sequential/asOF-K4-a0.05-2s")["critical_values"])
+            stop_up, stop_down = z >= upper, z <= -upper
         else:
             sd = se / c.baseline
             post_var = 1 / (1 / 0.3**2 + 1 / sd**2)
             mean = z * sd * post_var / sd**2
             u = mean / np.sqrt(post_var)
             loss = np.sqrt(post_var) * stats.norm.pdf(u) - mean * stats.norm.sf(u)
-            stop_up, stop_down = loss <= 0.002, stats.norm.sf(u) <= 0.025
-            stop_down = stats.norm.cdf(-u) >= 0.975
+            stop_up, stop_down = loss <= 0.002, stats.norm.cdf(-u) >= 0.975
         stopped = stop_up | stop_down
         first = np.where(stopped.any(axis=1), stopped.argmax(axis=1), 3)
         up = stop_up[np.arange(paths), first]
@@ -195,6 +202,39 @@ def test_a_rule_that_ships_without_any_effect_says_so() -> None:
     loose = reader(Method.BAYESIAN, loss_threshold=0.05)
     assert loose.detectable(MEAN, 1e6) == 0
     assert loose.false_positive(MEAN, 1e6) > 0.9
+
+
+@pytest.mark.parametrize("looks", [1, 4, 8])
+@pytest.mark.parametrize("comparison", [SHARE, MEAN], ids=["share", "mean"])
+def test_a_loss_threshold_that_nobody_gave_ships_like_a_fixed_horizon(comparison: Comparison, looks: int) -> None:
+    """Without effect 2.5% ship: by a random walk drawn here, which stops at loss and harm of a flat-prior posterior."""
+    fractions = tuple((i + 1) / looks for i in range(looks))
+    flat = replace(comparison, prior=Prior(sd=1e3))
+    threshold = calibrated_loss(Plan(), fractions, flat)
+    own = Reader(Plan(method=Method.BAYESIAN, loss_threshold=threshold), fractions)
+    total = own.total(flat)
+    at, draw = np.array(fractions), np.random.default_rng(9)
+    z = np.cumsum(draw.normal(0, np.sqrt(np.diff(at, prepend=0)), (100_000, looks)), axis=1) / np.sqrt(at)
+    loss = (stats.norm.pdf(z) - z * stats.norm.sf(z)) * flat.se(total, 0.0) / np.sqrt(at) / flat.baseline
+    up, down = loss <= threshold, z <= Z(0.025)
+    first = np.where((up | down).any(axis=1), (up | down).argmax(axis=1), looks - 1)
+    assert up[np.arange(len(z)), first].mean() == pytest.approx(0.025, abs=0.002)
+    if looks == 1:  # the loss of the critical value itself
+        se = flat.se(total, flat.distance) / flat.baseline
+        want = (stats.norm.pdf(Z(0.975)) - Z(0.975) * 0.025) * se
+        assert threshold == pytest.approx(want, rel=0.05)
+
+
+def test_the_sizing_names_the_threshold_that_it_took() -> None:
+    found = sizing.from_numbers(baseline=40, sd=85, mde=0.05, plan=Plan(method=Method.BAYESIAN))
+    text = " ".join(found.text().split())
+    assert found.to_dict()["loss_threshold"] == found.loss_threshold
+    assert by_method(found, Method.BAYESIAN).false_positive == pytest.approx(0.025, rel=0.03)
+    assert "no loss threshold" in text
+    assert "ships at an expected loss up to" in text
+    stated = sizing.from_numbers(baseline=40, sd=85, mde=0.05, plan=Plan(method=Method.BAYESIAN, loss_threshold=0.002))
+    assert stated.loss_threshold == 0.002
+    assert "no loss threshold" not in stated.text()
 
 
 def test_a_curve_falls_and_its_power_rises() -> None:

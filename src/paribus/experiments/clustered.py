@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from paribus.charts.numbers import count
-from paribus.experiments.effects import Panel, undated_notes, undated_rule
+from paribus.experiments.effects import Panel, has_looks, rule_of, undated_notes
 from paribus.experiments.guardrails import margin_p, margin_p_of
 from paribus.experiments.layout import WHOLE
-from paribus.experiments.plan import Design
-from paribus.experiments.reading import Reading
+from paribus.experiments.phrases import agreeing, counted
+from paribus.experiments.plan import Design, Plan
+from paribus.experiments.reading import Look, Reading
 from paribus.metrics.cells import NO_CLUSTER
 from paribus.metrics.cells import ClusterSums as Measured
 from paribus.metrics.definition import Metric, Role
+from paribus.stats.anytime import AnytimeT
 from paribus.stats.arm import Arm, difference
 from paribus.stats.boundary import Boundary
 from paribus.stats.cluster import ClusterSums, cluster_arm, cluster_difference, crossed_arms
 from paribus.stats.domain import domain_of
 from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.relative import lift
+
+# Clusters that the prior of an anytime-valid t test is worth: its interval is narrowest at 50 clusters then. Any
+# constant is valid; 14 readings of 10 to 40 clusters that go on filling are wrong in less than 1 of 100 (simulated).
+PRIOR_CLUSTERS = 5.5
 
 
 def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, levels: Floats) -> Panel:
@@ -30,7 +37,7 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
     units = {name: _units(sums, name) for name in by_variant}
     control = by_variant[design.control]
     treatments = [by_variant[variant.name] for variant in design.variants if variant.name != design.control]
-    rule = undated_rule(design.plan, read.looks[-1])
+    rule = _rule(design.plan, read.looks[-1])
     boundary = rule(design.plan.confidence_level)
     names = [variant.name for variant in design.variants if variant.name != design.control]
     aligned = [_in_both(sums, design.control, name) for name in names]
@@ -53,13 +60,18 @@ def clustered(metric: Metric, sums: Measured, design: Design, read: Reading, lev
         unadjusted=absolute,
         reduction=np.zeros(absolute.shape),
         adjusted=np.zeros(absolute.shape, dtype=np.bool_),
-        method=(absolute.method,),
+        method=(f"{absolute.method}, {boundary.method}" if has_looks(design.plan) else absolute.method,),
         simultaneous=(lower, upper),
         margin_p=np.array([[p] for p in against]) if metric.role is Role.GUARDRAIL else None,
         reach=reach,
         sign=np.sign(absolute.value[:, 0, :]),
         notes={metric.name: (*_notes(sums), *undated_notes(design.plan, "clusters are measured over all days"))},
     )
+
+
+def _rule(plan: Plan, look: Look) -> Callable[[float], Boundary]:
+    """Clusters are few, so an asymptotic sequence says nothing of them; the anytime-valid t test counts their df."""
+    return partial(AnytimeT, PRIOR_CLUSTERS) if has_looks(plan) else rule_of(plan, look)
 
 
 def joined(each: list[Estimates]) -> Estimates:
@@ -102,16 +114,16 @@ def _notes(sums: Measured) -> tuple[str, ...]:
     arms: dict[str, set[str]] = {}
     for variant, cluster in zip(sums.variant, sums.cluster, strict=True):
         arms.setdefault(cluster, set()).add(variant)
-    notes = [f"{count(len(clusters))} clusters; units within one are not independent."]
+    notes = [f"{counted(len(clusters), 'cluster')}; units within one are not independent."]
     crossed = sum(len(variants) > 1 for cluster, variants in arms.items() if cluster != NO_CLUSTER)
     if crossed:
         notes.append(
-            f"{count(crossed)} clusters have units in several arms, so whole clusters were not randomized; the "
+            f"{counted(crossed, 'cluster', 'have')} units in several arms, so whole clusters were not randomized; the "
             "standard error follows what the arms share."
         )
     without = sum(int(n) for cluster, n in zip(sums.cluster, sums.n, strict=True) if cluster == NO_CLUSTER)
     if without:
-        notes.append(f"{count(without)} units name no cluster and count together as one.")
+        notes.append(f"{counted(without, 'unit', 'name')} no cluster and {agreeing(without, 'count')} together as one.")
     return tuple(notes)
 
 

@@ -279,9 +279,14 @@ def undated_rule(plan: Plan, look: Look) -> Rule:
     return rule_of(plan, look)
 
 
+def has_looks(plan: Plan) -> bool:
+    """Whether the plan is read more than once."""
+    return plan.method is not Method.FIXED and (plan.method is not Method.GROUP_SEQUENTIAL or bool(plan.looks))
+
+
 def undated_notes(plan: Plan, why: str) -> tuple[str, ...]:
     """That a metric has no daily view, why, and what its interval holds for; empty where a plan has no looks."""
-    if plan.method is Method.FIXED or (plan.method is Method.GROUP_SEQUENTIAL and not plan.looks):
+    if not has_looks(plan):
         return ()
     held = {
         Method.GROUP_SEQUENTIAL: "its interval and p-value are anytime-valid, not those of the planned looks",

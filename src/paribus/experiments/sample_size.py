@@ -6,7 +6,6 @@ variance per unit. A guardrail is judged by the same two-sided interval as a suc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -15,7 +14,6 @@ import numpy as np
 from paribus.experiments.plan import Method, Plan, Prior
 from paribus.experiments.reading import spending
 from paribus.stats.anytime import AsymptoticSequence
-from paribus.stats.bayes import normal_posterior
 from paribus.stats.estimate import Floats
 from paribus.stats.group_sequential import GroupSequentialDesign, group_sequential_design
 from paribus.stats.integration import exit_probabilities
@@ -154,24 +152,24 @@ class Reader:
         """Probabilities to be shown worse and to be shown at each look, on the relative scale of the prior."""
         scale = abs(c.baseline)
         errors = se / np.sqrt(np.asarray(self.fractions)) / scale
-        prior = replace(c.prior, mean=c.prior.mean if c.upward else -c.prior.mean)
-        threshold = self.plan.loss_threshold
-        z = -_quantile(c.alpha / 2)
+        center = c.prior.mean if c.upward else -c.prior.mean
+        precision = 1 / errors**2 + 1 / c.prior.sd**2
+        sd, z, shift = 1 / np.sqrt(precision), -_quantile(c.alpha / 2), 0.0
         if c.is_guardrail:
             # Safe where the credible interval lies above -margin: distances are measured from there.
-            margin = c.distance / scale
-            upper = [_estimate_for(prior, e, lambda m, s: m - z * s + margin) + margin for e in errors]
-            lower = [_estimate_for(prior, e, lambda m, s: m + z * s + margin) + margin for e in errors]
+            shift = c.distance / scale
+            upper, lower = z * sd - shift, -z * sd - shift
         else:
-            harm = -_quantile(min(self.plan.deterioration_alpha, 0.5))
-            upper = [
-                _estimate_for(prior, e, lambda m, s: m - z * s)
-                if threshold is None
-                else _estimate_for(prior, e, lambda m, s: threshold - _loss(m, s))
-                for e in errors
-            ]
-            lower = [_estimate_for(prior, e, lambda m, s: m + harm * s) for e in errors]
-        up, low = np.asarray(upper) / errors, np.minimum(np.asarray(lower) / errors, np.asarray(upper) / errors)
+            threshold = self.plan.loss_threshold
+            upper = z * sd if threshold is None else sd * _mean_of_loss(threshold / sd)
+            lower = _quantile(min(self.plan.deterioration_alpha, 0.5)) * sd
+        # The estimates whose posterior means these are, as z statistics.
+        reach = 60 * (1 + (errors / c.prior.sd) ** 2) + (abs(center) + 1) / errors
+        up, low = (
+            np.clip((mean * precision - center / c.prior.sd**2) * errors + shift / errors, -reach, reach)
+            for mean in (upper, lower)
+        )
+        low = np.minimum(low, up)
         return exit_probabilities(low, up, 1 / errors**2, size / scale)
 
 
@@ -190,7 +188,7 @@ def calibrated_loss(plan: Plan, fractions: tuple[float, ...], c: Comparison) -> 
 
     # One look under a flat prior: the loss of a z at its critical value. More looks ship more, a prior less.
     z = -_quantile(c.alpha / 2)
-    once = np.log(_loss(z, 1.0) / (z + _quantile(c.power)) * c.distance / abs(c.baseline))
+    once = np.log(float(_unit_loss(np.asarray(z))) / (z + _quantile(c.power)) * c.distance / abs(c.baseline))
     low, high = once - 3.0, once + 1.0
     if excess(high) < 0:
         return float(np.exp(high))
@@ -228,25 +226,23 @@ def _quantile(p: float) -> float:
     return float(ndtri(p))
 
 
-def _loss(mean: float, sd: float) -> float:
-    """Expected loss of choosing the treatment: the posterior mean of max(0, -effect)."""
+def _unit_loss(mean: Floats) -> Floats:
+    """Expected loss of choosing a treatment whose effect has this posterior mean and sd 1: the mean of max(0, -X)."""
     from scipy.special import ndtr
 
-    z = mean / sd
-    return float(sd * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - mean * ndtr(-z))
+    return np.asarray(np.exp(-0.5 * mean * mean) / np.sqrt(2 * np.pi) - mean * ndtr(-mean))
 
 
-def _estimate_for(prior: Prior, se: float, excess: Callable[[float, float], float]) -> float:
-    """The estimate from which an increasing function of posterior mean and sd is no longer negative."""
-    from scipy.optimize import brentq
+def _mean_of_loss(loss: Floats) -> Floats:
+    """The inverse of `_unit_loss`, by Newton on its logarithm, which is concave: no step passes the root twice."""
+    from scipy.special import ndtr
 
-    def at(estimate: float) -> float:
-        posterior = normal_posterior(estimate, se, prior_mean=prior.mean, prior_sd=prior.sd)
-        return excess(float(posterior.mean), float(posterior.sd))
-
-    reach = 60 * se * (1 + (se / prior.sd) ** 2) + abs(prior.mean) + 1.0
-    if at(reach) < 0:
-        return float(reach)
-    if at(-reach) >= 0:
-        return float(-reach)
-    return float(brentq(at, -reach, reach, xtol=1e-12 * max(reach, 1.0)))
+    wanted = np.log(np.maximum(loss, 1e-12))
+    mean = np.minimum(0.0, -np.asarray(loss))
+    for _ in range(50):
+        at = _unit_loss(mean)
+        step = (np.log(at) - wanted) * at / ndtr(-mean)
+        mean = mean + step
+        if np.abs(step).max() < 1e-12:
+            break
+    return mean

@@ -111,15 +111,20 @@ class _Run:
         """The answer to the probe of a source. Kept units hold each event once, which spares the distinct ids."""
         if self.kept is not None:
             bounds = self.compiler.event_bounds()
-            row = self.engine.query(asked.without_ids).records()[0]
-            row["z_distinct"] = self.kept.counted(bounds)[name].events
-            rows, units = int(row["z_rows"]), int(row["z_units"])
-            # Rows without a unit are not kept, and an event whose copies lie on both sides of the first time is not in
-            # these bounds as its earliest copy.
-            if rows == units and (bounds[name][0] is None or rows == row["z_distinct"]):
+            row = self.engine.query(asked.light()).records()[0]
+            rows, distinct = int(row["z_rows"]), self.kept.counted(bounds)[name].events
+            if rows == distinct or self._only_repeats(rows, bounds[name][0], asked):
                 self.ran.append((f"probe:{name}", asked.text))
-                return row
+                return {**row, "z_ids": rows, "z_distinct": distinct}
         return self.ask(f"probe:{name}", asked.text)[0]
+
+    def _only_repeats(self, rows: int, since: datetime | None, asked: probe.EventProbe) -> bool:
+        """Whether rows beyond the kept events are copies of them, and nothing else.
+
+        Rows without a unit are not kept; and an event with copies on both sides of the first time is kept by its
+        earliest, which lies before.
+        """
+        return since is None and rows == int(self.engine.query(asked.units()).records()[0]["z_units"])
 
     def measurement(self) -> Measurement:
         compiler = self.compiler

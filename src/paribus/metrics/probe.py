@@ -5,7 +5,7 @@ Every row of a source ends in exactly one count: used, or the first reason in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -130,11 +130,13 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
 class EventProbe:
     """The statement about one events source, and where the counts of each value stand in it.
 
-    without_ids  the same without the distinct ids, which cost the most, and with the rows that name a unit
+    light  the same without the ids, which cost the most
+    units  the number of rows that name a unit
     """
 
     text: str
-    without_ids: str
+    light: Callable[[], str]
+    units: Callable[[], str]
     values: Mapping[Demand, tuple[str, str]]  # demand -> aliases of the known and the finite values
 
 
@@ -162,7 +164,7 @@ def event_probe(
     if event.event_id:
         last["z_ids"] = sql.known(sql.own("zr_id"))
         last["z_distinct"] = sql.distinct(sql.own("zr_id"))
-    plain = {key: value for key, value in last.items() if key != "z_distinct"}
+    light = {key: value for key, value in last.items() if key not in {"z_ids", "z_distinct"}}
     described = {}
     for demand, alias in values.items():
         stem = alias.replace("zr", "z")
@@ -170,7 +172,7 @@ def event_probe(
         odd = sql.case((sql.negate(sql.finite(sql.own(alias))), sql.integer(1)))
         counted = {f"{stem}_missing": sql.minus(whole, sql.known(sql.own(alias))), f"{stem}_odd": sql.known(odd)}
         last |= counted
-        plain |= counted
+        light |= counted
         described[demand] = (f"{stem}_missing", f"{stem}_odd")
 
     def text(inner: Mapping[str, sql.Expr], outer: Mapping[str, sql.Expr]) -> str:
@@ -179,8 +181,12 @@ def event_probe(
         return statement.sql(sql.Select(outer, rows), source.hooks.name)
 
     unit = {"zr_u": source.unit(event.unit, f"events.{name}.unit")}
-    without_ids = text({**columns, **unit}, {**plain, "z_units": sql.known(sql.own("zr_u"))})
-    return EventProbe(text(columns, last), without_ids, described)
+    return EventProbe(
+        text(columns, last),
+        lambda: text({key: value for key, value in columns.items() if key != "zr_id"}, light),
+        lambda: text(unit, {"z_units": sql.known(sql.own("zr_u"))}),
+        described,
+    )
 
 
 def mixed_units(level_statement: sql.Statement, units: str, source: Source) -> str:

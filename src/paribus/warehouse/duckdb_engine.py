@@ -203,13 +203,21 @@ class DuckDBEngine:
             return table
         if self._events is not None and self._events.offers(relation):
             self._unlock()
-            self._add_view(self._events.view(relation, self._connection))
+            self._add_view(self._event_view(self._events, relation))
             return (relation,)
         files = resolve_files(relation, self._base)
         if files is None:
             raise self._unknown(relation)
         self._add_files(files)
         return (relation,)
+
+    def _event_view(self, events: Relations, relation: str) -> FileView:
+        import duckdb
+
+        try:
+            return events.view(relation, self._connection)
+        except duckdb.Error as error:
+            raise engine_error(error) from error
 
     def _add_files(self, files: FileSet) -> None:
         self._unlock()

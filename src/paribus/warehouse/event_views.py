@@ -32,6 +32,7 @@ EXPOSURE = "$exposure"
 OWN_UNIT = "own_unit"  # with links: the id that the event itself names
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
 RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$screen_view", "$recording"}
+KEY = "event_key"  # of the lake: 64 bits of a hash of source and event id
 TYPED = "p_"  # a property that the tracking plan declares has a column of its own
 
 # What an exposure says, and the type it is read as.
@@ -211,7 +212,7 @@ class EventTable:
         reserved = f"${name}"
         where = f"name IN ({literal(name)}, {literal(reserved)})" if reserved in RESERVED else f"name = {literal(name)}"
         columns = [f"{source} AS {alias}" for alias, source in RECORD_COLUMNS.items()]
-        columns.append(f"{self._event_id(where, connection)} AS event_id")
+        columns.append(f"{self._event_id(where, asked, connection)} AS event_id")
         taken = {*RECORD_COLUMNS, "event_id", unit_column(self.unit_type)}
         if self.links is not None:
             taken.add(OWN_UNIT)
@@ -227,9 +228,14 @@ class EventTable:
                 columns.append(quote(column) if bare.lower() in taken else f"{quote(column)} AS {quote(bare)}")
         return self._select(columns, where, self._unit)
 
-    def _event_id(self, where: str, connection: duckdb.DuckDBPyConnection) -> str:
-        """What tells events apart: their id, with the source before it where there are several."""
+    def _event_id(self, where: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
+        """What tells events apart: the lake's hash of source and id, else the id, after the source if there are several.
+
+        The hash is a number, found equal and counted at a fraction of the cost of the text.
+        """
         if not self.is_part:  # other parts may have other sources
+            if KEY in self._columns and "event_id" not in asked:
+                return KEY
             select = f"SELECT min(source) = max(source) FROM {self.reader} WHERE {where}"
             if connection.execute(select).fetchall()[0][0]:
                 return "event_id"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from paribus.charts.numbers import count, day, level, moment
+from paribus.experiments.phrases import counted
 from paribus.experiments.report.row import ROLES, Reading, level_words, reading
 from paribus.experiments.result import Comparison, Result, VerdictValue
 
@@ -174,13 +175,13 @@ def progress_words(result: Result) -> tuple[str, ...]:
     if p.planned_units:
         said.append(f"{count(p.units)} of {count(p.planned_units)} planned units")
     else:
-        said.append(f"{count(p.units)} units")
+        said.append(counted(p.units, "unit"))
     if p.min_sample_size:
         said.append(f"smallest arm {count(p.smallest_arm)} of at least {count(p.min_sample_size)}")
     if p.days is not None and p.planned_days:
         left = p.planned_days - p.days
         passed = f"day {min(p.days, p.planned_days)} of {p.planned_days}"
-        said.append(f"{passed}, {left} {'day' if left == 1 else 'days'} left" if left > 0 else f"{passed}, complete")
+        said.append(f"{passed}, {counted(left, 'day')} left" if left > 0 else f"{passed}, complete")
     return tuple(said)
 
 

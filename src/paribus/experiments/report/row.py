@@ -8,6 +8,7 @@ from typing import Literal
 
 from paribus.charts.interval import Tone
 from paribus.charts.numbers import NOTHING, Unit, chance, count, estimate, interval, level, number, p_value, share
+from paribus.experiments.phrases import counted
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
 from paribus.metrics.definition import MetricType, Role
 from paribus.stats.estimate import Alternative, Estimate, Reason, Undetermined
@@ -190,7 +191,7 @@ def tags(comparison: Comparison) -> tuple[str, ...]:
     if comparison.required_units is not None:
         said.append(f"needs {count(comparison.required_units)} units per arm")
     if comparison.immature_units:
-        said.append(f"{count(comparison.immature_units)} units not matured, left out")
+        said.append(f"{counted(comparison.immature_units, 'unit')} not matured, left out")
     if comparison.detectable is not None and comparison.conclusion == "inconclusive":
         said.append(f"would show an effect of {_detectable(comparison)} now")
     loss = (comparison.posterior or {}).get("loss_treatment")
