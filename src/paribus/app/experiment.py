@@ -44,6 +44,7 @@ def analyze(
     as_of: datetime | str | None = None,
     connection: str | None = None,
     full_proof: bool = False,
+    since_exposure: bool = False,
 ) -> Result:
     """The verdict of an experiment, with its health, its estimates and its proof.
 
@@ -63,6 +64,7 @@ def analyze(
         as_of: only what was known before this time; ISO 8601 text without a zone means UTC.
         connection: database URL for a table's name.
         full_proof: fingerprint files of any size by SHA-256.
+        since_exposure: also measure effects by days since exposure, to see whether they fade (one more statement).
 
     Raises:
         InputError: the source, a column or an argument cannot be used; the message says which and what to do.
@@ -107,7 +109,15 @@ def analyze(
                 full_fingerprint=full_proof,
                 source_url=document.source_url,
                 folder=str(document.folder),
+                since_exposure=since_exposure,
             )
+    if since_exposure:
+        raise InputError(
+            "a table with one row per unit does not say when things happened",
+            where="since exposure",
+            rule="effects by days since exposure need exposures and events with their times",
+            fix="describe them in an experiment.yaml",
+        )
     if unit is None or variant is None or not metrics:
         missing = [name for name, value in (("unit", unit), ("variant", variant), ("metrics", metrics)) if not value]
         raise InputError(

@@ -43,6 +43,9 @@ def analyze(
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the estimates as CSV.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the result with its proof, for paribus verify.")] = None,
+    since_exposure: Annotated[
+        bool, typer.Option("--since-exposure", help="Also show effects by days since exposure: do they fade?")
+    ] = False,
     proof: Annotated[str, typer.Option(help="'full' hashes data files of any size.")] = "standard",
     data: Annotated[Path | None, typer.Option("--data", help="The data folder, for an experiment on a flag.")] = None,
     as_json: Json = False,
@@ -74,6 +77,7 @@ def analyze(
         as_of=as_of,
         connection=connection,
         full_proof=proof == "full",
+        since_exposure=since_exposure,
     )
     deliver(result, html=html, csv=csv, save=save, as_json=as_json)
 

@@ -92,7 +92,9 @@ def moments(
             d = deviation["y"]
             put((name, "y", "cube"), sql.total(sql.times(d, d, d)))
             put((name, "largest"), sql.largest(sql.absolute(y)))
-            put((name, "negative"), sql.known(sql.case((sql.less(y, sql.integer(0)), sql.integer(1)))))
+            # A sum, not a count of a CASE without ELSE, which costs DuckDB a mask of NULLs for each metric.
+            below_zero = sql.case((sql.less(y, sql.integer(0)), sql.integer(1)), otherwise=sql.integer(0))
+            put((name, "negative"), sql.total(below_zero))
         if low is None and high is None:
             continue
         outside = [None if high is None else sql.greater(y, high), None if low is None else sql.less(y, low)]

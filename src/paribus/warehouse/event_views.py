@@ -229,7 +229,7 @@ class EventTable:
         return self._select(columns, where, self._unit)
 
     def _event_id(self, where: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
-        """What tells events apart: the lake's hash of source and id, else the id, after the source if there are several.
+        """What tells events apart: the lake's hash of source and id, else the id, after its source if there are more.
 
         The hash is a number, found equal and counted at a fraction of the cost of the text.
         """

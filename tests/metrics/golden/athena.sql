@@ -133,7 +133,7 @@ SELECT
   SUM(zm_7 * zm_7) AS z_10,
   SUM(zm_6 * zm_6 * zm_6) AS z_11,
   MAX(ABS(zm_5)) AS z_12,
-  COUNT(CASE WHEN zm_5 < 0 THEN 1 END) AS z_13,
+  SUM(CASE WHEN zm_5 < 0 THEN 1 ELSE 0 END) AS z_13,
   SUM(zm_8) AS z_14,
   SUM(zm_10) AS z_15,
   SUM(zm_11) AS z_16,
@@ -142,7 +142,7 @@ SELECT
   SUM(zm_11 * zm_11) AS z_19,
   SUM(zm_10 * zm_10 * zm_10) AS z_20,
   MAX(ABS(zm_9)) AS z_21,
-  COUNT(CASE WHEN zm_9 < 0 THEN 1 END) AS z_22,
+  SUM(CASE WHEN zm_9 < 0 THEN 1 ELSE 0 END) AS z_22,
   COUNT(CASE WHEN zm_9 > CAST(1.25e1 AS DOUBLE) THEN 1 END) AS z_23,
   SUM(zm_12) AS z_24,
   SUM(zm_12 * zm_12) AS z_25,
@@ -666,7 +666,7 @@ SELECT
   SUM(zm_11 * zm_12) AS z_18,
   SUM(zm_10 * zm_10 * zm_10) AS z_19,
   MAX(ABS(zm_9)) AS z_20,
-  COUNT(CASE WHEN zm_9 < 0 THEN 1 END) AS z_21,
+  SUM(CASE WHEN zm_9 < 0 THEN 1 ELSE 0 END) AS z_21,
   COUNT(CASE WHEN zm_9 > CAST(:revenue_upper AS DOUBLE) THEN 1 END) AS z_22,
   SUM(zm_9) AS z_23,
   SUM(zm_9 * zm_9) AS z_24,
@@ -678,7 +678,7 @@ SELECT
   SUM(zm_14 * zm_14) AS z_30,
   SUM(zm_13 * zm_13 * zm_13) AS z_31,
   MAX(ABS(zm_13)) AS z_32,
-  COUNT(CASE WHEN zm_13 < 0 THEN 1 END) AS z_33,
+  SUM(CASE WHEN zm_13 < 0 THEN 1 ELSE 0 END) AS z_33,
   COUNT(zm_15) AS z_34,
   SUM(zm_15) AS z_35,
   COUNT(zm_16) AS z_36,
@@ -690,7 +690,7 @@ SELECT
   SUM(zm_18 * zm_18) AS z_42,
   SUM(zm_18 * zm_18 * zm_18) AS z_43,
   MAX(ABS(zm_18)) AS z_44,
-  COUNT(CASE WHEN zm_18 < 0 THEN 1 END) AS z_45
+  SUM(CASE WHEN zm_18 < 0 THEN 1 ELSE 0 END) AS z_45
 FROM zm
 GROUP BY
   zm_variant,
