@@ -29,7 +29,7 @@ from tests.server.installation import ENVIRONMENT, PROJECT, Installation
 from paribus.events.plan import KIND
 from paribus.flags import change
 from paribus.server import create_app
-from paribus.server.serve import Server
+from paribus.server.serve import Server, short_turns
 from paribus.settings import Settings
 
 FLAGS = 200
@@ -90,8 +90,6 @@ def server_process(kind: Any, pipe: Any) -> None:
                 server.stop()
                 return
 
-    import sys
-    if os.environ.get("SWI"): sys.setswitchinterval(float(os.environ["SWI"]))
     def run(application: Any, info: dict[str, Any], flush: Callable[[], None] = lambda: None) -> None:
         server = Server(application, "127.0.0.1", 0, ready=lambda url: pipe.send({"url": url, **info}))
         threading.Thread(target=commands, args=(server, flush), daemon=True).start()
@@ -117,7 +115,8 @@ def server_process(kind: Any, pipe: Any) -> None:
             ]
             live.write(PROJECT, "flag", f"flag-{number}", body, author="bench", reason="bench", expected=0)
         keys = {scope: live.secret(scope) for scope in ("server", "client", "intake")}
-        run(create_app(live), {"keys": keys}, live.start)
+        with short_turns():
+            run(create_app(live), {"keys": keys}, live.start)
 
 
 def _settings(folder: str) -> Settings:

@@ -43,9 +43,9 @@ class Watch:
         self._ready, self._before = process_time(), self._loading
 
     def answer(self) -> Answer:
-        """Imports and preparation, and work without what it still imported."""
-        late = self._loading - self._before
-        return {"imports": self._ready - self._started + late, "work": process_time() - self._ready - late}
+        """Imports and preparation, the first call as it stands, and its work without what it still imported."""
+        late, call = self._loading - self._before, process_time() - self._ready
+        return {"imports": self._ready - self._started + late, "call": call, "work": call - late}
 
 
 def scan(table: str) -> Answer:

@@ -80,5 +80,4 @@ def test_exposures_that_die_with_their_process(own: Served, tmp_path: Path) -> N
     control, treatment = ratio["evidence"]["units"]
     assert (control, treatment) == (counts["control"], counts["treatment"])
     assert 0.92 < treatment / control < 0.98
-    print(ratio["sentence"], answer["verdict"]["sentence"])
     assert json.loads(own.paribus("events", "reconcile", "--json"))["adds_up"]

@@ -140,6 +140,21 @@ def test_files_that_an_update_replaced_are_not_needed(tmp_path: Path) -> None:
     assert ways(found) == "statement"
 
 
+def test_copies_on_both_sides_of_the_start_are_left_to_the_statement(tmp_path: Path) -> None:
+    feed = fed(tmp_path, 17, days=2)
+    start = START + timedelta(days=1)  # of the second experiment
+    order = feed.shop.add("order_completed", "u1", start + timedelta(hours=3), {"revenue": 4.0, "items": 1})
+    feed.waiting += [order, {**order, "corrected_time": start - timedelta(hours=30)}]
+    while feed.waiting:
+        feed.piece()
+    kept, tables, snapshot = kept_up(feed, documents())
+    found = {
+        key: analyze_on_lake(document, snapshot, threads=1, kept=serving(kept, tables, key))
+        for key, document in kept.documents.items()
+    }
+    assert {key: ways(result) for key, result in found.items()} == {"one": "tables", "two": "statement"}
+
+
 def test_a_later_watermark_is_reached_unless_a_row_waits_for_it(tmp_path: Path) -> None:
     kept, tables, snapshot = kept_up(fed(tmp_path, 16, days=1), documents()[:1])
     state = tables.state(kept.definition)

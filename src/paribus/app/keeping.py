@@ -125,7 +125,7 @@ class Keeper:
             for unit_type, kept in wanted.items():
                 tables, snapshot = self._tables(unit_type), snapshot_of(self._lake)
                 state = tables.state(kept.definition, snapshot.table_id)
-                if state is None or state.version != snapshot.version:
+                if state is None or (state.version, state.mark) != (snapshot.version, snapshot.mark):
                     keep_up(tables, kept, self._lake, snapshot, threads=1)
                     brought += 1
             return brought

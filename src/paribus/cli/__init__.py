@@ -23,6 +23,7 @@ for command in (
     proof.sql,
     proof.verify,
     serve.serve,
+    flag.kill,
     upkeep.diff,
     upkeep.apply,
     upkeep.pull,

@@ -146,9 +146,16 @@ def keep(
     rows = new_rows(kept, replace(snapshot, files=files), threads=threads) if files else NewRows(None, {})
     if added is None:
         return tables.build(
-            kept.definition, rows, table=snapshot.table_id, version=snapshot.version, horizon=snapshot.watermark
+            kept.definition,
+            rows,
+            table=snapshot.table_id,
+            version=snapshot.version,
+            horizon=snapshot.watermark,
+            mark=snapshot.mark,
         )
-    return tables.update(kept.definition, rows, version=snapshot.version, horizon=snapshot.watermark)
+    return tables.update(
+        kept.definition, rows, version=snapshot.version, horizon=snapshot.watermark, mark=snapshot.mark
+    )
 
 
 def keep_up(
@@ -184,6 +191,8 @@ def new_files(tables: MaintainedTables, kept: Upkeep, lake: LakeReader, snapshot
         return None
     if snapshot.watermark < before.horizon:
         return None
+    if not before.mark or lake.commit_mark(before.version) != before.mark:
+        return None  # the lake went back behind that version, and on from there
     changes = lake.changes(before.version, snapshot.version)
     if changes.rewritten_days or not changes.is_complete:
         return None

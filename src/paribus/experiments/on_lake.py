@@ -46,6 +46,7 @@ class Snapshot:
     files                 the Parquet files of the version
     watermark             every event acknowledged before it is in these files
     lateness_p99_seconds  99% of events arrived within this time of happening
+    mark                  tells the version from another one of the same number, as after a restored backup
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Snapshot:
     files: tuple[Path, ...]
     watermark: datetime | None = None
     lateness_p99_seconds: float | None = None
+    mark: str = ""
 
     def state(self, closed_at: datetime | None = None) -> LakeState:
         """What a result says about the lake that it read."""
@@ -87,6 +89,7 @@ def snapshot_of(lake: LakeReader, version: int | None = None) -> Snapshot:
         tuple(Path(file) for file in found.files),
         found.watermark,
         None if late is None else late.total_seconds(),
+        lake.commit_mark(found.version),
     )
 
 
@@ -165,7 +168,7 @@ def analyze_on_lake(
 
         if kept is not None and as_of is None and kept.holds(design, document.data):
             end = earliest(planned_end(design.plan, design.plan.start), killed_at)
-            # An update may have replaced the tables' files meanwhile: the statement needs none of them.
+            # An update may have replaced the tables' files meanwhile, or they cannot tell: the statement always can.
             with suppress(EngineError), kept.units(end) as units:
                 return result(units)
         return result()

@@ -44,6 +44,7 @@ class State:
     table, version  the event table and the version up to which its files were read
     horizon         only events before this time are in the sums
     generation      number of updates since the tables were built
+    mark            tells the version from another one of the same number
     files           by set, paths relative to the folder of the lake
     """
 
@@ -53,6 +54,7 @@ class State:
     definition: str
     generation: int = 0
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mark: str = ""
 
 
 def unit_types_kept(folder: str | Path) -> list[str]:
@@ -115,12 +117,23 @@ class MaintainedTables:
         there = all((self.folder / path).is_file() for paths in state.files.values() for path in paths)
         return state if there else None
 
-    def build(self, definition: Definition, rows: NewRows, *, table: str, version: int, horizon: datetime) -> State:
+    def build(
+        self,
+        definition: Definition,
+        rows: NewRows,
+        *,
+        table: str,
+        version: int,
+        horizon: datetime,
+        mark: str = "",
+    ) -> State:
         """The tables made anew from all rows of a version; what stood before is deleted."""
         empty = State(table, version, datetime(1, 1, 1, tzinfo=UTC), definition.digest())
-        return self._write(empty, definition, rows, version, horizon)
+        return self._write(empty, definition, rows, version, horizon, mark)
 
-    def update(self, definition: Definition, rows: NewRows, *, version: int, horizon: datetime) -> State:
+    def update(
+        self, definition: Definition, rows: NewRows, *, version: int, horizon: datetime, mark: str = ""
+    ) -> State:
         """The tables with the rows of the files that are new since `state().version`.
 
         Args:
@@ -128,6 +141,7 @@ class MaintainedTables:
             rows: of the new files only.
             version: the version of the event table that these files complete.
             horizon: the watermark; never earlier than the last one.
+            mark: tells the version from another one of the same number.
 
         Raises:
             InputError: there is nothing to update, or version or horizon lie before those of the tables.
@@ -140,7 +154,7 @@ class MaintainedTables:
                 f"version {version} at {horizon:%Y-%m-%d %H:%M} lies before what the tables hold",
                 rule=f"they hold version {before.version} up to {before.horizon:%Y-%m-%d %H:%M}",
             )
-        return self._write(before, definition, rows, version, horizon)
+        return self._write(before, definition, rows, version, horizon, mark)
 
     def erase(self, units: Iterable[str]) -> int:
         """Rewrites every file that names one of the units; returns the number of rows removed."""
@@ -228,7 +242,9 @@ class MaintainedTables:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, before: State, definition: Definition, rows: NewRows, version: int, horizon: datetime) -> State:
+    def _write(
+        self, before: State, definition: Definition, rows: NewRows, version: int, horizon: datetime, mark: str
+    ) -> State:
         generation = before.generation + 1
         files = {name: list(before.files.get(name, ())) for name in SETS}
         steps = Steps(definition, before.horizon, horizon, generation, self._paths(before))
@@ -254,6 +270,7 @@ class MaintainedTables:
             before.definition,
             generation,
             {name: tuple(listed) for name, listed in files.items()},
+            mark,
         )
         self._save(after, before.files)
         return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -179,6 +180,14 @@ class LakeReader:
                 rewritten.update(_day(action["remove"]) for action in actions if "remove" in action)
         is_complete = is_complete and all(Path(file.path).exists() for file in added)
         return Changes(since, newest, tuple(added), frozenset(rewritten), is_complete)
+
+    def commit_mark(self, version: int) -> str:
+        """SHA-256 of the version's log; empty when it is gone. A restored or repaired table may use a number again."""
+        log = self.folder / EVENTS_TABLE / LOG_FOLDER / f"{version:020d}.json"
+        try:
+            return hashlib.sha256(log.read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return ""
 
     def reconcile(self) -> list[Reconciliation]:
         """Whether the counts add up, by dialect; reads two columns of the whole table."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from paribus.errors import InputError
+from paribus.errors import EngineError, InputError
 from paribus.metrics import clusters, limits, probe, ranks, sums, table
 from paribus.metrics.cells import Counts, Measurement, StatementText
 from paribus.metrics.census import add, of_exposures, of_table, some
@@ -108,23 +108,29 @@ class _Run:
         return self.engine.query(text).records()
 
     def _ask_events(self, name: str, asked: probe.EventProbe) -> dict[str, Any]:
-        """The answer to the probe of a source. Kept units hold each event once, which spares the distinct ids."""
-        if self.kept is not None:
-            bounds = self.compiler.event_bounds()
-            row = self.engine.query(asked.light()).records()[0]
-            rows, distinct = int(row["z_rows"]), self.kept.counted(bounds)[name].events
-            if rows == distinct or self._only_repeats(rows, bounds[name][0], asked):
-                self.ran.append((f"probe:{name}", asked.text))
-                return {**row, "z_ids": rows, "z_distinct": distinct}
-        return self.ask(f"probe:{name}", asked.text)[0]
+        """The answer to the probe of a source. Kept units hold each event once, which spares the distinct ids.
 
-    def _only_repeats(self, rows: int, since: datetime | None, asked: probe.EventProbe) -> bool:
-        """Whether rows beyond the kept events are copies of them, and nothing else.
-
-        Rows without a unit are not kept; and an event with copies on both sides of the first time is kept by its
-        earliest, which lies before.
+        Raises:
+            EngineError: an event has copies on both sides of the first time that counts; it is kept by its earliest,
+                which lies before, and only the statement over the events tells what the other one adds.
         """
-        return since is None and rows == int(self.engine.query(asked.units()).records()[0]["z_units"])
+        if self.kept is None:
+            return self.ask(f"probe:{name}", asked.text)[0]
+        bounds = self.compiler.event_bounds()
+        row = self.engine.query(asked.light()).records()[0]
+        rows, distinct = int(row["z_rows"]), self.kept.counted(bounds)[name].events
+        if rows == distinct:
+            self.ran.append((f"probe:{name}", asked.text))
+            return {**row, "z_ids": rows, "z_distinct": distinct}
+        units = int(self.engine.query(asked.units()).records()[0]["z_units"])  # rows without a unit are not kept
+        since = bounds[name][0]
+        if since is None and rows == units:
+            self.ran.append((f"probe:{name}", asked.text))
+            return {**row, "z_ids": rows, "z_distinct": distinct}
+        row = self.ask(f"probe:{name}", asked.text)[0]
+        if since is not None and int(row["z_distinct"]) != distinct + rows - units:
+            raise EngineError(f"copies of an event of {name} lie before and after {since:%Y-%m-%d %H:%M:%S}")
+        return row
 
     def measurement(self) -> Measurement:
         compiler = self.compiler
