@@ -15,7 +15,8 @@ def whole(title: str, body: str, settings: Mapping[str, str]) -> str:
     """A page with the browser SDK and its settings."""
     given = escape(json.dumps(settings))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
+        '<link rel="icon" href="data:,">'
         f'<body data-settings="{given}"><p id="banner" hidden><a href="#shipping">Free shipping today</a></p>'
         f"<h1>{escape(title)}</h1>{body}"
         '<script src="/sdk/paribus.iife.js"></script><script src="/assets/shop.js"></script></body></html>'

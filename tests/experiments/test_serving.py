@@ -141,12 +141,12 @@ def test_files_that_an_update_replaced_are_not_needed(tmp_path: Path) -> None:
 
 
 def test_copies_on_both_sides_of_the_start_are_left_to_the_statement(tmp_path: Path) -> None:
-    feed = fed(tmp_path, 17, days=2)
-    start = START + timedelta(days=1)  # of the second experiment
+    feed = Feed(tmp_path, 17)
+    for day in (0, 1):
+        feed.day(day)
+    start = START + timedelta(days=1)  # of the second experiment, whose covariate looks back two days
     order = feed.shop.add("order_completed", "u1", start + timedelta(hours=3), {"revenue": 4.0, "items": 1})
-    feed.waiting += [order, {**order, "corrected_time": start - timedelta(hours=30)}]
-    while feed.waiting:
-        feed.piece()
+    feed.shop.file([*feed.waiting, order, {**order, "corrected_time": start - timedelta(days=4)}])
     kept, tables, snapshot = kept_up(feed, documents())
     found = {
         key: analyze_on_lake(document, snapshot, threads=1, kept=serving(kept, tables, key))

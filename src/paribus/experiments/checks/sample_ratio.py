@@ -61,7 +61,9 @@ def look(subject: Subject) -> Check:
     shown = listing([f"{counted(n, 'unit')} in {name}" for name, n in zip(names, units, strict=True)])
     sentence = f"{shown} {'do not fit' if failed else 'fit'} the planned {planned} ({p_words(p)})"
     if failed:
-        worst = int(np.argmax(np.abs(units - expected) / np.sqrt(expected)))
+        # Units get lost more often than they appear: of two arms equally far off, the one with fewer is named.
+        off = (units - expected) / np.sqrt(expected)
+        worst = int(np.argmax(np.round(np.abs(off), 9) + 1e-6 * (off < 0)))
         gap = units[worst] / expected[worst] - 1
         sentence += f": {share(abs(gap))} {'more' if gap > 0 else 'fewer'} in {names[worst]} than expected"
     return answer(NAME, "blocking", failed, sentence, p, {"units": units.tolist(), "expected": expected.tolist()})
