@@ -7,15 +7,14 @@ column each. The cells are those that the statement over exposures and events gi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from paribus.metrics import sums
 from paribus.metrics.definition import DataModel, EventSource, Metric
-from paribus.metrics.demand import Demand, demands, reach
+from paribus.metrics.demand import Demand, demands
 from paribus.metrics.level import Columns, MetricColumns, Scope, UnitLevel, Variable
 from paribus.metrics.reading import Reading, read
-from paribus.metrics.rows import row_bounds
 from paribus.metrics.source import Source
 from paribus.warehouse.engine import Engine
 from paribus.warehouse.sql import build as sql
@@ -59,7 +58,7 @@ class KeptUnits:
         caps: Mapping[str, tuple[float | None, float | None]] | None = None,
         shifts: Mapping[str, float] | None = None,
     ) -> Reading:
-        """The cells of the metrics.
+        """The cells of the metrics; how many events are of enrolled units is asked of `counted`.
 
         Args:
             metrics, model: as for `measure`; what a metric asks must be additive (no funnel, no number of sessions).
@@ -74,10 +73,7 @@ class KeptUnits:
         level = self._level(source, metrics, model, scope)
         given = dict(shifts or {})
         plan = sums.moments(level, scope, source.hooks.name, given, dict(caps or {}))
-        found = read(plan, self.engine.query(plan.text).records(), scope, given)
-        reached = reach(metrics, model.events)
-        counted = self.counted({name: row_bounds(scope, of) for name, of in reached.items()})
-        return replace(found, matched={name: counted[name].matched for name in level.early})
+        return read(plan, self.engine.query(plan.text).records(), scope, given)
 
     def mixed(self) -> dict[str, int]:
         """Units that met several variants, by the variant of their first exposure."""

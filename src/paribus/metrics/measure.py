@@ -235,7 +235,9 @@ class _Run:
         plan = sums.moments(level, compiler.scope, compiler.dialect, shifts, caps, look_for_missing=look)
         if self.kept is not None:
             self.ran.append((name, plan.text))  # what the kept units equal, and what verifies them
-            return self.kept.read(compiler.metrics, compiler.model, compiler.scope, caps=caps, shifts=shifts)
+            found = self.kept.read(compiler.metrics, compiler.model, compiler.scope, caps=caps, shifts=shifts)
+            counted = self.kept.counted(compiler.event_bounds())
+            return replace(found, matched={source: of.matched for source, of in counted.items()})
         return read(plan, self.ask(name, plan.text), compiler.scope, shifts)
 
     def _missing(self) -> dict[str, dict[str, int]]:
