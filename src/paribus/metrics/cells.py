@@ -61,10 +61,10 @@ class Ranks:
 
     `points` maps a label to a value by key: "q" the sample quantile (type 7), "lower" and "upper" the order statistics
     that enclose the quantile at the asked confidence level (binomial ranks; NaN where the rank is beyond the sample),
-    "lower_rank" and "upper_rank" their ranks from 1. The standard error is half the distance of the two order statistics
-    over the z of the asked level (Deng, Knoblich, Lu 2018, section 4.1), as `stats.quantile` computes it. `clustered`
-    (rows clustered by unit) holds per key the moments over units of `s` = rows at or below "q" and `n` = rows; `n` of
-    the metric counts rows then.
+    "lower_rank" and "upper_rank" their ranks from 1. The standard error is half the distance of the two order
+    statistics over the z of the asked level (Deng, Knoblich, Lu 2018, section 4.1), as `stats.quantile` computes it.
+    `clustered` (rows clustered by unit) holds per key the moments over units of `s` = rows at or below "q" and `n` =
+    rows; `n` of the metric counts rows then.
     """
 
     metric: str
