@@ -143,7 +143,7 @@ class Batch:
     def _strata(self, keep: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
         """Each cell's stratum, with strata that are small in some arm merged into one."""
         grid = self.grid
-        if len(grid.strata) == 1:
+        if len(grid.strata) <= 1:
             return grid.stratum, 1
         whole = keep & (grid.group == 0)
         n = np.zeros((len(grid.strata), self.arms))
