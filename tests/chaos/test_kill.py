@@ -53,6 +53,7 @@ def attack(folder: Path, kills: int, seed: int, longest: float = 1.0) -> Report:
     server: ServerProcess | None = None
     try:
         for number in range(kills):
+            mark.unlink(missing_ok=True)
             is_plain = generator.random() < PLAIN_SHARE
             report.of_paribus_serve += is_plain
             server = ServerProcess(folder, PLAIN if is_plain else BUSY)
@@ -65,7 +66,7 @@ def attack(folder: Path, kills: int, seed: int, longest: float = 1.0) -> Report:
             assert server.process.poll() is None, server.errors
             server.kill()
             senders.port = None
-            report.while_compacting += not is_plain and mark.exists() and mark.read_bytes()[:1] == b"1"
+            report.while_compacting += mark.exists() and mark.read_bytes()[:1] == b"1"
         server = ServerProcess(folder, PLAIN)
         senders.port = server.port()
         time.sleep(0.5)
