@@ -108,7 +108,7 @@ def orders() -> list[Json]:
     return purchases()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it runs an event loop, in which other modules' tests cannot run theirs
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     from playwright.sync_api import sync_playwright

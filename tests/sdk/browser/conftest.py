@@ -68,7 +68,7 @@ def built() -> Path:
     return SDK / "dist"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it runs an event loop, in which other modules' tests cannot run theirs
 def browser(built: Path) -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     from playwright.sync_api import sync_playwright
