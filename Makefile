@@ -58,8 +58,9 @@ calibrate: $(VENV)/.development ## simulation gates (SEED=...), results in bench
 
 bench: $(VENV)/.development ## speed, as ratios within one run, results in benchmarks/results/
 	@test -x .cache/bench/bin/python || $(BIN)/uv venv --quiet .cache/bench
-	@VIRTUAL_ENV=.cache/bench $(BIN)/uv pip install --quiet --python .cache/bench/bin/python -e . 'tea-tasting>=1.14,<1.15' 'ibis-framework[duckdb]>=12,<13'
+	@VIRTUAL_ENV=.cache/bench $(BIN)/uv pip install --quiet --python .cache/bench/bin/python -e . -e sdk/python 'tea-tasting>=1.14,<1.15' 'ibis-framework[duckdb]>=12,<13' growthbook launchdarkly-server-sdk UnleashClient eppo-server-sdk
 	.cache/bench/bin/python -m benchmarks.speed
+	$(RUN) -m benchmarks.live
 
 fuzz: $(VENV)/.development ## hostile SQL fragments, two minutes
 	$(RUN) -m tests.fuzz.fuzz_fragments -max_total_time=120
