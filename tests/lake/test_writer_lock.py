@@ -40,8 +40,10 @@ def test_the_lock_of_a_killed_process_is_free_and_a_forked_child_does_not_keep_i
         "from paribus.clock import system_clock\n"
         "from paribus.lake import WriterLock\n"
         "lock = WriterLock.acquire(sys.argv[1], clock=system_clock)\n"
+        "ready, told = os.pipe()\n"
         "child = os.fork()\n"
-        "if child == 0: time.sleep(60); os._exit(0)\n"
+        "if child == 0: os.write(told, b'x'); time.sleep(60); os._exit(0)\n"
+        "os.read(ready, 1)\n"
         "print(child, flush=True); time.sleep(60)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
