@@ -11,6 +11,7 @@ app = typer.Typer(
     help="From a product idea to a decision with data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing help with rich costs more than the rest of the start
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
