@@ -3,7 +3,8 @@
 import json
 import random
 import threading
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -203,10 +204,26 @@ def test_snapshots_are_the_same_object_until_something_changes(live):
 
 
 def test_old_days_leave_by_retention(tmp_path):
-    now = datetime(2026, 6, 1, tzinfo=UTC)
+    now = datetime(2026, 6, 20, tzinfo=UTC)
     with Installation(Settings(data=tmp_path / "data", retention_days=7), clock=lambda: now) as opened:
+        for days in (1, 20):
+            then = (now - timedelta(days=days)).isoformat()
+            event = {"event_id": f"{days} days ago", "name": "visit", "time": then, "unit": "u1", "properties": {}}
+            body = json.dumps({"sent_at": now.isoformat(), "batch": [event]}).encode()
+            request = IntakeRequest("POST", "/api/v1/events", {}, {}, body, now)
+            checked = dialect_named("paribus").check(request, opened.plans("default", "dev"))
+            opened.landing.append([checked.row(local_key("default", "dev"))])
+        opened.lake.drain()
+
+        def present():
+            return {event["event_id"] for event in arrival.tail(opened.folder, opened.decode, 10)}
+
+        assert present() == {"1 days ago", "20 days ago"}
         opened.start()
-        assert opened._expiry is not None
+        deadline = time.monotonic() + 20
+        while len(present()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert present() == {"1 days ago"}
 
 
 def test_a_command_beside_the_server_lands_its_rows_through_it(live, server, settings, tmp_path, monkeypatch):

@@ -72,6 +72,10 @@ def test_without_a_folder_a_reading_command_says_how_to_begin(run):
     assert "paribus serve" in run("flag", "list", code=2)
 
 
+def test_a_misspelled_file_without_a_folder_is_told_as_such(run):
+    assert "neither a file 'resluts'" in run("analyze", "resluts", code=2)
+
+
 def test_a_key_is_printed_alone_once_and_never_again(run, tmp_path):
     secret = run("key", "create", "--scope", "server").strip()
     assert re.fullmatch(r"pb_server_[\w-]{43}", secret)

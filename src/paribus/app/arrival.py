@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from paribus.app.lake import reader_of
+from paribus.events.timing import to_datetime
 from paribus.lake import LakeReader, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.recent import SHOWN, held, newest, waiting
 from paribus.lake.reconciliation import Reconciliation
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Decode = Callable[[LandingRow], Iterable[Record | Quarantined]]
 PAGE = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def tail(folder: Path, decode: Decode, limit: int, *, name: str | None = None) -> list[Json]:
@@ -105,5 +105,5 @@ def _held(row: Json) -> Quarantined:
 def _shown(record: Record) -> Json:
     plain = {name: value for name, value in msgspec.structs.asdict(record).items() if name in SHOWN}
     for name in ("original_time", "corrected_time", "received_time"):
-        plain[name] = (_EPOCH + timedelta(microseconds=plain[name])).isoformat()
+        plain[name] = to_datetime(plain[name]).isoformat()
     return plain | {"properties": json.loads(record.properties)}

@@ -19,7 +19,7 @@ from paribus.app.decoder import Decoder, Observer, local_key
 from paribus.app.folder import DEFINITIONS, SERVER, open_folder
 from paribus.app.keeping import Keeper
 from paribus.clock import Clock, system_clock
-from paribus.errors import LockedError, ParibusError
+from paribus.errors import ParibusError
 from paribus.settings import Settings
 
 if TYPE_CHECKING:
@@ -259,24 +259,6 @@ def running_server(folder: Path) -> tuple[str, str] | None:
         return str(noted["url"]), str(noted["token"])
     except (OSError, ValueError, KeyError):
         return None
-
-
-def refuse_locked(folder: Path) -> None:
-    """Says who holds the folder, before a command that needs it begins.
-
-    Raises:
-        LockedError: another process holds it.
-    """
-    from paribus.lake import lock_holder
-
-    holder = lock_holder(folder)
-    if holder is not None:
-        raise LockedError(
-            f"the data folder is in use by {holder}",
-            where=str(folder),
-            rule="one process writes a data folder",
-            fix="stop it, or send the command to it",
-        )
 
 
 def _same(one: Json, other: Json) -> bool:

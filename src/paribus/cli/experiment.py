@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paribus.cli.answer import answers, print_json, progress
-from paribus.errors import InputError
+from paribus.errors import InputError, NotFound
 
 if TYPE_CHECKING:
     from paribus.experiments.result import Result
@@ -55,7 +55,14 @@ def analyze(
 
     if data is not None or _is_stored(source, unit, variant, metric, connection):
         from paribus.app.lake import analyze_stored
+        from paribus.settings import from_environment
 
+        if data is None and not from_environment().data.exists():
+            raise NotFound(
+                f"there is neither a file {source!r} nor a data folder that holds such an experiment",
+                where=source,
+                fix="name a file with its ending, or --data with the folder of your server",
+            )
         result = analyze_stored(source, data=data, as_of=as_of, segments=segment or ())
         deliver(result, html=html, csv=csv, save=save, as_json=as_json)
         return

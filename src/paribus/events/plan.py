@@ -126,15 +126,6 @@ def parse_plan(body: Mapping[str, Any]) -> PlanDoc:
     return plan
 
 
-def validate_plan(body: dict[str, Any]) -> None:
-    """Refuse a body that is no tracking plan: the validator of kind `tracking_plan`.
-
-    Raises:
-        DefinitionError: see `parse_plan`.
-    """
-    parse_plan(body)
-
-
 def plan_body(plan: PlanDoc) -> dict[str, Any]:
     """The document's body, without the fields that hold their defaults."""
     body: dict[str, Any] = plan.model_dump(mode="json", exclude_defaults=True)

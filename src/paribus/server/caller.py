@@ -9,7 +9,6 @@ from urllib.parse import unquote
 from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, Field
 
-from paribus.errors import InputError
 from paribus.governance.access import Principal
 from paribus.server import request as raw
 from paribus.server.credentials import Door
@@ -135,10 +134,3 @@ class Document(BaseModel):
 def author_of(principal: Principal) -> str:
     """How a revision names who wrote it."""
     return f"key:{principal.key_id}"
-
-
-def nonempty(text: str, what: str) -> str:
-    """The text. Raises InputError when it is blank."""
-    if not text.strip():
-        raise InputError(f"{what} is empty", where=what)
-    return text
