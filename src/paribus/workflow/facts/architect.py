@@ -1,0 +1,47 @@
+"""Where the decision is made, and how traffic widens."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from paribus.workflow.artifact import Part
+
+
+class Stage(Part):
+    """One stage of the rollout: `traffic_bp` of the audience, held for `hold_hours`, left on the criteria."""
+
+    name: Literal["dogfood", "beta", "experiment", "target"]
+    traffic_bp: int
+    hold_hours: int
+    audience: str = ""
+    criteria: tuple[str, ...]
+    approver: str = ""
+    in_analysis: bool
+    evidence: str
+
+
+class DecisionPoint(Part):
+    """A place in the code where the variant is decided: one evaluation, one exposure."""
+
+    id: str
+    where: str
+    """service or page, and the function"""
+    event: str
+    """The event that stands directly before the decision."""
+
+
+class ArchitectFacts(Part):
+    """Flag, stages, breaker, decision points."""
+
+    flag: dict[str, Any]
+    """The flag's document as drafted."""
+    value_schema: dict[str, Any]
+    """JSON Schema of the flag's value."""
+    stages: tuple[Stage, ...]
+    breaker: dict[str, Any]
+    decision_points: tuple[DecisionPoint, ...]
+    control_function: str
+    treatment_function: str
+    providers: dict[str, Any] = {}
+    """The same flag as each provider writes it."""
+    evidence: str = "design"

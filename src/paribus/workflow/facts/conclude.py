@@ -1,0 +1,84 @@
+"""What steps 14 to 16 conclude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paribus.workflow.artifact import Measured, Part
+
+
+class Effect(Part):
+    """A metric's effect, as the result has it."""
+
+    metric: str
+    role: str
+    arm: str
+    relative: Measured
+    absolute: Measured
+    conclusion: str
+    p_value: float | None = None
+    evidence: str
+
+
+class AnalyzeFacts(Part):
+    """Verdict and effects; `result` is the whole result document."""
+
+    verdict: str
+    rule: int
+    sentence: str
+    would_be: str | None = None
+    effects: tuple[Effect, ...]
+    hidden: bool
+    """Whether a failed blocking check hides the effects."""
+    units: dict[str, int]
+    checks: tuple[dict[str, Any], ...]
+    named: tuple[str, ...] = ()
+    """Patterns that a reader must know: novelty, simpson, interference, latency …"""
+    posterior: dict[str, Any] = {}
+    decided_at: str
+    planned_end: str | None = None
+    result: dict[str, Any]
+    evidence: str = "result"
+
+
+class ImpactFacts(Part):
+    """What it is worth."""
+
+    recommendation: str
+    """full rollout, iterate, roll back, or neutral; withheld where value must not be stated"""
+    why: str
+    withheld: str = ""
+    """Why no money is stated: interference, hidden results, no economics."""
+    corrected_lift: Measured | None = None
+    value_per_year: Measured | None = None
+    expected_per_year: Measured | None = None
+    chance_of_loss: Measured | None = None
+    break_even_days: Measured | None = None
+    cost_of_delay_per_week: Measured | None = None
+    forecast_score: Measured | None = None
+    """Brier score of the chance that was forecast."""
+    tornado: tuple[dict[str, Any], ...] = ()
+    learning: dict[str, Any] = {}
+
+
+class FollowUp(Part):
+    """A next experiment, drafted."""
+
+    id: str
+    change: str
+    because: str
+    segment: str = ""
+    gain: Measured | None = None
+    units_per_arm: int | None = None
+    days: int | None = None
+    evidence: str
+
+
+class OptimizeFacts(Part):
+    """Where it worked, where it hurts, what comes next."""
+
+    heterogeneity: tuple[dict[str, Any], ...] = ()
+    friction: tuple[dict[str, Any], ...] = ()
+    decay: dict[str, Any] = {}
+    follow_ups: tuple[FollowUp, ...] = ()
+    evidence: str = "result"

@@ -1,0 +1,1 @@
+"""The nine specialists who play the sixteen steps."""

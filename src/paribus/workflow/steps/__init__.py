@@ -1,0 +1,1 @@
+"""One module per step: `run` makes the artifact, `present` shows it."""
