@@ -127,6 +127,24 @@ def test_the_result_carries_watermark_version_and_lateness(result: Result) -> No
     assert all(len(one["sha256"]) == 64 for one in read["files"])
 
 
+def test_values_by_days_since_exposure_are_those_of_the_rows_sent(shop: Shop, document: Document) -> None:
+    found = analyze_on_lake(document, snapshot(shop), threads=1, since_exposure=True)
+    units = first_exposures(shop.rows, as_of=AS_OF)
+    for days in (1, 2, 3, 7):
+        sums = per_unit(shop.rows, units, "order_completed", days=days, as_of=AS_OF, value="revenue")
+        closed = units["t0"] + timedelta(days=days) <= AS_OF
+        cells = found.proof["measurement"]["windows"]["revenue"][str(days)]["cells"]
+        for variant in ("control", "treatment"):
+            own = [c for c in cells if c["key"]["variant"] == variant and c["n"]]
+            n = sum(c["n"] for c in own)
+            mean = sum(c["n"] * c["mean"][0] for c in own) / n
+            expected = sums[closed & (units["variant"] == variant)]
+            assert (n, mean) == (len(expected), pytest.approx(expected.mean(), rel=1e-12))
+    assert {view.metric for view in found.novelty} == {"revenue", "items", "errors"}
+    again = verify(found.to_dict(), remeasure=lambda proof: measure_proof_again(proof, shop.folder))
+    assert (again.data, again.exit_code) == ("reproduced", 0), again.text()
+
+
 def test_no_event_after_the_watermark_counts(shop: Shop, document: Document) -> None:
     early = START + timedelta(days=2)
     found = analyze_on_lake(document, snapshot(shop, early), threads=1)

@@ -94,7 +94,7 @@ def analyze(
         if reads_lake(document.data):
             from paribus.app.lake import analyze_file
 
-            return analyze_file(document, seal, as_of=time, segments=segments)
+            return analyze_file(document, seal, as_of=time, segments=segments, since_exposure=since_exposure)
         # What was sealed is analyzed; what the file says now is listed as deviations and changes nothing.
         design = sealed_design(seal, title=document.design.title) if seal else document.design
         with engine_of(document) as engine:

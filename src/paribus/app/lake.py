@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
 
 def analyze_stored(
-    key: str, *, data: Path | None = None, as_of: datetime | str | None = None, segments: Sequence[str] = ()
+    key: str,
+    *,
+    data: Path | None = None,
+    as_of: datetime | str | None = None,
+    segments: Sequence[str] = (),
+    since_exposure: bool = False,
 ) -> Result:
     """The verdict of an experiment on a flag, on the events that the data folder holds now.
 
@@ -44,7 +49,9 @@ def analyze_stored(
 
     settings = from_environment(data=data)
     with definitions(settings) as store:
-        return analyze_experiment(store, reader_of(settings.data), key, as_of=as_of, segments=segments)
+        return analyze_experiment(
+            store, reader_of(settings.data), key, as_of=as_of, segments=segments, since_exposure=since_exposure
+        )
 
 
 def create_experiment(
@@ -120,10 +127,12 @@ def analyze_experiment(
     as_of: datetime | str | None = None,
     segments: Sequence[str] = (),
     keeper: Keeper | None = None,
+    since_exposure: bool = False,
 ) -> Result:
     """The verdict of a stored experiment on the newest version of the lake.
 
     The maintained tables are read where they hold it: `keeper` brings them up first, in the process that has one.
+    With `since_exposure` one more statement measures effects by days since exposure (`Result.novelty`).
 
     Raises:
         NotFound: no such experiment, or nothing has arrived yet.
@@ -162,6 +171,7 @@ def analyze_experiment(
             segments=segments or None,
             kept=kept,
             links=links_of(store, document.data, project=project),
+            since_exposure=since_exposure,
         ),
     )
 
@@ -211,7 +221,12 @@ def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None
 
 
 def analyze_file(
-    document: Document, seal: Seal | None, *, as_of: datetime | None = None, segments: Sequence[str] = ()
+    document: Document,
+    seal: Seal | None,
+    *,
+    as_of: datetime | None = None,
+    segments: Sequence[str] = (),
+    since_exposure: bool = False,
 ) -> Result:
     """The verdict of an experiment file that names a flag, on the lake of the data folder.
 
@@ -242,6 +257,7 @@ def analyze_file(
             as_of=as_of,
             segments=segments or None,
             links=links,
+            since_exposure=since_exposure,
         ),
     )
 

@@ -14,6 +14,7 @@ def texts() -> dict[str, str]:
     from paribus.events.plan import PlanDoc
     from paribus.experiments import schema, serialize
     from paribus.flags.document import KINDS
+    from paribus.workflow import config
 
     documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc}
     described = {
@@ -29,6 +30,7 @@ def texts() -> dict[str, str]:
         for kind, model in documents.items()
     }
     return {
+        "config.schema.json": config.json_schema_text(),
         "experiment.schema.json": schema.json_schema_text(),
         "result.schema.json": serialize.json_schema_text(),
         **described,

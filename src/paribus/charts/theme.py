@@ -73,5 +73,15 @@ MARKS = (
     ".pb-open{fill:none;stroke:var(--pb-accent);opacity:1}"
     ".pb-arrow{fill:var(--pb-ink)}"
     ".pb-second{stroke:var(--pb-muted)}"
+    ".pb-lane{fill:var(--pb-panel)}"
+    ".pb-node{fill:var(--pb-paper);stroke:var(--pb-accent);stroke-width:1.4}"
+    ".pb-fork{fill:color-mix(in srgb,var(--pb-accent) 14%,var(--pb-paper))}"
+    ".pb-happening{stroke:var(--pb-muted)}"
+    ".pb-dead{stroke:var(--pb-worse);stroke-dasharray:4 3}"
+    ".pb-link{fill:none;stroke:var(--pb-muted);stroke-width:1.4}"
+    ".pb-dashed{stroke-dasharray:4 3}"
+    ".pb-tip{fill:var(--pb-muted)}"
+    ".pb-figure .pb-small{font-size:11px}"
+    ".pb-figure text.pb-bare{stroke:none}"
 )
 STYLE = scheme_rules(".pb-figure") + MARKS

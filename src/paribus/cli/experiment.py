@@ -63,7 +63,7 @@ def analyze(
                 where=source,
                 fix="name a file with its ending, or --data with the folder of your server",
             )
-        result = analyze_stored(source, data=data, as_of=as_of, segments=segment or ())
+        result = analyze_stored(source, data=data, as_of=as_of, segments=segment or (), since_exposure=since_exposure)
         deliver(result, html=html, csv=csv, save=save, as_json=as_json)
         return
     if proof not in ("standard", "full"):

@@ -126,6 +126,7 @@ def analyze_on_lake(
     threads: int | None = None,
     kept: Kept | None = None,
     links: Links | None = None,
+    since_exposure: bool = False,
 ) -> Result:
     """The result of an experiment whose document names a flag, on a version of the lake.
 
@@ -140,6 +141,7 @@ def analyze_on_lake(
         kept: the maintained tables at this very version. They are read where they answer the question that is asked;
             the result is the same, and its lake says which way it went.
         links: from a linked anonymous id to its user, for a document that joins identities.
+        since_exposure: also measure effects by days since exposure, to see whether they fade (one more statement).
 
     Raises:
         InputError, FragmentError: the document cannot be answered by these events.
@@ -164,6 +166,7 @@ def analyze_on_lake(
                 lake=replace(snapshot.state(killed_at), way="statement" if units is None else "tables"),
                 kept=units,
                 links=links,
+                since_exposure=since_exposure,
             )
 
         if kept is not None and as_of is None and kept.holds(design, document.data):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from paribus.errors import did_you_mean
+from paribus.experiments.scalars import Confidence, PositiveShare, complaint, shown
+from paribus.workflow.step import BY_SLUG
+
+if TYPE_CHECKING:
+    from paribus.workflow.config_effect import Row
 
 Provider = Literal["paribus", "launchdarkly", "split", "optimizely", "unleash"]
 Platform = Literal["amplitude", "segment", "mixpanel"]
+Statistics = Literal["frequentist", "bayesian"]
+SCHEMA_ID = "urn:paribus:config:1"
 
 
 class Section(BaseModel):
-    """A frozen part of the configuration; unknown keys are errors."""
+    """A frozen part of the configuration, strict about types; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class ExperimentConfig(Section):
@@ -21,87 +31,142 @@ class ExperimentConfig(Section):
 
     min_sample_size: Annotated[int, Field(ge=0)] = 10_000
     """Matured units per arm before any verdict but invalid and roll back."""
-    confidence_level: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    confidence_level: Confidence = 0.95
+    """Of every interval; 1 minus it is the plan's alpha."""
     runtime_days: Annotated[int, Field(ge=1, le=365)] = 14
+    """The plan's horizon: a decision is due after so many days."""
     traffic_allocation: Literal["gradual", "fixed", "adaptive"] = "gradual"
+    """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
 
 
 class FeatureFlags(Section):
     """Who decides flags."""
 
     provider: Provider = "paribus"
+    """Step 4 also writes the flag as this provider writes it."""
 
 
 class Monitoring(Section):
     """What watches a running experiment."""
 
     real_time_metrics: bool = True
+    """Health is read while events arrive; false: when a step runs."""
     anomaly_detection: bool = True
+    """Detectors on metrics and on the pipeline; they alert and never act."""
     automatic_rollback: bool = True
+    """Proven harm kills the flag by itself; false: it alerts and asks."""
 
 
 class Economics(Section):
     """What a unit of the success metric is worth and what the feature costs; without them value is not computed."""
 
-    currency: str = "USD"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    """ISO 4217."""
     margin: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of revenue that stays."""
     value_per_conversion: Annotated[float, Field(ge=0)] | None = None
     """Money per converted unit; without it the mean of the money metric per converting unit in the history."""
     build_cost: Annotated[float, Field(ge=0)] = 0.0
+    """Once."""
     running_cost_per_year: Annotated[float, Field(ge=0)] = 0.0
+    """Servers, licenses, fees."""
     support_cost_per_year: Annotated[float, Field(ge=0)] = 0.0
+    """People."""
 
 
 class Implementation(Section):
     """What steps 7 to 9 generate."""
 
     backend: Literal["fastapi", "django", "flask"] = "fastapi"
+    """Framework of step 7's code."""
     frontend: Literal["plain", "react"] = "plain"
+    """Kind of page that step 8 writes."""
     model: bool = False
     """Whether a model takes part in the feature."""
+
+
+def _slugs(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Slugs of steps, each once, in the order of the steps."""
+    for slug in value:
+        if slug not in BY_SLUG:
+            raise complaint(f"{shown(slug)} is no step", rule=f"one of {', '.join(BY_SLUG)}", fix=_near(slug, BY_SLUG))
+    return tuple(slug for slug in BY_SLUG if slug in value)
 
 
 class Approvals(Section):
     """At which steps a person has to agree before the next begins."""
 
-    required: tuple[str, ...] = ("design", "setup", "impact")
-    roles: int = 1
+    required: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_slugs)] = ("design", "setup", "impact")
+    """Slugs of steps; an empty list asks nobody."""
+    roles: Annotated[int, Field(ge=1, le=9)] = 1
     """How many different people have to agree."""
 
 
 class Model(Section):
     """A language model behind an OpenAI-compatible URL; none by default."""
 
-    url: str = ""
+    url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Base URL, such as http://127.0.0.1:8080/v1; without one every role is deterministic."""
     name: str = ""
-    key_variable: str = "PARIBUS_MODEL_KEY"
+    """The model's name at that URL."""
+    key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "PARIBUS_MODEL_KEY"
     """The environment variable that holds its key."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """After it the deterministic answer stands."""
 
 
 def _one_map(value: Any) -> Any:
     """A list of one-key maps as one mapping."""
-    if isinstance(value, list) and all(isinstance(item, dict) and len(item) == 1 for item in value):
-        return {key: item for each in value for key, item in each.items()}
-    return value
+    if not isinstance(value, list):
+        return value
+    found: dict[str, Any] = {}
+    for item in value:
+        if not isinstance(item, dict) or len(item) != 1:
+            raise complaint(
+                f"{shown(item)} is not one switch",
+                rule="monitoring is a mapping, or a list of maps with one key each",
+                fix="write - real_time_metrics: true",
+            )
+        ((key, switch),) = item.items()
+        if key in found:
+            raise complaint(f"the key {key!r} is given twice", fix="remove one of the two")
+        found[key] = switch
+    return found
+
+
+def _methods(value: tuple[Statistics, ...]) -> tuple[Statistics, ...]:
+    """Each once; their order says nothing."""
+    if not value:
+        raise complaint("no statistical method is named", rule="at least one", fix="write [frequentist]")
+    return tuple(method for method in ("frequentist", "bayesian") if method in value)
+
+
+def _platforms(value: tuple[Platform, ...]) -> tuple[Platform, ...]:
+    """Each once; their order says nothing."""
+    return tuple(sorted(set(value)))
 
 
 class Config(Section):
     """The whole file; the empty file is valid."""
 
     experiment_config: ExperimentConfig = ExperimentConfig()
-    analytics_platforms: tuple[Platform, ...] = ()
+    analytics_platforms: Annotated[tuple[Platform, ...], Field(strict=False), AfterValidator(_platforms)] = ()
+    """Other systems whose clients send events here; an empty list: only our own."""
     feature_flags: FeatureFlags = FeatureFlags()
-    statistical_methods: tuple[Literal["frequentist", "bayesian"], ...] = ("frequentist",)
-    monitoring: Annotated[Monitoring, BeforeValidator(_one_map)] = Monitoring()
+    statistical_methods: Annotated[tuple[Statistics, ...], Field(strict=False), AfterValidator(_methods)] = (
+        "frequentist",
+    )
+    """What the report shows: intervals and tests, a posterior with expected loss, or both."""
+    monitoring: Annotated[
+        Monitoring, BeforeValidator(_one_map, json_schema_input_type=Monitoring | list[dict[str, bool]])
+    ] = Monitoring()
     economics: Economics = Economics()
     implementation: Implementation = Implementation()
     approvals: Approvals = Approvals()
     model: Model = Model()
     method: Literal["fixed", "group_sequential", "anytime", "bayesian"] | None = None
     """The deciding method; chosen from statistical_methods and monitoring when left out."""
-    minimum_detectable_effect: Annotated[float, Field(gt=0, le=1)] | None = None
+    minimum_detectable_effect: PositiveShare | None = None
     """Relative; derived from value and cost when left out."""
 
     @property
@@ -110,3 +175,46 @@ class Config(Section):
         from paribus.store.canonical import canonical_text, text_hash
 
         return text_hash(canonical_text(self.model_dump(mode="json"), "paribus.yaml"))
+
+
+def read(path: Path | str) -> Config:
+    """The configuration of a file.
+
+    Raises:
+        NotFound: there is no such file.
+        DefinitionError: it is not a configuration; `where` is file:line:column.
+    """
+    from paribus.workflow.config_file import read as read_file
+
+    return read_file(path)
+
+
+def parse(text: str | bytes, file: str = "paribus.yaml") -> Config:
+    """The configuration that a text states; an empty text is the defaults.
+
+    Raises:
+        DefinitionError: as `read`.
+    """
+    from paribus.workflow.config_file import parsed
+
+    return parsed(text, file)
+
+
+def check(config: Config) -> list[Row]:
+    """What each effective value does: it acts, or is accepted and waits for something named."""
+    from paribus.workflow.config_effect import rows
+
+    return rows(config)
+
+
+def json_schema_text() -> str:
+    """The JSON Schema of paribus.yaml, as published."""
+    import json
+
+    schema = Config.model_json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID}
+    return json.dumps({**head, **schema}, indent=2) + "\n"
+
+
+def _near(word: object, known: Any) -> str:
+    return did_you_mean(str(word), known)

@@ -21,9 +21,17 @@ Json = dict[str, Any]
 class Operations(Protocol):
     """The installation of one data folder, as steps see it. All writes are revisions with author and reason."""
 
-    store: Store
-    folder: Path
-    clock: Clock
+    @property
+    def store(self) -> Store:
+        """Documents and records."""
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+
+    @property
+    def clock(self) -> Clock:
+        """The installation's clock; simulated in a demo folder."""
 
     def find(self, kind: str, key: str) -> Revision | None:
         """The current revision of a document; None when it is not there or was removed."""

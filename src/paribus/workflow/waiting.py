@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 
-class Waiting(Exception):  # noqa: N818 - no error: the run stops here and goes on later
+class Waiting(Exception):
     """Raised by a step that cannot go on now; the run is resumed at `until`, or when somebody runs it again."""
 
     def __init__(self, why: str, *, until: datetime | None = None) -> None:

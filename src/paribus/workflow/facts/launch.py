@@ -54,4 +54,6 @@ class MonitorFacts(Part):
     """By arm."""
     p95_latency_ms: dict[str, Measured] = {}
     latency_is_degraded: bool | None = None
+    errors_hold: bool | None = None
+    """Whether treatment's error rate is shown no worse than control's within the guardrail's margin."""
     evidence: str = "monitoring"

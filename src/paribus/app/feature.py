@@ -1,0 +1,354 @@
+"""Features on the way through the sixteen steps: what the command line, HTTP and MCP do with them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.app import definition
+from paribus.clock import Clock, system_clock
+from paribus.errors import LockedError
+from paribus.workflow.config import Config
+from paribus.workflow.context import Context, Endpoint, Feature
+from paribus.workflow.dossier import Dossier, StepState, key_of, refuse_vague
+from paribus.workflow.effect import Effects
+from paribus.workflow.roles.agent import Agent, Deterministic
+from paribus.workflow.step import Step
+
+if TYPE_CHECKING:
+    from paribus.experiments.document import Document
+    from paribus.experiments.plan import Seal
+    from paribus.experiments.result import Result
+    from paribus.lake import LakeReader
+    from paribus.settings import Settings
+    from paribus.store import Revision, Store
+    from paribus.workflow.block import Block
+    from paribus.workflow.durable import Made
+    from paribus.workflow.walk import Ask, Stop
+
+Json = dict[str, Any]
+WORKER_LOCK = "worker.lock"
+RUNS = "workflow.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Operating:
+    """The installation of one data folder as steps see it; see `workflow.operations.Operations`."""
+
+    store: Store
+    folder: Path
+    clock: Clock
+    project: str = definition.PROJECT
+
+    def find(self, kind: str, key: str) -> Revision | None:
+        from paribus.store import Address
+
+        return self.store.find(Address(self.project, kind, key))
+
+    def write(self, kind: str, key: str, body: Json, *, author: str, reason: str) -> Revision:
+        from paribus.store import Address
+
+        checked = definition.checker(kind)(key, body)
+        history = self.store.history(Address(self.project, kind, key))
+        if history and history[-1].body == checked:
+            return history[-1]
+        expected = history[-1].number if history else 0
+        return definition.write(
+            self.store, kind, key, checked, expected=expected, author=author, reason=reason, project=self.project
+        )
+
+    def change(self, kind: str, key: str, step: Callable[[Json], Json], *, author: str, reason: str) -> Revision:
+        return definition.change(self.store, kind, key, step, author=author, reason=reason, project=self.project)
+
+    def experiment(self, key: str) -> Document:
+        from paribus.experiments.registry import stored
+
+        return stored(self.store, key, project=self.project)
+
+    def seal(self, key: str, *, author: str, amend: str | None = None) -> Seal:
+        from paribus.app.lake import seal_experiment
+        from paribus.experiments.registry import stored_seal
+
+        before = stored_seal(self.store, key, project=self.project)
+        if before is not None and amend is None:
+            return before
+        return seal_experiment(
+            self.store, key, folder=self.folder, author=author, amend=amend, project=self.project, clock=self.clock
+        )
+
+    def analyze(
+        self, key: str, *, as_of: datetime | None = None, segments: Sequence[str] = (), since_exposure: bool = False
+    ) -> Result:
+        from paribus.app.lake import analyze_experiment
+
+        return analyze_experiment(
+            self.store,
+            self.lake(),
+            key,
+            project=self.project,
+            as_of=as_of,
+            segments=segments,
+            since_exposure=since_exposure,
+        )
+
+    def lake(self) -> LakeReader | None:
+        from paribus.app.lake import reader_of
+
+        return reader_of(self.folder, clock=self.clock)
+
+    def snapshot(self, environment: str) -> Json:
+        return definition.snapshot(self.store, self.project, environment)
+
+    def tracking_plan(self) -> Json | None:
+        found = self.find("tracking_plan", "default")
+        return found.body if found is not None else None
+
+    def reconcile(self) -> Mapping[str, Any]:
+        from paribus.app.arrival import reconcile
+
+        reader = self.lake()
+        return reconcile(reader) if reader is not None else {}
+
+
+@dataclass(slots=True)
+class Workshop:
+    """Every feature of one installation; open it with `workshop`."""
+
+    settings: Settings
+    operations: Operating
+    endpoint: Endpoint | None = None
+    agent: Callable[[Config], Agent] = field(default=lambda config: Deterministic())
+    seed: int = 20261124
+    is_demo: bool = False
+
+    @property
+    def dossier(self) -> Dossier:
+        """The documents of all features."""
+        return Dossier(self.operations.store, project=self.operations.project)
+
+    def features(self) -> list[Json]:
+        """Every feature with the state of each step."""
+        return [self.show(key) for key in self.dossier.keys()]  # noqa: SIM118 - a method, not a mapping's
+
+    def new(
+        self,
+        requirement: str,
+        *,
+        config: Config | Path | None = None,
+        source: str = "lake",
+        environment: str = "production",
+        key: str | None = None,
+        previous: str = "",
+        author: str,
+    ) -> Json:
+        """Writes a feature down; nothing runs yet.
+
+        Raises:
+            InputError, DefinitionError: the requirement is vague, or the configuration wrong.
+            Conflict: there is a feature of this key.
+        """
+        refuse_vague(requirement)
+        if previous:
+            self.dossier.feature(previous)
+        if isinstance(config, Path):
+            from paribus.workflow.config import read
+
+            config = read(config)
+        feature = Feature(
+            key=key or key_of(requirement),
+            requirement=requirement.strip(),
+            source=source,
+            environment=environment,
+            simulated=self.is_demo,
+            previous=previous,
+        )
+        self.dossier.new(feature, config or Config(), author=author)
+        return self.show(feature.key)
+
+    def run(
+        self,
+        key: str,
+        *,
+        until: str | None = None,
+        auto: bool = False,
+        ask: Ask | None = None,
+        told: Made | None = None,
+        author: str,
+    ) -> Stop:
+        """Walks a feature on until it stops; durable, so that a killed run goes on at the next call.
+
+        Args:
+            key: the feature.
+            until: the last step to make.
+            auto: approve whatever waits for approval.
+            ask: asked at each approval instead.
+            told: hears of every step.
+            author: in whose name.
+
+        Raises:
+            NotFound: no such feature.
+            LockedError: another process runs features of this folder.
+            ParibusError: a step could not be made.
+        """
+        from paribus.workflow.durable import Worker
+        from paribus.workflow.step import named
+
+        self.dossier.feature(key)
+        if until is not None:
+            named(until)
+        with (
+            _worker_lock(self.operations.folder),
+            Worker(self._runs(), self.dossier, self._context, told=told) as worker,
+        ):
+            return worker.run(key, until=until, auto=auto, ask=ask, author=author)
+
+    def show(self, key: str, step: str | None = None) -> Json:
+        """A feature with the state of its steps; with a step, its artifact."""
+        feature, _ = self.dossier.feature(key)
+        if step is not None:
+            return self.dossier.artifact(key, step).body()
+        return {
+            "key": key,
+            "requirement": feature.requirement,
+            "source": feature.source,
+            "environment": feature.environment,
+            "previous": feature.previous,
+            "simulated": feature.simulated,
+            "steps": [_shown(state) for state in self.dossier.states(key)],
+            "next": self.next_actions(key),
+        }
+
+    def next_actions(self, key: str) -> list[str]:
+        """What may be done next, as commands."""
+        from paribus.workflow.walk import Stop, next_stop
+
+        at = next_stop(self.dossier, key)
+        if not isinstance(at, Stop):
+            return [f"paribus feature run {key}"]
+        return {
+            "approval": [
+                f"paribus feature approve {key} {at.step}",
+                f'paribus feature reject {key} {at.step} --why "…"',
+            ],
+            "blocked": [f"paribus feature redo {key} --step {at.step}"],
+            "rejected": [f"paribus feature redo {key} --step {at.step}"],
+            "done": [f"paribus feature export {key} ./dossier", f"paribus feature scorecard {key}"],
+        }.get(at.kind, [f"paribus feature run {key}"])
+
+    def blocks(self, key: str, step: str) -> list[Block]:
+        """A step's artifact as a reader sees it."""
+        from paribus.workflow.step import named
+
+        return named(step).present(self.dossier.artifact(key, step))
+
+    def approve(self, key: str, step: str, *, author: str, why: str = "") -> Json:
+        """Agrees to a step's artifact."""
+        return _shown(self.dossier.approve(key, step, author=author, why=why))
+
+    def reject(self, key: str, step: str, *, author: str, why: str) -> Json:
+        """Refuses a step's artifact."""
+        return _shown(self.dossier.reject(key, step, author=author, why=why))
+
+    def redo(self, key: str, step: str, *, author: str, why: str = "") -> tuple[str, ...]:
+        """Takes a step's artifact back; the steps whose artifacts are stale now."""
+        return self.dossier.redo(key, step, author=author, why=why)
+
+    def export(self, key: str, folder: Path) -> Path:
+        """Writes the whole dossier into a folder that reads without Paribus; the path of its first page."""
+        from paribus.workflow.export import export
+
+        return export(self.dossier, key, folder)
+
+    def page(self, key: str) -> str:
+        """The dossier as one self-contained HTML page."""
+        from paribus.workflow.export import page
+
+        return page(self.dossier, key)
+
+    def scorecard(self, key: str) -> Json:
+        """The seven success criteria, computed from the artifacts."""
+        from paribus.workflow.scorecard import scorecard
+
+        self.dossier.feature(key)
+        return scorecard(self.dossier.artifacts(key)).to_dict()
+
+    def config(self, key: str) -> Config:
+        """A feature's configuration."""
+        return self.dossier.feature(key)[1]
+
+    def _context(self, feature: Feature, step: Step) -> Context:
+        config = self.dossier.feature(feature.key)[1]
+        generation = self.dossier.generation(feature.key, step.slug)
+        return Context(
+            feature=feature,
+            config=config,
+            artifacts=self.dossier.artifacts(feature.key),
+            operations=self.operations,
+            folder=self.operations.folder,
+            clock=self.operations.clock,
+            once=Effects(self.operations.store, feature.key, step.slug, generation).once,
+            agent=self.agent(config),
+            endpoint=self.endpoint,
+            seed=self.seed,
+        )
+
+    def _runs(self) -> str:
+        return self.settings.store_url or f"sqlite:///{self.operations.folder / RUNS}"
+
+
+@contextmanager
+def workshop(
+    settings: Settings, *, endpoint: Endpoint | None = None, create: bool = True, clock: Clock = system_clock
+) -> Iterator[Workshop]:
+    """The features of a data folder.
+
+    Raises:
+        NotFound: there is no such folder and `create` is not set.
+    """
+    from paribus.app.folder import definitions
+
+    with definitions(settings, create=create, clock=clock) as store:
+        yield Workshop(settings, Operating(store, settings.data, clock), endpoint)
+
+
+@contextmanager
+def _worker_lock(folder: Path) -> Iterator[None]:
+    """Makes this process the one that runs features of the folder."""
+    descriptor = os.open(folder / WORKER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                f"another process (pid {os.pread(descriptor, 32, 0).decode().strip() or 'unknown'}) runs features here",
+                where=str(folder),
+                rule="one worker runs the features of a data folder",
+                fix="wait until it stops; paribus feature show tells how far it is",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _shown(state: StepState) -> Json:
+    return {
+        "number": state.step.number,
+        "step": state.step.slug,
+        "title": state.step.title,
+        "phase": state.step.phase,
+        "role": state.step.role,
+        "artifact": state.step.artifact,
+        "state": state.state.value,
+        "reason": state.reason,
+        "hash": state.hash,
+        "revision": state.revision,
+        "approved_by": list(state.approved_by),
+    }

@@ -1,0 +1,1 @@
+"""Health of running experiments and services: returns findings, never acts."""

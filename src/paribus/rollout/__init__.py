@@ -1,0 +1,1 @@
+"""Traffic: stages, what comes next, and the only hands that move it."""

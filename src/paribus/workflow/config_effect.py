@@ -1,0 +1,184 @@
+"""What every value of a configuration does: it acts, or it is accepted and waits for something that has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from paribus.workflow.config import Config
+
+Effect = Literal["acts", "waits"]
+ADAPTIVE = "Adaptive allocation"
+FLAG_READERS = "Readers of other systems' flags"
+FORWARDERS = "Forwarders to analytics platforms"
+FULL_GUARDING = "The full rollout machinery"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effect of one value; a value with two effects has two rows.
+
+    path     as in the file: experiment_config.runtime_days
+    value    the effective one, also where the file is silent
+    effect   acts, or waits
+    what     what it does; where it waits, for what, and what happens meanwhile
+    """
+
+    path: str
+    value: Any
+    effect: Effect
+    what: str
+
+    def plain(self) -> dict[str, Any]:
+        """The row as JSON."""
+        return {"path": self.path, "value": self.value, "effect": self.effect, "what": self.what}
+
+
+Said = tuple[Effect, str]
+_Saying = Callable[[Any], list[Said]]
+
+
+def rows(config: Config) -> list[Row]:
+    """A row or more for every value, in the order of the file."""
+    return [
+        Row(path, value, effect, what) for path, value in leaves(config) for effect, what in EFFECTS[_bare(path)](value)
+    ]
+
+
+def leaves(config: Config) -> Iterator[tuple[str, Any]]:
+    """Every value with its path; lists of platforms item by item."""
+    yield from _below(config, "")
+
+
+def _below(section: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        path = f"{above}.{name}" if above else name
+        if isinstance(value, BaseModel):
+            yield from _below(value, path)
+        elif name == "analytics_platforms" and value:
+            yield from ((f"{path}[{i}]", item) for i, item in enumerate(value))
+        else:
+            yield path, list(value) if isinstance(value, tuple) else value
+
+
+def _bare(path: str) -> str:
+    return path.split("[", 1)[0]
+
+
+def _acts(what: str) -> _Saying:
+    return lambda value: [("acts", what.format(value))]
+
+
+def _by_value(**said: str) -> _Saying:
+    return lambda value: [("acts", said[str(value).lower()])]
+
+
+def _allocation(value: str) -> list[Said]:
+    if value == "adaptive":
+        return [("waits", f"for {ADAPTIVE}; until then traffic widens by stages, as with gradual, and shares stay")]
+    return [
+        ("acts", "traffic widens by the stages of step 4, each left on its evidence")
+        if value == "gradual"
+        else ("acts", "one share of traffic from the start to the end of the run")
+    ]
+
+
+def _platform(value: Any) -> list[Said]:
+    if value == []:
+        return [("acts", "only our own clients are expected")]
+    return [
+        ("acts", f"clients of {value} may send here: /intake/{value}/ takes their requests"),
+        ("waits", f"for {FORWARDERS}: events are not sent on to {value}, and the tracking plan is not exported there"),
+    ]
+
+
+def _provider(value: str) -> list[Said]:
+    if value == "paribus":
+        return [("acts", "flags are decided by Paribus")]
+    return [
+        ("acts", f"step 4 also writes the flag as {value} writes it, a file of its artifact"),
+        ("waits", f"for {FLAG_READERS}: {value} does not decide yet; Paribus does"),
+    ]
+
+
+def _rollback(value: bool) -> list[Said]:
+    said: list[Said] = [
+        ("acts", "an error rate proven worse than control's kills the flag by one revision, unattended")
+        if value
+        else ("acts", "an error rate proven worse than control's alerts, and asks a person")
+    ]
+    if value:
+        said.append(("waits", f"for {FULL_GUARDING}: other guardrails are judged by steps 13 and 14, not unattended"))
+    return said
+
+
+def _methods(value: list[str]) -> list[Said]:
+    shown = {
+        "frequentist": "estimates with intervals and tests",
+        "bayesian": "a posterior with the chance of harm and the expected loss",
+    }
+    without = "" if "bayesian" in value else "; no posterior"
+    return [("acts", "the report shows " + " and ".join(shown[method] for method in value) + without)]
+
+
+def _unless(absent: Any, otherwise: str, said: str) -> _Saying:
+    return lambda value: [("acts", otherwise if value == absent else said.format(value))]
+
+
+def _deciding(value: str | None) -> list[Said]:
+    return [
+        ("acts", "step 3 chooses, and says why" if value is None else f"the plan is sealed with the method {value}")
+    ]
+
+
+EFFECTS: dict[str, _Saying] = {
+    "experiment_config.min_sample_size": _acts("no verdict but invalid and roll back below {:,} matured units per arm"),
+    "experiment_config.confidence_level": lambda value: [
+        ("acts", f"intervals at {value:.6g}, alpha {round(1 - value, 9):g}")
+    ],
+    "experiment_config.runtime_days": _acts("the plan ends after {} days, and a decision is due"),
+    "experiment_config.traffic_allocation": _allocation,
+    "analytics_platforms": _platform,
+    "feature_flags.provider": _provider,
+    "statistical_methods": _methods,
+    "monitoring.real_time_metrics": _by_value(
+        true="the running server watches health while events arrive",
+        false="health is read when a step runs; reports say so",
+    ),
+    "monitoring.anomaly_detection": _by_value(
+        true="detectors look at metrics and data, and alert", false="no detector runs"
+    ),
+    "monitoring.automatic_rollback": _rollback,
+    "economics.currency": _acts("amounts are in {}"),
+    "economics.margin": _acts("value is {:.4g} of revenue"),
+    "economics.value_per_conversion": _unless(
+        None, "taken from the history: mean of the money property per converting unit", "{:g} per converted unit"
+    ),
+    "economics.build_cost": _acts("{:g} once, in ROI and break-even"),
+    "economics.running_cost_per_year": _acts("{:g} a year, in ROI and break-even"),
+    "economics.support_cost_per_year": _acts("{:g} a year, in ROI and break-even"),
+    "implementation.backend": _acts("step 7 writes {} code"),
+    "implementation.frontend": _by_value(plain="step 8 writes a plain page", react="step 8 writes a React component"),
+    "implementation.model": _by_value(
+        true="step 9 builds champion and challenger", false="step 9 does not apply, and says so"
+    ),
+    "approvals.required": lambda value: [
+        ("acts", f"the run stops after {', '.join(value)} until a person agrees" if value else "the run asks nobody")
+    ],
+    "approvals.roles": _unless(1, "one person agrees", "{} different people agree"),
+    "model.url": _unless("", "no language model: every role is deterministic", "roles may ask the model there"),
+    "model.name": _unless("", "none", "the model asked for at model.url"),
+    "model.key_variable": _acts("the key of model.url is read from this environment variable"),
+    "model.timeout_seconds": _acts("after {:g} s the deterministic answer stands"),
+    "method": _deciding,
+    "minimum_detectable_effect": _unless(
+        None,
+        "derived from value and cost, and from what the runtime can detect",
+        "the plan is sized for {:.4g}, relative",
+    ),
+}
+"""By path; a test keeps it complete."""

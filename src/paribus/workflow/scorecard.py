@@ -1,0 +1,197 @@
+"""The seven success criteria of a feature, computed from its artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from paribus.charts import numbers
+from paribus.workflow.artifact import Artifact
+from paribus.workflow.facts.conclude import AnalyzeFacts, ImpactFacts, OptimizeFacts
+from paribus.workflow.facts.launch import MonitorFacts, SetupFacts
+
+Json = dict[str, Any]
+Status = Literal["met", "missed", "unknown"]
+ERROR_RATE_LIMIT = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One success criterion: met, missed, or unknown because its step was not made; `evidence` names artifacts."""
+
+    name: str
+    title: str
+    status: Status
+    sentence: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The seven criteria, in the order of the design."""
+
+    criteria: tuple[Criterion, ...]
+
+    def to_dict(self) -> Json:
+        """Plain values."""
+        return {
+            each.name: {key: value for key, value in asdict(each).items() if key != "name"} for each in self.criteria
+        }
+
+
+def scorecard(artifacts: Mapping[str, Artifact]) -> Scorecard:
+    """The criteria as far as the artifacts reach."""
+    return Scorecard(tuple(judge(artifacts) for judge in _JUDGES))
+
+
+def _coverage(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """All interactions tracked by a schema: tracked over performed, from the crawl and the access log."""
+    name, title = "data_coverage", "Data coverage"
+    found = artifacts.get("validate")
+    if found is None:
+        return Criterion(name, title, "unknown", "Validation has not been run.")
+    coverage = found.facts.get("coverage") or {}
+    performed, tracked = coverage.get("performed"), coverage.get("tracked")
+    if not performed:
+        return Criterion(name, title, "unknown", "No interaction was performed.", ("validate",))
+    missing = coverage.get("missing") or ()
+    share = numbers.share(tracked / performed)
+    said = f"{tracked} of {performed} interactions tracked ({share})"
+    said += f"; missing: {', '.join(missing)}." if missing else ", each valid against its schema."
+    return Criterion(name, title, "met" if tracked == performed and not missing else "missed", said, ("validate",))
+
+
+def _validity(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """Randomization tested, power reached, no sample-ratio mismatch."""
+    name, title = "validity", "Validity"
+    setup, analyze = artifacts.get("setup"), artifacts.get("analyze")
+    if setup is None or analyze is None:
+        return Criterion(name, title, "unknown", "The experiment has not been analyzed.")
+    facts = AnalyzeFacts.model_validate(analyze.facts)
+    problems = []
+    if any(check.status == "failed" for check in setup.checks):
+        problems.append("a test of the randomization failed")
+    failed = [
+        check["name"] for check in facts.checks if check["status"] == "failed" and check["severity"] == "blocking"
+    ]
+    problems += [f"{each} failed" for each in failed]
+    if facts.verdict in {"not_yet", "invalid"} and not failed:
+        problems.append("the planned information was not reached")
+    SetupFacts.model_validate(setup.facts)
+    said = (
+        "; ".join(problems)
+        if problems
+        else "randomization tested, sample ratio as planned, planned information reached"
+    )
+    return Criterion(name, title, "missed" if problems else "met", f"{said}.".capitalize(), ("setup", "analyze"))
+
+
+def _rigor(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """A registered test, intervals, corrections."""
+    name, title = "rigor", "Rigor"
+    design, analyze = artifacts.get("design"), artifacts.get("analyze")
+    if design is None or analyze is None:
+        return Criterion(name, title, "unknown", "The experiment has not been analyzed.")
+    facts = AnalyzeFacts.model_validate(analyze.facts)
+    plan = design.facts["document"].get("plan", {})
+    registered = facts.verdict != "unregistered"
+    intervals = all(effect.relative.low is not None for effect in facts.effects if effect.conclusion != "undetermined")
+    deviations = facts.result.get("deviations") or ()
+    good = registered and intervals and not deviations
+    said = (
+        f"Sealed {plan.get('method', 'fixed')} plan, intervals at {numbers.level(plan.get('confidence_level', 0.95))}, "
+        f"{plan.get('correction', 'holm')} over the success metrics"
+        if good
+        else f"Registered: {registered}; every effect with its interval: {intervals}; deviations: {len(deviations)}"
+    )
+    return Criterion(name, title, "met" if good else "missed", f"{said}.", ("design", "analyze"))
+
+
+def _impact(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """A success metric moved as planned and every guardrail held."""
+    name, title = "business_impact", "Business impact"
+    analyze = artifacts.get("analyze")
+    if analyze is None:
+        return Criterion(name, title, "unknown", "The experiment has not been analyzed.")
+    facts = AnalyzeFacts.model_validate(analyze.facts)
+    better = [e.metric for e in facts.effects if e.role == "success" and e.conclusion == "better"]
+    unsafe = [e.metric for e in facts.effects if e.role == "guardrail" and e.conclusion != "safe"]
+    met = bool(better) and not unsafe and not facts.hidden
+    if facts.hidden:
+        said = "Effects are hidden by a failed health check"
+    elif better and not unsafe:
+        said = f"{', '.join(better)} improved, every guardrail held"
+    elif better:
+        said = f"{', '.join(better)} improved, but not shown safe: {', '.join(unsafe)}"
+    else:
+        said = "No success metric improved" + (f"; not shown safe: {', '.join(unsafe)}" if unsafe else "")
+    worth = artifacts.get("impact")
+    if met and worth is not None:
+        value = ImpactFacts.model_validate(worth.facts).value_per_year
+        if value is not None and value.value is not None:
+            said += f"; worth {value.value:,.0f} {value.unit}"
+    return Criterion(name, title, "met" if met else "missed", f"{said}.", ("analyze", "impact"))
+
+
+def _technical(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """p95 latency not degraded against control; error rate below 0.1%, or no worse than control within the margin."""
+    name, title = "technical_performance", "Technical performance"
+    monitor = artifacts.get("monitor")
+    if monitor is None:
+        return Criterion(name, title, "unknown", "Nothing was monitored.")
+    facts = MonitorFacts.model_validate(monitor.facts)
+    rates = {arm: each for arm, each in facts.error_rate.items() if each.value is not None}
+    if not rates or facts.latency_is_degraded is None:
+        return Criterion(name, title, "unknown", "Neither requests nor errors were seen.", ("monitor",))
+    errors_hold = facts.errors_hold
+    low = all((each.high if each.high is not None else each.value or 0.0) < ERROR_RATE_LIMIT for each in rates.values())
+    met = (low or bool(errors_hold)) and not facts.latency_is_degraded
+    shown = ", ".join(f"{arm} {numbers.share(each.value or 0.0)}" for arm, each in rates.items())
+    latency = "degraded" if facts.latency_is_degraded else "not degraded"
+    said = (
+        f"Error rate {shown} (limit {numbers.share(ERROR_RATE_LIMIT)} or no worse than control); p95 latency {latency}"
+    )
+    return Criterion(name, title, "met" if met else "missed", f"{said}.", ("monitor",))
+
+
+def _speed(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """A go or no-go within the planned runtime."""
+    name, title = "decision_speed", "Decision speed"
+    analyze = artifacts.get("analyze")
+    if analyze is None:
+        return Criterion(name, title, "unknown", "No decision yet.")
+    facts = AnalyzeFacts.model_validate(analyze.facts)
+    if facts.verdict in {"not_yet", "unregistered"}:
+        return Criterion(name, title, "missed", f"No decision: {facts.sentence}", ("analyze",))
+    if facts.planned_end is None:
+        return Criterion(name, title, "unknown", "The plan has no end.", ("analyze",))
+    at, end = datetime.fromisoformat(facts.decided_at), datetime.fromisoformat(facts.planned_end)
+    said = f"Decided {at:%Y-%m-%d}, planned end {end:%Y-%m-%d}"
+    return Criterion(name, title, "met" if at <= end else "missed", f"{said}.", ("analyze",))
+
+
+def _learning(artifacts: Mapping[str, Artifact]) -> Criterion:
+    """Documented, and linked to the next hypothesis."""
+    name, title = "learning", "Learning"
+    impact, optimize = artifacts.get("impact"), artifacts.get("optimize")
+    if impact is None or optimize is None:
+        return Criterion(name, title, "unknown", "The feature has not been closed.")
+    card = ImpactFacts.model_validate(impact.facts).learning
+    follow_ups = OptimizeFacts.model_validate(optimize.facts).follow_ups
+    met = bool(card) and bool(follow_ups)
+    said = f"{card.get('takeaway', 'No learning written down')}".rstrip(".")
+    said += f"; next: {follow_ups[0].change}" if follow_ups else "; no follow-up"
+    return Criterion(name, title, "met" if met else "missed", f"{said}.", ("impact", "optimize"))
+
+
+_JUDGES: tuple[Callable[[Mapping[str, Artifact]], Criterion], ...] = (
+    _coverage,
+    _validity,
+    _rigor,
+    _impact,
+    _technical,
+    _speed,
+    _learning,
+)
