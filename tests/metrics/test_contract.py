@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -238,6 +239,82 @@ def test_moments_equal_pandas(engine: tuple[str, Engine]) -> None:
         close(revenue.uncapped.m2[i], m2, m2[0, 0])
         assert float(revenue.uncapped.n[i]) == n
         assert revenue.capped[i] == int(((raw > 150) | (raw < -10)).sum())
+
+
+OPEN = (
+    replace(METRICS[0], window_days=None),
+    replace(METRICS[1], window_days=None),
+    METRICS[3],
+    Metric(
+        "per view",
+        MetricType.RATIO,
+        source="orders",
+        value="revenue - quantity",
+        denominator="1",
+        denominator_source="views",
+    ),
+    replace(METRICS[5], window_days=None, covariates=BEFORE),
+    replace(METRICS[7], window_days=None),
+)
+CUTS = [datetime(2026, 3, day) for day in (3, 5, 6, 9, 10, 13, 16, 19)]  # 16: enrolment ends; 9: a new epoch begins
+
+
+def known_at(cut: datetime) -> tuple[pd.DataFrame, dict[str, list[pd.Series]]]:
+    """First exposures in epochs and the variables of each metric, from the rows before a time alone."""
+    frames = data()
+    first, _ = reference.enrolled(frames["exposures"], dataset.START, dataset.END, cut, epochs=True)
+    orders = frames["orders"].drop_duplicates("order_id")
+    orders, views = orders[orders["ts"] < cut], frames["views"][frames["views"]["ts"] < cut]
+    steps = [views[views["page"] == page] for page in ("home", "cart", "pay")]
+    zero = timedelta(0)
+
+    def of(events: pd.DataFrame, low: timedelta, high: timedelta | None, value: object = None, how: str = "sum") -> Any:
+        return reference.per_unit(first, events, low, high, value, how)
+
+    history = of(orders, -HISTORY, zero, how="any")
+    revenue, before = of(orders, zero, None, orders["revenue"]), of(orders, -HISTORY, zero, orders["revenue"])
+    one, _, three = reference.funnel(first, steps, 1000 * DAY)
+    return first, {
+        "revenue": [revenue.clip(-10, 150), before.clip(-10, 150), history],
+        "buyers": [of(orders, zero, None, how="any"), history, history],
+        "gifts": [of(orders[orders["kind"] == "gift"], zero, None, how="count")],
+        "per view": [
+            of(orders, zero, None, orders["revenue"] - orders["quantity"]),
+            of(views, zero, None, how="count"),
+        ],
+        "per session": [
+            revenue,
+            of(orders, zero, None, orders["session"], how="distinct"),
+            before,
+            of(orders, -HISTORY, zero, orders["session"], how="distinct"),
+            history,
+        ],
+        "paid": [three, one],
+    }
+
+
+def test_metrics_without_a_window_as_they_were_known(engine: tuple[str, Engine]) -> None:
+    name, opened = engine
+    described = model(name, epoch=True, stratum=True)
+    found = run(
+        name, opened, OPEN, model=described, by_day=True, cut_at=lambda _: {c.date().isoformat(): c for c in CUTS}
+    )
+    assert [s.name for s in found.statements].count("cutoffs") == 1
+    for cut in CUTS:
+        first, variables = known_at(cut)
+        for metric in OPEN:
+            cells = found.cutoffs[metric.name][cut.date().isoformat()]
+            assert sum(cells.moments.n) == len(first)
+            for i, key in enumerate(cells.keys):
+                assert (key.day, key.attribute) == (None, None)
+                arm = first["variant"] == key.variant
+                arm &= (first["epoch"] == key.epoch) & (first["platform"] == key.stratum)
+                compare(cells, i, [s[arm] for s in variables[metric.name]])
+    again = run(name, opened, OPEN, model=described, as_of=CUTS[4], shifts=found.shifts)
+    for metric in OPEN:
+        known, now = found.cutoffs[metric.name][CUTS[4].date().isoformat()], again.cells[metric.name]
+        assert known.keys == now.keys
+        close(known.moments.mean, now.moments.mean)
 
 
 def test_counts(engine: tuple[str, Engine]) -> None:

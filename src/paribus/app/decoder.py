@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _KNOWN_PAIRS = 200_000
+Tell = Callable[["LandingRow", "list[Record | Quarantined]"], None]
 
 
 class Decoder:
@@ -60,11 +61,15 @@ class Observer:
     """A decoder that also keeps, beside the events, which anonymous id was seen with which user.
 
     The links only add to what the events say, so one that cannot be written is logged and the events go on.
+
+    Args:
+        tell: hears of every row and what it holds, while it is flushed.
     """
 
-    def __init__(self, store: Store, decoder: Decoder) -> None:
+    def __init__(self, store: Store, decoder: Decoder, tell: Tell | None = None) -> None:
         self._store = store
         self._decoder = decoder
+        self._tell = tell
         self._seen: set[tuple[str, str, str, str]] = set()
 
     def __call__(self, row: LandingRow) -> list[Record | Quarantined]:
@@ -76,6 +81,8 @@ class Observer:
         stating = [each for each in both if each.anonymous_id or each.name == "$alias"]
         if stating:
             self._observe(row.key_id, stating)
+        if self._tell is not None:
+            self._tell(row, decoded)
         return decoded
 
     def _observe(self, key_id: str, records: list[Record]) -> None:

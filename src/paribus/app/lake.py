@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.app.experiment import as_time
-from paribus.clock import Clock, system_clock
+from paribus.app.folder import clock_of
+from paribus.clock import Clock
 from paribus.errors import NotFound, StorageError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def seal_experiment(
     author: str | None = None,
     amend: str | None = None,
     project: str = definition.PROJECT,
-    clock: Clock = system_clock,
+    clock: Clock | None = None,
 ) -> Seal:
     """Registers a stored plan, with the watermark and how many exposures were readable then."""
     from paribus.experiments.on_lake import snapshot_of
@@ -109,7 +110,7 @@ def seal_experiment(
     return seal_stored(
         store,
         key,
-        clock=clock,
+        clock=clock or clock_of(folder),
         snapshot=snapshot_of(reader) if reader else None,
         links=links_of(store, data, project=project),
         author=author,
@@ -210,12 +211,12 @@ def links_of(store: Store, data: DataModel | None, *, project: str = definition.
     return Links(resolution(links, "first"), f"{project}/{environment}")
 
 
-def reader_of(folder: Path, *, clock: Clock = system_clock) -> LakeReader | None:
+def reader_of(folder: Path, *, clock: Clock | None = None) -> LakeReader | None:
     """The lake of a data folder; None before anything arrived."""
     from paribus.lake import LakeReader
 
     try:
-        return LakeReader(folder, clock=clock)
+        return LakeReader(folder, clock=clock or clock_of(folder))
     except StorageError:
         return None
 
@@ -281,7 +282,7 @@ def _newest(folder: Path) -> Snapshot:
     return snapshot_of(reader) if reader else Snapshot(folder, "", 0, ())
 
 
-def measured_on_lake(proof: Proof, folders: Iterable[Path], *, clock: Clock = system_clock) -> Measurement:
+def measured_on_lake(proof: Proof, folders: Iterable[Path], *, clock: Clock | None = None) -> Measurement:
     """What a proof says it measured, measured again in the first of the folders that holds the lake it read.
 
     Raises:

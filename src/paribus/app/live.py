@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.app.decoder import Decoder, Observer, local_key
-from paribus.app.folder import DEFINITIONS, SERVER, open_folder
+from paribus.app.folder import DEFINITIONS, SERVER, clock_of, open_folder
 from paribus.app.keeping import Keeper
-from paribus.clock import Clock, system_clock
+from paribus.clock import Clock
 from paribus.errors import ParibusError
 from paribus.settings import Settings
 
@@ -42,13 +42,13 @@ class Installation:
         StorageError: the folder cannot be used.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         from paribus.lake import Lake, WriterLock
         from paribus.store import open_store
 
         self.settings = settings
-        self.clock = clock
         self.folder = open_folder(settings, create=True, clock=clock)
+        self.clock = clock = clock or clock_of(self.folder)
         self._lock = WriterLock.acquire(self.folder, clock=clock)
         self._token: str | None = None
         self._stopping = threading.Event()

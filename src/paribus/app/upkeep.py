@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
-from paribus.app.folder import DEFINITIONS, FORMAT, MARK, definitions, open_folder
+from paribus.app.folder import DEFINITIONS, FORMAT, MARK, clock_of, definitions, open_folder
 from paribus.app.lake import reader_of
 from paribus.clock import Clock, system_clock
 from paribus.errors import InputError, NotFound, ParibusError, StorageError
@@ -33,7 +33,7 @@ class Finding:
     is_well: bool = True
 
 
-def backup(settings: Settings, to: Path, *, clock: Clock = system_clock) -> Copied | None:
+def backup(settings: Settings, to: Path, *, clock: Clock | None = None) -> Copied | None:
     """Copies a data folder into a new one, beside a running server; the copy of the lake, None when there is none.
 
     Raises:
@@ -42,6 +42,7 @@ def backup(settings: Settings, to: Path, *, clock: Clock = system_clock) -> Copi
     from paribus.lake.backup import copy_lake
 
     folder = open_folder(settings, create=False, clock=clock)
+    clock = clock or clock_of(folder)
     if to.exists() and any(to.iterdir()):
         raise InputError(f"{to} is not empty", where="backup", rule="a backup is a new folder", fix="name a new one")
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,12 +84,13 @@ def restore(source: Path, settings: Settings, *, clock: Clock = system_clock) ->
     return settings.data
 
 
-def doctor(settings: Settings, *, clock: Clock = system_clock) -> list[Finding]:
+def doctor(settings: Settings, *, clock: Clock | None = None) -> list[Finding]:
     """How a data folder does: format, disk, writer, queue, watermark, chain."""
     from paribus.lake import lock_holder
     from paribus.lake.backup import waiting_in_queue
 
     folder = open_folder(settings, create=False, clock=clock)
+    clock = clock or clock_of(folder)
     usage = shutil.disk_usage(folder)
     holder = lock_holder(folder)
     found = [

@@ -136,7 +136,7 @@ def import_(
 ) -> None:
     """Bring in history; repeating it brings the same events, not new ones."""
     from paribus.app.decoder import local_key
-    from paribus.clock import system_clock
+    from paribus.app.folder import clock_of
     from paribus.events.history import FORMATS, CsvColumns, import_history
 
     if kind not in FORMATS:
@@ -156,7 +156,7 @@ def import_(
             append=writer.append,
             plan=writer.plan(environment),
             key_id=local_key("default", environment),
-            clock=system_clock,
+            clock=clock_of(_folder(data)),
             columns=columns,
             journal=_folder(data) / "imports.json",
             progress=lambda state: tick(min(state.lines * 300 / sizes, 0.99), f"{state.lines:,} lines"),

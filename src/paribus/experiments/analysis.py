@@ -32,7 +32,7 @@ from paribus.experiments.plain import to_plain
 from paribus.experiments.plan import Design, Method, Seal
 from paribus.experiments.posterior import decided_by_posterior, with_posteriors
 from paribus.experiments.quantiles import quantile_panels
-from paribus.experiments.reading import Reading, planned_end, reading
+from paribus.experiments.reading import Reading, cutoffs, planned_end, reading
 from paribus.experiments.result import Comparison, CurvePoint, Result
 from paribus.experiments.segments import by_segments
 from paribus.metrics.cells import LakeState, Measurement
@@ -64,7 +64,7 @@ def infer(
         as_of: the time of reading; looks are those planned up to it.
         deviations: what differs from the sealed plan, in sentences.
     """
-    grouped = batches(design, measurement.cells)
+    grouped = batches(design, measurement.cells, measurement.cutoffs)
     days = tuple(sorted({day for batch in grouped for day in batch.grid.days}))
     read = reading(design, measurement, as_of, days)
     before = [imbalances(batch, design) for batch in grouped]
@@ -231,6 +231,7 @@ def measure_design(
         fragment_dialect=fragment_dialect,
         full_fingerprint=full_fingerprint,
         kept=kept,
+        cut_at=lambda known: cutoffs(design, known, as_of),
     )
     if since_exposure and model.exposures is not None:
         more = novelty.measure_windows(design, model, engine, as_of=as_of, end=end, fragment_dialect=fragment_dialect)

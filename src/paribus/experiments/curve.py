@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from paribus.experiments.comparisons import quantities
 from paribus.experiments.effects import Panel, Series, arms, compare, control_of
 from paribus.experiments.layout import Batch
-from paribus.experiments.looks import by_cohort, by_look
+from paribus.experiments.looks import by_cohort, by_look, pairs_at
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.posterior import credible
-from paribus.experiments.reading import MOST_LOOKS, Look
+from paribus.experiments.reading import curve_looks
 from paribus.experiments.result import CurvePoint
 from paribus.stats.anytime import AsymptoticSequence
 from paribus.stats.estimate import Estimate
@@ -62,14 +62,11 @@ def daily(batch: Batch, design: Design, panel: Panel, adjust: NDArray[np.bool_])
     days = batch.grid.days
     if not days:
         return None
-    ends = [day + timedelta(days=1 + batch.window_days) for day in days]
-    if len(ends) > MOST_LOOKS:
-        ends = [ends[round(i)] for i in np.linspace(0, len(ends) - 1, MOST_LOOKS)]
-    looks = tuple(Look(i + 1, end) for i, end in enumerate(ends[:-1]))
+    looks = curve_looks(days, batch.window_days)
     if not looks:
         return None
     control = control_of(design)
-    pairs = [batch.pairs(look.last_cohort(batch.window_days), control=control, whole_only=True) for look in looks]
+    pairs = [pairs_at(batch, look, control) for look in looks]
     both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])
     units = both.control.n + both.treatment.n
     n_opt = float((panel.control.n + panel.treatment.n).max())

@@ -7,8 +7,8 @@ level of a segment attribute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -71,12 +71,16 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Metrics that share their cells and variables; `moments` has cells (cell, metric)."""
+    """Metrics that share their cells and variables; `moments` has cells (cell, metric).
+
+    `known` holds metrics without a window as they were known at each cut-off.
+    """
 
     metrics: tuple[Metric, ...]
     grid: Grid
     moments: Moments
     variants: tuple[str, ...]
+    known: Mapping[str, Batch] = field(default_factory=dict)
 
     @property
     def arms(self) -> int:
@@ -166,11 +170,14 @@ class Pairs:
         return Pairs(_rest(self.control), _rest(self.treatment), self.pooled[:, 1:])
 
 
-def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
+def batches(
+    design: Design, cells: Mapping[str, Cells], cutoffs: Mapping[str, Mapping[str, Cells]] | None = None
+) -> list[Batch]:
     """The design's metrics in batches; metrics without cells (quantiles, clusters) are in none."""
+    cut = cutoffs or {}
     variants = tuple(variant.name for variant in design.variants)
     grids: list[tuple[tuple[CellKey, ...], Grid]] = []
-    together: dict[tuple[int, tuple[str, ...], MetricType | None, int], list[Metric]] = {}
+    together: dict[tuple[int, tuple[str, ...], MetricType | None, int, tuple[str, ...]], list[Metric]] = {}
     for metric in design.metrics:
         if metric.name not in cells or metric.type is MetricType.QUANTILE:
             continue
@@ -179,11 +186,22 @@ def batches(design: Design, cells: dict[str, Cells]) -> list[Batch]:
         if at == len(grids):
             grids.append((own.keys, Grid.of(own.keys, variants)))
         counted = metric.type if is_share(metric) else None
-        together.setdefault((at, own.moments.names, counted, window_of(metric)), []).append(metric)
+        looks = tuple(cut.get(metric.name, ()))
+        together.setdefault((at, own.moments.names, counted, window_of(metric), looks), []).append(metric)
     return [
-        Batch(tuple(metrics), grids[at][1], _stack([cells[m.name].moments for m in metrics]), variants)
-        for (at, _, _, _), metrics in together.items()
+        Batch(
+            tuple(metrics),
+            grids[at][1],
+            _stack([cells[m.name].moments for m in metrics]),
+            variants,
+            {label: _known(tuple(metrics), [cut[m.name][label] for m in metrics], variants) for label in looks},
+        )
+        for (at, _, _, _, looks), metrics in together.items()
     ]
+
+
+def _known(metrics: tuple[Metric, ...], cells: list[Cells], variants: tuple[str, ...]) -> Batch:
+    return Batch(metrics, Grid.of(cells[0].keys, variants), _stack([own.moments for own in cells]), variants)
 
 
 def whole_by_arm(cells: Cells) -> dict[str, NDArray[np.intp]]:

@@ -22,11 +22,11 @@ from paribus.experiments.effects import (
     unadjusted,
 )
 from paribus.experiments.guardrails import margin_p
-from paribus.experiments.layout import WHOLE, Batch
+from paribus.experiments.layout import WHOLE, Batch, Pairs
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
-from paribus.metrics.definition import Metric, MetricType
+from paribus.metrics.definition import Metric
 from paribus.stats.anytime import running_intersection, running_minimum
 from paribus.stats.arm import Arm, difference, outcome, spread
 from paribus.stats.boundary import Boundary
@@ -50,10 +50,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     """The effects in the whole at the last look; `levels` are those of the correction, axes (treatment, metric)."""
     plan, control = design.plan, control_of(design)
     looks = read.looks if batch.grid.days else read.looks[-1:]
-    pairs = [
-        batch.pairs(look.last_cohort(batch.window_days) if batch.grid.days else None, control=control, whole_only=True)
-        for look in looks
-    ]
+    pairs = [pairs_at(batch, look, control) for look in looks]
     both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
@@ -102,6 +99,15 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
         notes=_notes(batch, design, control, last.pooled),
     )
+
+
+def pairs_at(batch: Batch, look: Look, control: int) -> Pairs:
+    """Control and treatments at a look: as they were known then, where values go on growing and that was measured."""
+    known = batch.known.get(look.label)
+    if known is not None:
+        return known.pairs(control=control, whole_only=True)
+    until = look.last_cohort(batch.window_days) if batch.grid.days else None
+    return batch.pairs(until, control=control, whole_only=True)
 
 
 def by_cohort(looks: Sequence[Look], window_days: int) -> tuple[Look, ...]:
@@ -208,15 +214,10 @@ def _notes(batch: Batch, design: Design, control: int, pooled: NDArray[np.bool_]
     """How strata and epochs were joined, whether their effects differ, and what the looks before now rest on."""
     notes = _by_stratum(batch, control, pooled)
     for metric in batch.metrics:
-        if batch.grid.days and _is_open(metric):
+        if batch.grid.days and metric.is_open and not batch.known:
             said = SEQUENTIAL_OPEN if design.plan.method is not Method.FIXED else FIXED_OPEN
             notes[metric.name] = (*notes.get(metric.name, ()), said)
     return notes
-
-
-def _is_open(metric: Metric) -> bool:
-    """Whether the values of units go on growing after their exposure for as long as the experiment is read."""
-    return metric.source is not None and metric.window_days is None and metric.type is not MetricType.RETENTION
 
 
 def _by_stratum(batch: Batch, control: int, pooled: NDArray[np.bool_]) -> dict[str, tuple[str, ...]]:

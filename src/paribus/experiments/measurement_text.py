@@ -35,7 +35,8 @@ def measurement_to_plain(measurement: Measurement) -> Plain:
         "fingerprint": to_plain(m.fingerprint),
         "warnings": to_plain(m.warnings),
         **({} if m.lake is None else {"lake": to_plain(m.lake)}),
-        **({} if not m.windows else {"windows": _windows_to_plain(m.windows)}),
+        **({} if not m.windows else {"windows": _nested_to_plain(m.windows)}),
+        **({} if not m.cutoffs else {"cutoffs": _nested_to_plain(m.cutoffs)}),
     }
 
 
@@ -49,7 +50,7 @@ def measurement_from_plain(plain: Plain) -> Measurement:
     try:
         cells = {name: _cells_from_plain(name, one, f"{at}.cells.{name}") for name, one in plain["cells"].items()}
         ranks = {name: _ranks_from_plain(name, one, f"{at}.ranks.{name}") for name, one in plain["ranks"].items()}
-        rest = {key: value for key, value in plain.items() if key not in ("cells", "ranks", "windows")}
+        rest = {key: value for key, value in plain.items() if key not in ("cells", "ranks", "windows", "cutoffs")}
         hints: dict[str, Any] = {
             "counts": Counts,
             "clusters": dict[str, ClusterSums],
@@ -64,20 +65,21 @@ def measurement_from_plain(plain: Plain) -> Measurement:
         return Measurement(
             cells=cells,
             ranks=ranks,
-            windows=_windows_from_plain(plain.get("windows", {}), f"{at}.windows"),
+            windows=_nested_from_plain(plain.get("windows", {}), f"{at}.windows"),
+            cutoffs=_nested_from_plain(plain.get("cutoffs", {}), f"{at}.cutoffs"),
             **{key: from_plain(hints[key], value, f"{at}.{key}") for key, value in rest.items()},
         )
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise ProofError(f"the measurement is not readable: {error!r}", where=at) from error
 
 
-def _windows_to_plain(windows: dict[str, dict[str, Cells]]) -> Plain:
-    return {name: {days: _cells_to_plain(cells) for days, cells in own.items()} for name, own in windows.items()}
+def _nested_to_plain(nested: dict[str, dict[str, Cells]]) -> Plain:
+    return {name: {label: _cells_to_plain(cells) for label, cells in own.items()} for name, own in nested.items()}
 
 
-def _windows_from_plain(plain: Plain, at: str) -> dict[str, dict[str, Cells]]:
+def _nested_from_plain(plain: Plain, at: str) -> dict[str, dict[str, Cells]]:
     return {
-        name: {days: _cells_from_plain(name, cells, f"{at}.{name}.{days}") for days, cells in own.items()}
+        name: {label: _cells_from_plain(name, cells, f"{at}.{name}.{label}") for label, cells in own.items()}
         for name, own in plain.items()
     }
 

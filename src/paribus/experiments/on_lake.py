@@ -23,10 +23,10 @@ from paribus.experiments.reading import planned_end
 from paribus.experiments.result import Result
 from paribus.experiments.seal import deviations, sealed_design
 from paribus.metrics.cells import LakeState, Measurement
-from paribus.metrics.definition import DataModel, Metric
+from paribus.metrics.definition import DataModel, Exposures, Metric
 from paribus.warehouse import open_engine
 from paribus.warehouse.event_links import Links
-from paribus.warehouse.event_views import EXPOSURES, EventTable, events_of
+from paribus.warehouse.event_views import ENTRIES, EXPOSURES, EventTable, entries_of, events_of
 from paribus.warehouse.sql.fragments import parse_fragment
 
 if TYPE_CHECKING:
@@ -95,7 +95,28 @@ def snapshot_of(lake: LakeReader, version: int | None = None) -> Snapshot:
 
 def reads_lake(data: DataModel | None) -> bool:
     """Whether the data model reads the exposures of a flag from the lake."""
-    return data is not None and data.exposures is not None and data.exposures.relation.startswith(EXPOSURES)
+    return data is not None and data.exposures is not None and data.exposures.relation.startswith((EXPOSURES, ENTRIES))
+
+
+def as_history(
+    document: Document, event: str, *, since: datetime, where: Mapping[str, Sequence[str]] | None = None
+) -> Document:
+    """The experiment's metrics on what happened before there was a flag, for sizing and certification.
+
+    Args:
+        document: the experiment; its exposures are set aside.
+        event: stands directly before the decision; a unit's first one since `since` takes the place of its exposure.
+        since: leave as much history before it as covariates reach back.
+        where: accepted values, as text, by attribute: the units that the feature is for.
+
+    Raises:
+        InputError: the document names no flag.
+    """
+    data = document.data
+    if data.exposures is None or not reads_lake(data):
+        raise InputError("the experiment names no flag", where="flag")
+    entry = Exposures(entries_of(event, since=since.isoformat(), where=where), data.exposures.unit, "", "time")
+    return replace(document, data=replace(data, exposures=entry))
 
 
 def joins_identities(data: DataModel) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from paribus.stats.gsd_inference import GroupSequentialLook
 from paribus.stats.spending import Spending, SpendingFamily
 
 MOST_LOOKS = 60
+AT_END = "end"  # of a plan that is read once
 _SPENDING: dict[str, SpendingFamily] = {
     "obrien_fleming": "obrien-fleming",
     "pocock": "pocock",
@@ -46,6 +47,11 @@ class Look:
     number: int
     before: date | None  # None: everything measured
     final: bool = False
+
+    @property
+    def label(self) -> str:
+        """What names the cut-off at which values that go on growing are read; AT_END where the plan is read once."""
+        return AT_END if self.before is None else self.before.isoformat()
 
     def last_cohort(self, window_days: int) -> date | None:
         """The last cohort day whose units are counted at this look."""
@@ -95,6 +101,34 @@ def reading(design: Design, measurement: Measurement, as_of: datetime | None, da
         looks = _anytime_looks(plan, start, now, zone, days, longest)
         return Reading(plan, looks, (), ended and end is not None, until, notes)
     return replace(_planned_looks(plan, start, now, zone, days, until, end), notes=notes)
+
+
+def cutoffs(design: Design, measurement: Measurement, as_of: datetime | None) -> dict[str, datetime]:
+    """The times up to now, by their looks' labels, at which values that go on growing are read as they were then.
+
+    A plan that is read once is read at its end, whoever reads it later; the days of its curve are drawn beside it.
+    """
+    plan, zone = design.plan, ZoneInfo(design.time_zone)
+    known = (key.day for cells in measurement.cells.values() for key in cells.keys if key.day is not None)
+    days = tuple(sorted(set(known)))
+    read = reading(design, measurement, as_of, days)
+    if read.forbidden or not days:
+        return {}
+    looks = [*read.looks, *(curve_looks(days, 0) if plan.method is Method.FIXED else ())]
+    times = {look.label: datetime.combine(look.before, time(), zone).astimezone(UTC) for look in looks if look.before}
+    now = _aware(as_of or measurement.as_of or measurement.counts.last_time)
+    end = last_window(design, planned_end(plan, _aware(plan.start or measurement.counts.first_time)))
+    if plan.method is not Method.ANYTIME and read.looks[-1].before is None and end is not None:
+        times[AT_END] = end.astimezone(UTC)
+    return {label: at for label, at in times.items() if now is None or at <= now}
+
+
+def curve_looks(days: Sequence[date], window_days: int) -> tuple[Look, ...]:
+    """The days before the end of a plan that is read once, as its curve shows them."""
+    ends = [day + timedelta(days=1 + window_days) for day in days]
+    if len(ends) > MOST_LOOKS:
+        ends = [ends[round(i)] for i in np.linspace(0, len(ends) - 1, MOST_LOOKS)]
+    return tuple(Look(i + 1, end) for i, end in enumerate(ends[:-1]))
 
 
 def planned_end(plan: Plan, start: datetime | None) -> datetime | None:
@@ -172,8 +206,8 @@ def _anytime_looks(
     return (*(Look(i + 1, end) for i, end in enumerate(ends)), Look(len(ends) + 1, None))
 
 
-def _aware(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+def _aware(at: datetime | None) -> datetime | None:
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

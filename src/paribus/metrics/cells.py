@@ -157,3 +157,4 @@ class Measurement:
     warnings: tuple[str, ...] = ()
     lake: LakeState | None = None
     windows: dict[str, dict[str, Cells]] = field(default_factory=dict)  # by metric and days: asked for by novelty
+    cutoffs: dict[str, dict[str, Cells]] = field(default_factory=dict)  # by metric and cut-off: as known then

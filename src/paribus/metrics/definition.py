@@ -106,6 +106,12 @@ class Metric:
     margin_absolute: bool = False
     description: str = ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the values of units go on growing after their exposure for as long as the experiment is read."""
+        reads_events = self.source is not None or bool(self.steps)
+        return reads_events and self.window_days is None and self.type is not MetricType.RETENTION
+
 
 @dataclass(frozen=True, slots=True)
 class UnitTable:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from paribus.errors import EngineError, InputError
-from paribus.metrics import clusters, limits, probe, ranks, sums, table
-from paribus.metrics.cells import Counts, Measurement, StatementText
+from paribus.metrics import clusters, cutoffs, limits, probe, ranks, sums, table
+from paribus.metrics.cells import Cells, Counts, Measurement, StatementText
 from paribus.metrics.census import add, of_exposures, of_table, some
 from paribus.metrics.compile import Compiler, make_scope
 from paribus.metrics.definition import DataModel, Metric, MetricType
@@ -19,6 +19,8 @@ from paribus.metrics.kept import KeptUnits
 from paribus.metrics.level import Care
 from paribus.metrics.reading import Reading, read
 from paribus.warehouse.engine import Engine
+
+CutAt: TypeAlias = Callable[[Measurement], Mapping[str, datetime]]  # times in UTC by name
 
 MOST_LEVELS = 1_000  # of a segment, stratum or epoch: more than this is an identifier, not an attribute
 CANCELLATION = 1e6  # (mean - shift)^2 / variance from which shifted sums lose half of their digits: shift again
@@ -42,6 +44,7 @@ def measure(
     fragment_dialect: str | None = None,
     full_fingerprint: bool = False,
     kept: KeptUnits | None = None,
+    cut_at: CutAt | None = None,
 ) -> Measurement:
     """Cells of every metric, counts about the data, and the statements as they ran.
 
@@ -64,6 +67,8 @@ def measure(
         full_fingerprint: SHA-256 of files of any size.
         kept: a table that holds each unit's sums already; the moments are read from it, and what was counted about
             the data is counted on the engine all the same.
+        cut_at: from what was measured, the times by name at which metrics without a window are asked for once more, as
+            they were known then (one more statement for all of them).
 
     Raises:
         InputError: what the data or definitions cannot answer, with the place.
@@ -84,7 +89,7 @@ def measure(
     )
     compiler.dialect = compiler.hooks.name
     return _Run(
-        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint, kept
+        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint, kept, cut_at
     ).measurement()
 
 
@@ -99,6 +104,7 @@ class _Run:
     confidence_level: float
     full_fingerprint: bool
     kept: KeptUnits | None = None
+    cut_at: CutAt | None = None
     care: Care = field(default_factory=Care)
     ran: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -153,7 +159,7 @@ class _Run:
                     compiler, self.engine, metric, self.care, self.confidence_level, self.ran
                 )
         relations = [compiler.main.name, *(source.name for source in compiler.event_sources().values())]
-        return Measurement(
+        measured = Measurement(
             counts,
             reading.cells,
             found_clusters,
@@ -165,6 +171,23 @@ class _Run:
             self.engine.fingerprint(list(dict.fromkeys(relations)), full=self.full_fingerprint),
             (*dict.fromkeys([*self.engine.notes, *self._join_notes()]), *self.warnings),
         )
+        known = self._known(measured)
+        if not known:
+            return measured
+        statements = tuple(StatementText(name, compiler.dialect, text) for name, text in self.ran)
+        return replace(measured, cutoffs=known, statements=statements)
+
+    def _known(self, measured: Measurement) -> dict[str, dict[str, Cells]]:
+        """Metrics without a window as they were known at the times that are asked for."""
+        compiler = self.compiler
+        growing = [m for m in compiler.metrics if m.is_open and m.type is not MetricType.QUANTILE]
+        if self.cut_at is None or compiler.is_table or compiler.has_cluster or not growing:
+            return {}
+        times = dict(sorted(self.cut_at(measured).items(), key=lambda pair: pair[1]))
+        if not times:
+            return {}
+        asked = cutoffs.statement(compiler, self.care, growing, list(times.values()), measured.shifts, measured.caps)
+        return asked.read(self.ask("cutoffs", asked.sums.text), list(times), measured.shifts)
 
     def _join_notes(self) -> list[str]:
         """What an engine that is slow without indexes says about the joins of events to exposures."""

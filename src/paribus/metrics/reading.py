@@ -47,7 +47,7 @@ def read(
     mixed = sum(int(row[count]) for row in whole if mixed_alias and int(row[mixed_alias]))
     used = [row for row in records if not (mixed_alias and int(row[mixed_alias]))]
     used = [row for row in used if row[plan.keys["variant"]] is not None and int(row[count])]
-    keyed = sorted(((_key(plan, row, scope), row) for row in used), key=lambda pair: _order(pair[0]))
+    keyed = sorted(((key_of(plan, row, scope), row) for row in used), key=lambda pair: key_order(pair[0]))
     keys = tuple(key for key, _ in keyed)
     rows = [row for _, row in keyed]
     units = tuple(int(row[count]) for row in rows)
@@ -64,7 +64,7 @@ def read(
     complete = whole_alias is None or all(int(row[whole_alias]) == int(row[count]) for row in rows)
     cells, maxima, totals, odd, negative = {}, {}, {}, [], {}
     for name, described in plan.metrics.items():
-        cells[name], is_finite = _cells(plan, name, described, keys, rows, units, shifts)
+        cells[name], is_finite = cells_of(plan, name, described, keys, rows, units, shifts)
         if not is_finite:
             odd.append(name)
         if (name, "largest") in plan.aliases:
@@ -81,7 +81,7 @@ def read(
     return Reading(cells, keys, units, mixed, total, early, maxima, totals, complete, tuple(odd), negative)
 
 
-def _cells(
+def cells_of(
     plan: Sums,
     name: str,
     described: MetricColumns,
@@ -90,6 +90,8 @@ def _cells(
     units: tuple[int, ...],
     shifts: Mapping[str, float],
 ) -> tuple[Cells, bool]:
+    """A metric's cells from their rows, and whether all their sums are finite."""
+
     def column(*key: str) -> Floats:
         alias = plan.aliases[(name, *key)]
         return np.array([_float(row[alias]) for row in rows])
@@ -154,7 +156,9 @@ def _float(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _key(plan: Sums, row: Mapping[str, Any], scope: Scope) -> CellKey:
+def key_of(plan: Sums, row: Mapping[str, Any], scope: Scope) -> CellKey:
+    """The cell that a row is of."""
+
     def text(key: str) -> str | None:
         found = row.get(plan.keys[key]) if key in plan.keys else None
         return None if found is None else str(found)
@@ -179,6 +183,7 @@ def as_date(value: Any) -> date | None:
     return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
 
 
-def _order(key: CellKey) -> tuple[str, ...]:
+def key_order(key: CellKey) -> tuple[str, ...]:
+    """The order of cells: the whole before segments, each by level, variant, epoch, stratum and day."""
     parts = (key.attribute, key.level, key.variant, key.epoch, key.stratum, key.day)
     return tuple("" if part is None else f" {part}" for part in parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from paribus.metrics.definition import EventSource, Exposures
@@ -81,6 +81,7 @@ class SourceRows:
         self.source, self.event, self.name, self.number = source, event, name, number
         self.scope, self.unit_text, self.reach = scope, unit_text, reach
         self.deduplicated = name in care.repeated_events
+        self.relation = source.text
         self.rows_alias, self.early_alias = f"za{number}_n", f"za{number}_early"
         self._values = Columns(f"zr{number}")
         self._sums = Columns(f"za{number}")
@@ -94,20 +95,33 @@ class SourceRows:
     def alias(self, demand: Demand, *, guarded: bool) -> str:
         return self._alias[demand, guarded]
 
-    def add_levels(self, statement: sql.Statement, units: sql.Expr) -> sql.Expr:
-        """Adds the rows of the source and their sums per unit; returns the latter."""
+    def session(self, demand: Demand) -> str:
+        """The alias of the session of each row that a number of sessions counts, for a statement that groups by it."""
+        condition = self.source.condition(demand.filter, f"{demand.where}.filter")
+        return self._values.add(sql.case((condition, self.source.unit(demand.value or "", demand.where))))
+
+    def add_levels(
+        self, statement: sql.Statement, units: sql.Expr, *, cut: Callable[[sql.Expr], sql.Expr] | None = None
+    ) -> sql.Expr:
+        """Adds the rows of the source (`relation`) and their sums per unit; returns the latter.
+
+        With `cut`, which numbers times, the sums are by unit and number (`za…_k`, beside the unit's own, `za…_k0`).
+        """
         n, event = self.number, self.event
         columns = {
             f"zr{n}_u": self.source.unit(event.unit, f"events.{self.name}.unit", text=self.unit_text),
             f"zr{n}_t": self.source.instant(event.time, f"events.{self.name}.time"),
             **self._values.by_alias,
         }
+        if cut is not None:
+            columns[f"zr{n}_k"] = cut(columns[f"zr{n}_t"])
         where = sql.every(row_conditions(self.source, event, self.scope, self.name, self.reach))
         if self.deduplicated and event.event_id:
             columns[f"zr{n}_id"] = self.source.unit(event.event_id, f"events.{self.name}.event_id")
             rows = _distinct_events(statement, sql.Select(columns, self.source.text, where=where), n)
         else:
             rows = statement.level(f"zr{n}", sql.Select(columns, self.source.text, where=where))
+        self.relation = rows
         time, start = sql.own(f"zr{n}_t"), sql.own("zu_t")
         tolerance = self.source.hooks.add(start, -self.scope.tolerance_seconds, "SECOND")
         early = sql.every([sql.less(time, start), sql.at_least(time, tolerance)])
@@ -118,6 +132,10 @@ class SourceRows:
             self.early_alias: sql.known(sql.case((early, sql.integer(1)))),
         }
         join = sql.Join(units, sql.own(f"zr{n}_u"), sql.own("zu_u"))
+        if cut is not None:
+            sums |= {f"za{n}_k": sql.own(f"zr{n}_k"), f"za{n}_k0": sql.smallest(sql.own("zu_k"))}
+            group = [sql.own("zu_u"), sql.own(f"zr{n}_k")]
+            return statement.level(f"za{n}", sql.Select(sums, rows, joins=[join], group=group))
         return statement.level(f"za{n}", sql.Select(sums, rows, joins=[join], group=[sql.own("zu_u")]))
 
     def _sum(self, demand: Demand, guarded: bool) -> sql.Expr:

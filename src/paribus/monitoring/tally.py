@@ -8,7 +8,7 @@ at least once and rebuilt from the lake at any time.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from paribus.monitoring.guardrail import Counts
 
@@ -51,7 +51,9 @@ class Tally:
         found = self._units.get(unit)
         return None if found is None or found[3] & _MIXED else self._names[found[2]]
 
-    def expose(self, unit: str, arm: str | None, time: int, *, epoch: int = 1, probability: float | None = None) -> None:
+    def expose(
+        self, unit: str, arm: str | None, time: int, *, epoch: int = 1, probability: float | None = None
+    ) -> None:
         """A randomized exposure: the earliest one decides when a unit entered; a second arm takes it out."""
         place = self._arms.get(arm or "")
         if place is None:
@@ -90,6 +92,13 @@ class Tally:
             return
         found[3] |= bit
         self._failed[guard, found[1], found[2]] += 1
+
+    def forget(self, units: Iterable[str]) -> None:
+        """Removes ids; what they did stays counted."""
+        for unit in units:
+            self._units.pop(unit, None)
+            for guard in range(self._guards):
+                self._waiting.pop((unit, guard), None)
 
     def counts(self, guard: int) -> dict[int, Counts]:
         """By epoch: units, units with the outcome, weights."""

@@ -3,6 +3,7 @@
     exposures:new-checkout@prod     who met which variant of the flag when (@prod: in that environment only)
     exposures:                      of every flag, which then is a column
     events:order_completed          the events of that name, their properties as columns
+    entries:checkout_started        the events of that name as if they were exposures: who would have met a decision there
     identity:                       with links, how many of them matter, and their digest
 
 The unit stands in `<unit type>_unit`, for instance `user_unit`; the time of both is the corrected time. A property is
@@ -12,10 +13,11 @@ of it is one, else as text. With links, `own_unit` is the id that the event name
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from paribus.errors import InputError
 from paribus.warehouse.csv_types import quote
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Filled = Literal["always", "sometimes", "never"]
-EXPOSURES, EVENTS = "exposures:", "events:"
+EXPOSURES, EVENTS, ENTRIES = "exposures:", "events:", "entries:"
 EXPOSURE = "$exposure"
 OWN_UNIT = "own_unit"  # with links: the id that the event itself names
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
@@ -73,6 +75,21 @@ def events_of(name: str) -> str:
     return f"{EVENTS}{name}"
 
 
+def entries_of(name: str, *, since: str | None = None, where: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The relation of an event as the place of a decision, before there is one.
+
+    Args:
+        name: the event.
+        since: ISO 8601 instant; only entries from then on.
+        where: accepted values, as text, by attribute of the event's context or property.
+
+    >>> entries_of("checkout_started", where={"device": ["mobile"]})
+    'entries:{"event": "checkout_started", "since": null, "where": {"device": ["mobile"]}}'
+    """
+    told = {"event": name, "since": since, "where": {key: list(values) for key, values in (where or {}).items()}}
+    return ENTRIES + json.dumps(told)
+
+
 def unit_column(unit_type: str) -> str:
     """The column of the unit in every relation of an event table."""
     return f"{unit_type}_unit"
@@ -113,7 +130,7 @@ class EventTable:
 
     def offers(self, relation: str) -> bool:
         """Whether the name is that of exposures or events."""
-        return relation.startswith((EXPOSURES, EVENTS)) or (relation == APPLIED and self.links is not None)
+        return relation.startswith((EXPOSURES, EVENTS, ENTRIES)) or (relation == APPLIED and self.links is not None)
 
     def view(self, relation: str, connection: duckdb.DuckDBPyConnection) -> FileView:
         """The relation as a view, on a connection that may still open files.
@@ -137,6 +154,8 @@ class EventTable:
             text = self._applied(connection)
         elif relation.startswith(EXPOSURES):
             text = self._exposures(relation.removeprefix(EXPOSURES), asked, connection)
+        elif relation.startswith(ENTRIES):
+            text = self._entries(json.loads(relation.removeprefix(ENTRIES)), asked)
         else:
             text = self._events(relation.removeprefix(EVENTS), asked, connection)
         return FileView(files, text, tuple(self.files) if self.links is None else (*self.files, self.links))
@@ -207,6 +226,17 @@ class EventTable:
         if environment:
             conditions.append(f"{self._field('environment', 'VARCHAR', is_typed)} = {literal(environment)}")
         return self._select(columns, " AND ".join(conditions), lambda kind: self._exposed_unit(kind, is_typed))
+
+    def _entries(self, entry: Mapping[str, Any], asked: Sequence[str]) -> str:
+        conditions = [f"name = {literal(entry['event'])}"]
+        if entry["since"]:
+            conditions.append(f"corrected_time >= TIMESTAMPTZ {literal(entry['since'])}")
+        for name, values in entry["where"].items():
+            listed = ", ".join(literal(value) for value in values)
+            conditions.append(f"{self._attribute(name, False)} IN ({listed})")
+        columns = ["corrected_time AS time"]
+        columns += [f"{self._attribute(name, False)} AS {quote(name)}" for name in asked if name != OWN_UNIT]
+        return self._select(columns, " AND ".join(conditions), self._unit)
 
     def _events(self, name: str, asked: Sequence[str], connection: duckdb.DuckDBPyConnection) -> str:
         reserved = f"${name}"

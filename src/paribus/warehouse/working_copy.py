@@ -53,16 +53,18 @@ class WorkingCopy:
         import duckdb
 
         try:
-            for kind in ("VIEW", "TABLE"):
-                found = self._connection.execute(
-                    "SELECT count(*) FROM information_schema.tables WHERE table_name = ? AND table_type = ?",
-                    [name, "VIEW" if kind == "VIEW" else "BASE TABLE"],
-                ).fetchall()[0][0]
-                if found:
-                    self._connection.execute(f"DROP {kind} {name}")
+            self.drop(name)
             self._connection.execute(f"CREATE {'VIEW' if as_view else 'TABLE'} {name} AS {select}")
         except duckdb.Error as error:
             raise engine_error(error) from error
+
+    def drop(self, name: str) -> None:
+        """Removes a kept table or view, if it is there."""
+        kinds = self._connection.execute(
+            "SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]
+        ).fetchall()
+        for (kind,) in kinds:
+            self._connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")
 
     def values_type(self, name: str, values: list[str]) -> None:
         """An ENUM type of these values: text that is stored and compared as numbers."""

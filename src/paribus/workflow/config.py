@@ -166,6 +166,8 @@ class Config(Section):
     model: Model = Model()
     method: Literal["fixed", "group_sequential", "anytime", "bayesian"] | None = None
     """The deciding method; chosen from statistical_methods and monitoring when left out."""
+    interference: str | None = None
+    """Whether a unit's variant can change another's outcome; looked for in the events when left out."""
     minimum_detectable_effect: PositiveShare | None = None
     """Relative; derived from value and cost when left out."""
 

@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,7 @@ class Client(Decider):
         timeout_seconds: The longest wait for an answer to one request.
         exit_seconds: The longest wait for the delivery of what is left when the process ends.
         breaker: When a failing variant is served as control.
+        clock: What time it is, in seconds since 1970; the system's time unless given.
 
     Raises:
         ValueError: Neither a server nor a file is named.
@@ -63,6 +64,7 @@ class Client(Decider):
         timeout_seconds: float = 10.0,
         exit_seconds: float = 2.0,
         breaker: BreakerPolicy | None = None,
+        clock: Callable[[], float] = clock.time,
     ) -> None:
         from paribus_sdk.connection import Settings, default_cache
 
@@ -83,8 +85,9 @@ class Client(Decider):
             queue_events=queue_events,
             timeout_seconds=timeout_seconds,
             exit_seconds=exit_seconds,
+            clock=clock,
         )
-        super().__init__(exposure_memory, breaker)
+        super().__init__(exposure_memory, breaker, clock)
         self._connection = None
         self._closed = False
         self._connect()
@@ -103,6 +106,8 @@ class Client(Decider):
         anonymous_id: str | None = None,
         session_id: str | None = None,
         properties: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        event_id: str | None = None,
         **more: Any,
     ) -> None:
         """Records that something happened; returns at once.
@@ -116,15 +121,18 @@ class Client(Decider):
             anonymous_id: The device or browser.
             session_id: The session.
             properties: Properties, for names that are no Python names or are taken by the arguments above.
+            context: What was known around the event, such as the device; it goes into the event's context.
+            event_id: Its id, if the caller has one: whatever is sent again under an id is one event. A new one without.
             more: Properties.
         """
         if unit is None and (request := current_request.get()) is not None:
             unit = request.unit
         known = {"user_id": user_id, "anonymous_id": anonymous_id, "session_id": session_id}
         identity = {key: value for key, value in known.items() if value is not None}
-        at = clock.time() if time is None else moment(time)
+        at = self._clock() if time is None else moment(time)
         body = {**properties, **more} if properties else more
-        self._record(Event(name, at, next(self._sequence), unit_type, unit, body, identity or None))
+        sequence = next(self._sequence)
+        self._record(Event(name, at, sequence, unit_type, unit, body, identity or None, context, event_id))
 
     def identify(self, unit: str | int, anonymous_id: str | None = None, **traits: Any) -> None:
         """Records that an anonymous visitor is this person, and what is known of them (event `$identify`)."""

@@ -39,6 +39,7 @@ class Settings:
     queue_events: int
     timeout_seconds: float
     exit_seconds: float
+    clock: Callable[[], float] = time.time
 
     @property
     def folder(self) -> Path:
@@ -121,6 +122,7 @@ class Connection:
             flush_seconds=settings.flush_seconds,
             adopt=(lambda: DiskSpool.orphans(root, settings.spool_bytes)) if settings.spool_bytes else None,
             on_delivered=self._report_dropped,
+            clock=settings.clock,
         )
         self._outbox = Outbox(spool, stats, process, settings.queue_events, self._delivery.notify)
         self.record = self._outbox.record

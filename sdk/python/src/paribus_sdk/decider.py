@@ -30,7 +30,10 @@ class Decider:
 
     _record: Callable[[Event], bool]
 
-    def __init__(self, exposure_memory: int, breaker: BreakerPolicy | None) -> None:
+    def __init__(
+        self, exposure_memory: int, breaker: BreakerPolicy | None, clock: Callable[[], float] = clock.time
+    ) -> None:
+        self._clock = clock
         self._stats = Stats()
         self._process = os.urandom(8).hex()
         self._sequence = itertools.count(1)
@@ -200,14 +203,16 @@ class Decider:
                 return
             sequence = next(self._sequence)
             body = partial(exposure_json, decision, decision.attributes, self.environment, sequence)
-            self._record(Event(EXPOSURE, clock.time(), sequence, decision.unit_type, decision.unit, body))
+            request = current_request.get()
+            time = self._clock() if request is None or request.time is None else request.time
+            self._record(Event(EXPOSURE, time, sequence, decision.unit_type, decision.unit, body))
             self._stats.exposures += 1
         except Exception:  # noqa: BLE001  (a strange flag or context must not stop a service)
             self._stats.trouble("exposure", f"the exposure of {decision.flag!r} cannot be recorded")
 
     def _emit(self, name: str, properties: dict[str, Any]) -> bool:
         body = {**properties, "environment": self.environment}
-        return self._record(Event(name, clock.time(), next(self._sequence), None, None, body))
+        return self._record(Event(name, self._clock(), next(self._sequence), None, None, body))
 
     def _broke(self, flag: str, variant: str, news: dict[str, Any]) -> None:
         revision = self._current.snapshot.get("flags", {}).get(flag, {}).get("revision")

@@ -42,6 +42,7 @@ class Delivery:
         spool: The spool of this process.
         adopt: Spools that others left behind, looked for now and then.
         on_delivered: Called after a batch was accepted, in the delivery thread.
+        clock: What time it is, for the time of sending.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Delivery:
         flush_seconds: float = 1.0,
         adopt: Callable[[], Iterator[DiskSpool]] | None = None,
         on_delivered: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._post = post
         self._spool = spool
@@ -60,6 +62,7 @@ class Delivery:
         self._flush_seconds = flush_seconds
         self._adopt = adopt
         self._on_delivered = on_delivered
+        self._clock = clock
         self._adopted: list[DiskSpool] = []
         self._next_adoption = 0.0
         self._changed = threading.Condition()
@@ -161,7 +164,7 @@ class Delivery:
             self._share_limit()
 
     def _deliver(self, lines: tuple[bytes, ...]) -> Fate:
-        sent_at = timestamp(time.time()).encode()
+        sent_at = timestamp(self._clock()).encode()
         body = b'{"sent_at":"' + sent_at + b'","batch":[' + b",".join(lines) + b"]}"
         headers = {"Content-Type": "application/json", "User-Agent": SDK_VERSION}
         if len(body) > GZIP_BEYOND:

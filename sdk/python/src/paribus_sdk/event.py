@@ -31,6 +31,8 @@ class Event(NamedTuple):
     unit: str | int | None
     properties: Mapping[str, Any] | Callable[[], str]
     identity: Mapping[str, str] | None = None
+    context: Mapping[str, Any] | None = None
+    event_id: str | None = None
 
 
 def moment(time: datetime | float | str) -> float | str:
@@ -45,7 +47,7 @@ def moment(time: datetime | float | str) -> float | str:
 
 
 def encode(event: Event, process: str) -> bytes:
-    """One line of JSON, UTF-8, with a new event id.
+    """One line of JSON, UTF-8, with its event id or a new one.
 
     Values that JSON does not know become text (`Decimal`, `UUID`, sets become lists, dates RFC 3339), numbers that
     are not finite become null, and what is nested deeper than 32 levels becomes its `repr`.
@@ -57,9 +59,11 @@ def encode(event: Event, process: str) -> bytes:
         unit = f',"unit_type":{quoted(event.unit_type or "user")},"unit":{quoted(str(event.unit))}'
     for name, value in (event.identity or {}).items():
         unit += f',"{name}":{quoted(str(value))}'
+    known = json_text(event.context)[1:-1] + "," if event.context else ""
     return (
-        f'{{"event_id":"{_new_id()}","name":{quoted(str(event.name))},"time":{time},"sequence":{event.sequence}{unit},'
-        f'"properties":{properties},"context":{{"sdk":"{SDK_VERSION}","process":"{process}"}}}}'
+        f'{{"event_id":{quoted(str(event.event_id or _new_id()))},"name":{quoted(str(event.name))},"time":{time},'
+        f'"sequence":{event.sequence}{unit},'
+        f'"properties":{properties},"context":{{{known}"sdk":"{SDK_VERSION}","process":"{process}"}}}}'
     ).encode("utf-8", "replace")
 
 

@@ -16,14 +16,18 @@ class Request:
     Attributes:
         unit: Used where a call names no unit.
         context: Attributes under those that a call gives.
+        time: When it happened, in seconds since 1970, if not now: exposures inside it carry this time.
         decisions: The latest exposed decision for each flag, in order of first use.
     """
 
-    __slots__ = ("context", "decisions", "unit")
+    __slots__ = ("context", "decisions", "time", "unit")
 
-    def __init__(self, unit: str | int | None = None, context: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, unit: str | int | None = None, context: Mapping[str, Any] | None = None, time: float | None = None
+    ) -> None:
         self.unit = unit
         self.context = context
+        self.time = time
         self.decisions: dict[str, Decision] = {}
 
     def under(self, context: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -42,9 +46,11 @@ current_request: ContextVar[Request | None] = ContextVar("paribus_request", defa
 
 
 @contextmanager
-def in_request(unit: str | int | None = None, context: Mapping[str, Any] | None = None) -> Iterator[Request]:
-    """A request of its own around a block: a worker's task, a command, a test."""
-    request = Request(unit, context)
+def in_request(
+    unit: str | int | None = None, context: Mapping[str, Any] | None = None, time: float | None = None
+) -> Iterator[Request]:
+    """A request of its own around a block: a worker's task, a command, a test; `time` for one that happened earlier."""
+    request = Request(unit, context, time)
     token = current_request.set(request)
     try:
         yield request

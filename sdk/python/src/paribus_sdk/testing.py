@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,10 +27,11 @@ class InMemoryClient(Client):
         *,
         breaker: BreakerPolicy | None = None,
         exposure_memory: int = 50_000,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._lines: list[bytes] = []
         self._keeping = threading.Lock()
-        Decider.__init__(self, exposure_memory, breaker)
+        Decider.__init__(self, exposure_memory, breaker, clock)
         self._connection = None
         self._closed = False
         self._record = self._keep

@@ -288,6 +288,16 @@ def rank(order: Sequence[Expr], within: Sequence[Expr] = ()) -> Expr:
     )
 
 
+def running_total(value: Expr, order: Expr, within: Sequence[Expr]) -> Expr:
+    """The sum over a partition's rows up to this one, in order. No two rows of a partition may be equal in order."""
+    return exp.Window(
+        this=exp.Sum(this=value),
+        partition_by=list(within),
+        order=exp.Order(expressions=[exp.Ordered(this=order)]),
+        spec=exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"),
+    )
+
+
 def rows_within(within: Sequence[Expr] = ()) -> Expr:
     return exp.Window(this=rows(), partition_by=list(within))
 

@@ -157,14 +157,17 @@ class _Planner:
         leading = [event for event in self.funnel if event not in self.elements]
         first_element = next((i for i, event in enumerate(self.funnel) if event in self.elements), len(self.funnel))
         enters = [*dict.fromkeys([*leading[:first_element], *self.entering])]
-        groups: list[tuple[str, list[str]]] = []
-        """(event with elements, events that follow from it)"""
+        groups: list[tuple[str, list[str]]] = []  # an event with elements, and the events that follow from it
         for event in self.funnel[first_element:]:
             if event in self.elements:
                 groups.append((event, []))
             else:
                 groups[-1][1].append(event)
-        paths = {event: f"/{python_name(event, 'instrument/funnel').replace('_', '-')}" for event, _ in groups}
+        used = {path for listed in self.elements.values() for _, _, path, _ in listed}
+        paths = {}
+        for event, _ in groups:
+            path = f"/{python_name(event, 'instrument/funnel').replace('_', '-')}"
+            paths[event] = f"{path}-screen" if path in used else path
         shown: list[tuple[str, str, list[str]]] = [("/", "", [])]  # path, title's event, events shown before it
         for event, follow in groups:
             shown.append((paths[event], event, [event, *follow]))
@@ -258,6 +261,4 @@ def _field(name: str, argument: str, declared: PropertyDoc) -> Field:
     reader = READERS[declared.type]
     if declared.enum is not None and declared.type != "number":
         reader = "choice"
-    return Field(
-        name, argument, reader, sample_text(name, declared), declared.required, tuple(declared.enum or ())
-    )
+    return Field(name, argument, reader, sample_text(name, declared), declared.required, tuple(declared.enum or ()))

@@ -18,6 +18,10 @@ class Stage(Part):
     approver: str = ""
     in_analysis: bool
     evidence: str
+    rule: dict[str, Any] | None = None
+    """A rule of the flag that this stage puts first and the next one takes away again."""
+    units_per_day: float | None = None
+    """Units that the stage is expected to expose in a day."""
 
 
 class DecisionPoint(Part):
@@ -45,3 +49,17 @@ class ArchitectFacts(Part):
     providers: dict[str, Any] = {}
     """The same flag as each provider writes it."""
     evidence: str = "design"
+    audiences: dict[str, Any] = {}
+    """Documents of the audiences that the flag's rules and the stages name, by key."""
+    allocation: str = "gradual"
+    """How traffic widens: gradual by stages, or fixed from the start."""
+    waits: tuple[str, ...] = ()
+    """What the configuration asks for that a later version does, and what happens meanwhile."""
+    components: dict[str, Any] = {}
+    """The component diagram, as `charts.graph.plain` writes it."""
+    sequence: dict[str, Any] = {}
+    """The sequence diagram of one request."""
+    dead_events: tuple[str, ...] = ()
+    """Steps of the funnel that no unit reaches."""
+    following: tuple[str, ...] = ()
+    """The funnel's events after the decision, in order."""

@@ -37,5 +37,15 @@ class DesignFacts(Part):
     variance_removed: Measured | None = None
     """Share of variance that CUPED removes."""
     interference: str
+    entry_event: str
+    """The event that stands directly before the decision: a unit's first one is where it would be exposed."""
+    audience: dict[str, Any] | None = None
+    """The flag condition of the units the feature is for; None: everyone."""
+    arrivals_per_day: Measured
+    """Eligible units that reach the decision for the first time, per day."""
+    metrics: tuple[dict[str, Any], ...] = ()
+    """Per metric: role, baseline, margin, units it asks for."""
+    certificate: dict[str, Any] = {}
+    """A/A re-randomization of the feature's own history."""
     operating: dict[str, Any] = {}
     """Operating characteristics of the sealed rule: ship, false-ship and false-rollback rates."""

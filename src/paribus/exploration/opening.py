@@ -1,0 +1,203 @@
+"""Opening a source of events: the lake of a data folder, files, or a table of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.errors import InputError
+from paribus.exploration.event_log import EventLog
+from paribus.exploration.filling import Reading, fill
+from paribus.exploration.roles import Columns, infer, plain_name
+from paribus.warehouse import open_engine
+from paribus.warehouse.csv_types import quote
+from paribus.warehouse.sql.portable import identifier, microseconds, text_column
+from paribus.warehouse.working_copy import MEMORY, WorkingCopy
+
+if TYPE_CHECKING:
+    from paribus.lake import LakeReader
+    from paribus.warehouse.engine import ColumnKind, Engine
+
+TABLE = "events"
+JSON_NAMES = frozenset({"properties", "event_properties", "context", "user_properties", "attributes", "params", "traits"})
+
+
+def open_source(
+    source: str, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
+) -> EventLog:
+    """The events of files (a path, a folder, a glob) or of a database's table, written URL#table.
+
+    Raises:
+        InputError: nothing is there, or its columns cannot be told.
+        EngineError: the database refused.
+    """
+    if "://" in source or source.startswith(("duckdb:", "chdb:")):
+        url, _, table = source.partition("#")
+        return open_table(open_engine(url, base_dir=base_dir), table or TABLE, source=_without_secret(url), columns=columns)
+    return open_files(source, base_dir=base_dir or Path(), columns=columns, memory_limit=memory_limit)
+
+
+def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: str = MEMORY) -> EventLog:
+    """The events of the lake at a version, each once; anonymous ids are read as the user that an event links them to.
+
+    Raises:
+        InputError: the lake holds no event yet.
+    """
+    from paribus.lake import microseconds as micro
+
+    snapshot = reader.snapshot(version)
+    if not snapshot.files:
+        raise InputError(
+            "the lake holds no event yet",
+            where=str(reader.folder),
+            fix="send events to the server, or import them: paribus events import FILE",
+        )
+    typed = sorted(name for name in snapshot.columns if name.startswith("p_"))
+    wanted = [
+        name
+        for name in ("name", "unit_type", "unit", "user_id", "anonymous_id", "session_id", "original_time")
+        + ("received_time", "corrected_time", "properties", "context", "event_key")
+        if name in snapshot.columns
+    ]
+    copy = WorkingCopy(memory_limit=memory_limit)
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
+    landed = copy.query(f"SELECT sum(num_rows) FROM parquet_file_metadata([{listed}])").rows[0][0] or 0
+    copy.keep("lake", snapshot.events_sql(columns=[*wanted, *typed]), as_view=True)
+    user = "CASE WHEN unit_type = 'user' THEN unit ELSE user_id END"
+    anonymous = "CASE WHEN unit_type = 'anonymous' THEN unit ELSE anonymous_id END"
+    copy.keep(
+        "links",
+        f"SELECT anonymous, min_by(person, corrected_time) AS person FROM (SELECT {anonymous} AS anonymous, {user} AS "
+        "person, corrected_time FROM lake) WHERE anonymous IS NOT NULL AND person IS NOT NULL GROUP BY anonymous",
+    )
+    reading = Reading(
+        relation=f"(SELECT lake.*, coalesce({user}, links.person, {anonymous}, unit) AS who FROM lake LEFT JOIN links ON "
+        f"links.anonymous = ({anonymous}))",
+        unit="who",
+        event="name",
+        at="epoch_us(corrected_time)",
+        session="session_id",
+        received="epoch_us(received_time) - epoch_us(original_time)",
+        row="event_key" if "event_key" in snapshot.columns else "hash(who, name, corrected_time)",
+        json={name: name for name in ("properties", "context") if name in snapshot.columns},
+        typed={name.removeprefix("p_"): (name, snapshot.columns[name]) for name in typed},
+        shown="the lake's events, each once; a linked anonymous id is its user",
+    )
+    return fill(
+        copy,
+        reading,
+        source="the lake",
+        version=f"lake {snapshot.table_id} version {snapshot.version}",
+        columns=Columns("unit", "name", "corrected_time", "session_id", "event_id", "received_time"),
+        watermark=micro(snapshot.watermark),
+        landed=int(landed),
+    )
+
+
+def open_files(
+    source: str | Path, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
+) -> EventLog:
+    """The events of CSV, Parquet or JSON-lines files, read once into a working copy."""
+    base = base_dir or Path()
+    from paribus.warehouse.duckdb_engine import DuckDBEngine
+
+    engine = DuckDBEngine(base_dir=base, memory_limit=memory_limit)
+    copy = WorkingCopy(memory_limit=memory_limit)
+    try:
+        relation = str(source)
+        kinds = engine.columns(relation)
+        found = infer(kinds, columns, where=relation)
+        selected = engine.reader_sql(relation) or ""
+        files = engine.fingerprint([relation])[relation]["files"]
+        is_columnar = engine.is_columnar(relation)
+        copy.keep("staged", f"SELECT row_number() OVER () AS _row, * FROM ({selected})" if not is_columnar else selected, as_view=is_columnar)
+        version = ", ".join(f"{Path(f['path']).name} ({f['size']:,} bytes)" for f in files[:5])
+        version += f" and {len(files) - 5} more files" if len(files) > 5 else ""
+        return fill(
+            copy,
+            _reading_of_files(copy, kinds, found, is_columnar),
+            source=Path(relation).name,
+            version=version,
+            columns=found,
+        )
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        engine.close()
+
+
+def open_table(
+    engine: Engine, table: str, *, source: str, columns: Columns | None = None
+) -> EventLog:
+    """The events of a table, asked where it is; only aggregates leave it."""
+    from paribus.exploration.table_log import log_of_table
+
+    kinds = engine.columns(table)
+    return log_of_table(engine, table, kinds, infer(kinds, columns, where=table), source)
+
+
+def open_frame(frame: object, *, columns: Columns | None = None) -> EventLog:
+    """The events of a data frame in memory."""
+    return open_table(open_engine(frames={TABLE: frame}), TABLE, source="a data frame", columns=columns)
+
+
+def _reading_of_files(
+    copy: WorkingCopy, kinds: Mapping[str, ColumnKind], found: Columns, is_columnar: bool
+) -> Reading:
+    json: dict[str, str] = {}
+    plain: dict[str, tuple[str, ColumnKind]] = {}
+    for name, kind in kinds.items():
+        if name in found.named:
+            continue
+        if kind in {"json", "other"} or (kind == "text" and plain_name(name) in JSON_NAMES):
+            text = quote(name) if kind == "text" else f"CAST(to_json({quote(name)}) AS VARCHAR)"
+            json[name] = f"CASE WHEN json_valid({text}) AND left(ltrim({text}), 1) = '{{' THEN {text} END"
+        else:
+            plain[name] = (quote(name), kind)
+    return Reading(
+        relation="staged",
+        unit=text_column(found.unit, kinds[found.unit], "duckdb"),
+        event=text_column(found.event, kinds[found.event], "duckdb"),
+        at=_time(copy, found.time, kinds[found.time]),
+        session=text_column(found.session, kinds[found.session], "duckdb") if found.session else None,
+        received=f"{_time(copy, found.received, kinds[found.received])} - {_time(copy, found.time, kinds[found.time])}"
+        if found.received
+        else None,
+        row="_row" if not is_columnar else _row_hash(found),
+        json=json,
+        plain=plain,
+        event_id=text_column(found.event_id, kinds[found.event_id], "duckdb") if found.event_id else None,
+        shown="the files",
+    )
+
+
+def _row_hash(found: Columns) -> str:
+    return f"hash({', '.join(quote(name) for name in (found.event_id or found.unit, found.time, found.event))})"
+
+
+def _time(copy: WorkingCopy, name: str, kind: ColumnKind) -> str:
+    """Microseconds of a time column; numbers are seconds, milliseconds or microseconds by their size."""
+    if kind == "text":
+        return f"epoch_us(TRY_CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"
+    unit = ""
+    if kind in {"integer", "number"}:
+        middle = copy.query(f"SELECT median({quote(name)}) AS m FROM staged").rows[0][0] or 0
+        unit = "us" if middle > 1e14 else "ms" if middle > 1e11 else "s"
+    return microseconds(name, kind, "duckdb", unit)
+
+
+def _without_secret(url: str) -> str:
+    """The URL without user, password and options."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}" if rest else url
+
+
+def table_identifier(engine: Engine, table: str) -> str:
+    """The table in FROM."""
+    return engine.relation_sql(table)
+
+
+__all__ = ["open_files", "open_frame", "open_lake", "open_source", "open_table", "identifier"]
+_ = Any

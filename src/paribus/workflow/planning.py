@@ -1,0 +1,252 @@
+"""The plan of a feature: where history stands in for the experiment, its document, method, runtime and seal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from paribus.errors import InputError
+from paribus.workflow.audience import accepted, attributes
+from paribus.workflow.facts.explore import ExploreFacts
+from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
+from paribus.workflow.step import DATA_SCIENTIST
+
+if TYPE_CHECKING:
+    from paribus.experiments.certificate import Certificate
+    from paribus.experiments.document import Document
+    from paribus.experiments.on_lake import Snapshot
+    from paribus.experiments.sizing import Sizing
+    from paribus.experiments.sizing_result import MethodSize
+    from paribus.workflow.context import Context
+
+Json = dict[str, Any]
+CONTROL, TREATMENT = "control", "treatment"
+PRE_PERIOD_DAYS = 14
+LEAST_HISTORY_DAYS = 7
+REPLICATIONS = 300
+LONGEST_WEEKS = 8
+ANYTIME, GROUP_SEQUENTIAL, BAYESIAN = "anytime", "group_sequential", "bayesian"
+_SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The history that stands in for the experiment: who would have met the decision, and where the history begins."""
+
+    event: str
+    since: datetime
+    days: float
+    where: Mapping[str, Sequence[str]] | None
+    lake: Snapshot
+
+
+def past_of(context: Context, explore: ExploreFacts, chosen: Hypothesis, rule: Mapping[str, Any] | None) -> Past:
+    """Where history stands in for the experiment: the event before the decision, in the feature's segment."""
+    from paribus.experiments.on_lake import snapshot_of
+
+    reader = context.operations.lake()
+    if reader is None:
+        raise InputError(
+            "no event has arrived yet",
+            where=f"feature {context.feature.key}",
+            rule="a plan is sized on the feature's own history",
+            fix="paribus events import FILE --format csv, or serve and send events",
+        )
+    where = accepted(rule)
+    end = datetime.fromisoformat(f"{explore.window.end}T00:00:00+00:00")
+    reach = min(explore.window.days - LEAST_HISTORY_DAYS, PRE_PERIOD_DAYS)
+    days = max(explore.window.days - max(reach, 0), min(explore.window.days, LEAST_HISTORY_DAYS))
+    return Past(decision_event(explore, chosen), end - timedelta(days=days), days, where, snapshot_of(reader))
+
+
+def decision_event(explore: ExploreFacts, chosen: Hypothesis) -> str:
+    """The event directly before the decision: where the bottleneck begins, else the start of the main funnel."""
+    for bottleneck in explore.bottlenecks:
+        if bottleneck.id in chosen.findings:
+            return bottleneck.from_event
+    if explore.funnels:
+        return explore.funnels[0].steps[0].event
+    return max(explore.events, key=lambda each: each.units).name
+
+
+def document_of(
+    context: Context,
+    explore: ExploreFacts,
+    hypotheses: HypothesizeFacts,
+    chosen: Hypothesis,
+    mde: float,
+    past: Past,
+) -> Json:
+    """The experiment document, before its method is chosen."""
+    config = context.config
+    reach = int(min(PRE_PERIOD_DAYS, explore.window.days - past.days))
+    metrics = [_with_covariate(dict(each), reach) for each in (*hypotheses.metrics, *_followed(hypotheses.metrics))]
+    success = [each["name"] for each in metrics if each.get("role") == "success"]
+    plan: Json = {
+        "confidence_level": config.experiment_config.confidence_level,
+        "min_sample_size": config.experiment_config.min_sample_size,
+        "runtime_days": _full_weeks(config.experiment_config.runtime_days),
+    }
+    if worthwhile := hypotheses.smallest_worthwhile.value:
+        plan["smallest_worthwhile"] = dict.fromkeys(success, round(min(worthwhile, mde), 6))
+    if "bayesian" in config.statistical_methods:
+        lift = chosen.forecast.lift
+        sd = ((lift.high or 0.0) - (lift.low or 0.0)) / (2 * 1.96) if lift.low is not None else 0.0
+        origin = (
+            context.artifacts["hypothesize"].evidence[lift.evidence].title if "/" not in lift.evidence else "forecast"
+        )
+        plan["priors"] = {
+            name: {"mean": lift.value or 0.0, "sd": max(sd, 0.01), "origin": origin} for name in success[:1]
+        }
+    segments = [attributes(each.rule) for each in explore.segments]
+    return {
+        "paribus": 1,
+        "experiment": context.feature.key,
+        "title": context.feature.requirement,
+        "flag": context.feature.key,
+        "environment": context.feature.environment,
+        "interference": interference(config.interference, explore),
+        "variants": {CONTROL: 50, TREATMENT: 50},
+        "control": CONTROL,
+        "metrics": metrics,
+        "segments": list(dict.fromkeys(name for names in segments for name in names)),
+        "plan": plan,
+    }
+
+
+def interference(configured: str | None, explore: ExploreFacts) -> str:
+    """Whether one unit's variant can change another's outcome: as configured, else as the events tell.
+
+    Events about a limited stock mean a shared resource: what treatment buys, control cannot.
+    """
+    if configured:
+        return configured
+    if any(_SHARED.search(each.name) for each in explore.events):
+        return "shared_resource"
+    return "none because each user meets only their own variant, and no event tells of a limited stock"
+
+
+def _followed(metrics: Sequence[Json]) -> list[Json]:
+    """A count of the success event where no metric adds up over days: whether an effect fades is read from it."""
+    if any(each["type"] in {"mean", "count"} for each in metrics):
+        return []
+    success = next((each for each in metrics if each.get("role") == "success" and each.get("event")), None)
+    if success is None:
+        return []
+    return [{"name": f"{success['event']}_count", "type": "count", "role": "secondary", "event": success["event"]}]
+
+
+def _with_covariate(metric: Json, reach: int) -> Json:
+    """The metric with itself before exposure as its covariate, where history reaches back and it has none."""
+    if (
+        reach >= LEAST_HISTORY_DAYS
+        and metric["type"] in {"mean", "proportion", "count"}
+        and not metric.get("covariates")
+        and metric.get("role") != "guardrail"
+    ):
+        metric["covariates"] = [{"days": reach}]
+    return metric
+
+
+def tried(
+    context: Context, body: Json, past: Past, mde: float, chosen: Hypothesis
+) -> tuple[Sizing, Certificate, Json, list[str]]:
+    """The document with its method and runtime, its sizing, and its certificate on the history."""
+    from paribus.experiments.certify import certify
+    from paribus.experiments.on_lake import as_history, lake_engine
+    from paribus.experiments.registry import document_of_body
+    from paribus.experiments.sizing import from_history
+
+    config = context.config
+    notes: list[str] = []
+
+    def history(of: Json) -> Document:
+        # A plan's own start would cut the history; the pseudo-experiment runs where the history is.
+        return as_history(document_of_body(of, context.feature.key), past.event, since=past.since, where=past.where)
+
+    deciding = config.method or (BAYESIAN if config.statistical_methods == ("bayesian",) else ANYTIME)
+    body = {**body, "plan": {"method": deciding, **body["plan"]}}
+    document = history(body)
+    with lake_engine(document.design, document.data, past.lake) as engine:
+        context.progress(0.1, "sizing on the history")
+        sizing = from_history(document, engine, mde=mde, seed=context.seed)
+        if (
+            config.method is None
+            and deciding == ANYTIME
+            and not _fits(sizing, ANYTIME, body)
+            and _fits(sizing, GROUP_SEQUENTIAL, body)
+        ):
+            body["plan"]["method"] = GROUP_SEQUENTIAL
+        body["plan"] |= _horizon(context, sizing, body, notes)
+        if body["plan"]["method"] == BAYESIAN and "loss_threshold" not in body["plan"]:
+            body["plan"]["loss_threshold"] = sizing.loss_threshold
+        final = history(body)
+        if final.design.plan != document.design.plan:
+            sizing = from_history(final, engine, mde=mde, seed=context.seed)
+        context.progress(0.7, "re-randomizing the history")
+        certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed)
+    return sizing, certificate, body, notes
+
+
+def size_of(sizing: Sizing, method: str) -> MethodSize:
+    """What one method needs."""
+    return next(each for each in sizing.sizes if each.method.value == method)
+
+
+def _fits(sizing: Sizing, method: str, body: Json) -> bool:
+    days = size_of(sizing, method).days
+    return isinstance(days, int) and days <= body["plan"]["runtime_days"]
+
+
+def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> Json:
+    """Runtime in full weeks: as configured, longer where the sample or the least sample size asks for it."""
+    method = body["plan"]["method"]
+    size, runtime = size_of(sizing, method), body["plan"]["runtime_days"]
+    needed = size.days if isinstance(size.days, int) else None
+    least = 2 * context.config.experiment_config.min_sample_size
+    if sizing.daily_units:
+        of_least = _full_weeks(least / sizing.daily_units)
+        needed = max(needed or 0, of_least)
+    if needed is not None and needed > runtime:
+        longer = min(needed, 7 * LONGEST_WEEKS)
+        notes.append(
+            f"{runtime} days are configured; {needed} are needed"
+            + (f", of which at most {longer} are planned" if longer < needed else "")
+            + f", so the plan runs {longer} days."
+        )
+        runtime = longer
+    found: Json = {"runtime_days": runtime, "planned_units": size.maximum}
+    if method == ANYTIME:
+        found["n_opt"] = size.maximum
+    if method == GROUP_SEQUENTIAL:
+        found["looks"] = list(range(7, runtime + 1, 7))
+    return found
+
+
+def sealed(context: Context) -> str:
+    """Hash of the sealed plan; sealed again, with the reason, where the design changed."""
+    from paribus.experiments.registry import stored_seal
+    from paribus.experiments.seal import deviations
+
+    operations, key = context.operations, context.feature.key
+    before = stored_seal(context.store, key)
+    if before is None:
+        return operations.seal(key, author=DATA_SCIENTIST).hash
+    document = operations.experiment(key)
+    if not deviations(before, document.design, document.data):
+        return before.hash
+    return operations.seal(key, author=DATA_SCIENTIST, amend="the design was made again from changed inputs").hash
+
+
+def entry_text(past: Past) -> str:
+    """The statement that finds where units would have met the decision."""
+    where = "".join(f" AND {name} IN {tuple(values)!r}" for name, values in (past.where or {}).items())
+    asked = f"name = '{past.event}' AND time >= '{past.since:%Y-%m-%d}'{where}"
+    return f"SELECT unit, min(time) FROM events WHERE {asked} GROUP BY unit"
+
+
+def _full_weeks(days: float) -> int:
+    return 7 * max(1, -(-int(-(-days // 1)) // 7))
