@@ -94,6 +94,7 @@ def rendered(dialect: str) -> list[StatementText]:
         as_of=datetime(2026, 3, 20),
         by_day=True,
         segments=("country",),
+        cut_at=[datetime(2026, 3, 9), datetime(2026, 3, 16)],
     )
     return [*table, *exposed]
 

@@ -18,6 +18,7 @@ from paribus.app import definition
 from paribus.app.decoder import Decoder, Observer, local_key
 from paribus.app.folder import DEFINITIONS, SERVER, clock_of, open_folder
 from paribus.app.keeping import Keeper
+from paribus.app.watching import Watcher
 from paribus.clock import Clock
 from paribus.errors import ParibusError
 from paribus.settings import Settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from paribus.store import Revision, Store
 
 _log = logging.getLogger(__name__)
+_QUEUED = 1_000_000  # events in the queue that a new watch reads
 
 Json = dict[str, Any]
 Step = Callable[[Json], Json]
@@ -59,7 +61,14 @@ class Installation:
         try:
             self.store: Store = open_store(settings.store_url or self.folder / DEFINITIONS, clock=clock)
             self.decode = Decoder(self.store)
-            observe = Observer(self.store, self.decode)
+            self.watcher = Watcher(
+                self.store,
+                self.decode,
+                lake=lambda: self.lake,
+                waiting=lambda: self.landing.read(after=0, max_events=_QUEUED),
+                clock=clock,
+            )
+            observe = Observer(self.store, self.decode, self.watcher.take)
             try:
                 self.lake: Lake = Lake.open(
                     self.folder,
@@ -71,6 +80,7 @@ class Installation:
                     max_queue_bytes=settings.max_queue_megabytes << 20,
                 )
                 self.keeper = Keeper(self.store, self.lake, seconds=settings.keep_seconds)
+                self.lake.erase_also.append(self.watcher.forget)
             except BaseException:
                 self.store.close()
                 raise
@@ -84,7 +94,8 @@ class Installation:
         return self.lake.landing
 
     def start(self) -> None:
-        """Runs flush and upkeep in the background."""
+        """Runs watch, flush and upkeep in the background."""
+        self.watcher.start()
         self.lake.start(flush_seconds=self.settings.flush_seconds)
         self.keeper.start()
         if self.settings.retention_days:
@@ -113,6 +124,7 @@ class Installation:
         self.keeper.stop()
         try:
             self.lake.close()
+            self.watcher.stop()
         finally:
             self.store.close()
             self._lock.release()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from paribus.errors import InputError, did_you_mean
-from paribus.metrics import clusters, exposed, limits, probe, ranks, repeats, sums, table
+from paribus.metrics import clusters, cutoffs, exposed, limits, probe, ranks, repeats, sums, table
 from paribus.metrics.cells import StatementText
 from paribus.metrics.definition import Covariate, DataModel, Exposures, Metric, MetricType, UnitTable
 from paribus.metrics.demand import Demand, demands, reach
@@ -196,6 +196,7 @@ def statements(
     by_day: bool = False,
     segments: Sequence[str] = (),
     tolerance: float = 5.0,
+    cut_at: Sequence[datetime] = (),
 ) -> list[StatementText]:
     """The statements in the order in which they would run, `:name` where an earlier one computes the value.
 
@@ -212,6 +213,7 @@ def statements(
         by_day: cells by cohort day.
         segments: attributes whose margins are measured.
         tolerance: seconds before exposure within which event rows are counted.
+        cut_at: times, in order, at which metrics without a window are read as they were known then.
 
     Raises:
         InputError: an unknown dialect, source or column, or a metric that its data cannot answer.
@@ -280,6 +282,10 @@ def statements(
         }
     plan = sums.moments(level, scope, named.name, shifts, caps, look_for_missing=compiler.is_table)
     show("moments", plan.text)
+    growing = [m for m in metrics if m.is_open and m.type != MetricType.QUANTILE]
+    if cut_at and growing and not compiler.is_table and not compiler.has_cluster:
+        times = [time for time in map(_utc, cut_at) if time is not None]
+        show("cutoffs", cutoffs.statement(compiler, care, growing, times, shifts, caps).sums.text)
     if compiler.has_cluster:
         show("clusters", clusters.statement(compiler.level(care), caps, named.name).text)
     for metric in metrics:

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paribus.metrics import exposed, funnel
 from paribus.metrics.cells import Cells
-from paribus.metrics.compile import Compiler
 from paribus.metrics.definition import Metric, MetricType
 from paribus.metrics.demand import Demand, demands, reach
 from paribus.metrics.level import Care, Columns, MetricColumns, Scope, Variable
@@ -25,6 +24,9 @@ from paribus.metrics.reading import cells_of, key_of, key_order
 from paribus.metrics.rows import SourceRows, inside, joins_as_text
 from paribus.metrics.sums import Sums, bound, capped, products
 from paribus.warehouse.sql import build as sql
+
+if TYPE_CHECKING:
+    from paribus.metrics.compile import Compiler
 
 Caps = Mapping[str, tuple[float | str | None, float | str | None]]
 

@@ -70,9 +70,8 @@ def rebuild(reader: LakeReader, watch: Watch, *, until: datetime | None = None) 
     )
     several = {name: [place for place, guard in enumerate(watch.guards) if name in guard.events] for name in names}
     for row in failed:
-        if row["unit"] in state.tally:
-            for place in several[row["name"]]:
-                state.tally.fail(row["unit"], place, row["time"])
+        for place in several[row["name"]] if row["unit"] is not None else ():
+            state.tally.fail(row["unit"], place, row["time"])
     for row in _latencies(reader, values):
         if (histogram := state.latency.get(row["arm"])) is not None:
             histogram.bins[row["bin"]] += row["n"]

@@ -163,9 +163,7 @@ class Dossier:
         _, config = self.feature(key)
         revisions = {step.slug: self._revision(key, step.slug) for step in STEPS}
         hashes = {slug: each.body_hash for slug, each in revisions.items() if each is not None}
-        approvals = {
-            step.slug: self._approval(key, step.slug) for step in STEPS if step.slug in config.approvals.required
-        }
+        approvals = {step.slug: self._approval(key, step.slug) for step in STEPS}
         states: dict[str, StepState] = {}
         for step in STEPS:
             revision = revisions[step.slug]

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from paribus.errors import ParibusError
 from paribus.workflow.dossier import Dossier
@@ -40,6 +41,7 @@ class Worker:
         self.context = context
         self.told: Made = told or (lambda slug, what, seconds: None)
         self.failure: ParibusError | None = None
+        self.making = threading.Lock()  # walks of several features go on after a crash; one step is made at a time
         self._config: DBOSConfig = {
             "name": "paribus",
             "system_database_url": url,
@@ -79,7 +81,8 @@ class Worker:
                 DBOS.retrieve_workflow(left.workflow_id).get_result()
         while True:
             self.failure = None
-            handle = DBOS.start_workflow(_walk, key, until, author)
+            with SetWorkflowID(f"{key}:{uuid4()}"):
+                handle = DBOS.start_workflow(_walk, key, until, author)
             try:
                 found = handle.get_result()
             except Exception:
@@ -119,6 +122,11 @@ def _look(key: str, until: str | None) -> Json:
 
 def _make(key: str, slug: str, author: str) -> Json:
     worker = _here()
+    with worker.making:
+        return _made(worker, key, slug, author)
+
+
+def _made(worker: Worker, key: str, slug: str, author: str) -> Json:
     started = time.monotonic()
     worker.told(slug, "running", 0.0)
     try:

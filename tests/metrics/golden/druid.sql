@@ -700,6 +700,279 @@ GROUP BY
   zm_attribute,
   zm_level;
 
+-- cutoffs
+WITH zx AS (
+  SELECT
+    "user_id" AS zx_u,
+    CAST("variant" AS VARCHAR) AS zx_v,
+    "ts" AS zx_t,
+    CAST("epoch" AS VARCHAR) AS zx_1
+  FROM "analytics"."exposures"
+  WHERE
+    CAST("variant" AS VARCHAR) IN ('control', 'treatment')
+    AND NOT "user_id" IS NULL
+    AND NOT (
+      "user_id" = '' OR "user_id" LIKE ' %' AND TRIM("user_id") = ''
+    )
+    AND CAST("reason" AS VARCHAR) = 'SPLIT'
+    AND NOT "ts" IS NULL
+    AND "ts" >= CAST('2026-03-02 00:00:00' AS TIMESTAMP)
+    AND "ts" < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+    AND "ts" < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+), zp AS (
+  SELECT
+    zx_u AS zp_u,
+    MIN(zx_t) AS zp_t,
+    CASE WHEN MIN(zx_v) <> MAX(zx_v) THEN 1 ELSE 0 END AS zp_m
+  FROM zx
+  GROUP BY
+    zx_u,
+    zx_1
+), zf AS (
+  SELECT
+    zp_u AS zf_u,
+    MIN(zp_t) AS zf_t,
+    MAX(zp_m) AS zf_m
+  FROM zp
+  GROUP BY
+    zp_u
+), zu AS (
+  SELECT
+    zf_u AS zu_u,
+    zf_t AS zu_t,
+    zf_m AS zu_m,
+    MIN(zx_v) AS zu_v,
+    MIN(zx_1) AS zu_1
+  FROM zx
+  INNER JOIN zf
+    ON zf_u = zx_u
+  WHERE
+    zx_t = zf_t
+  GROUP BY
+    zf_u,
+    zf_t,
+    zf_m
+), zb AS (
+  SELECT
+    zx_u AS zb_u,
+    zx_v AS zb_v,
+    MIN(zx_t) AS zb_t,
+    zx_1 AS zb_e
+  FROM zx
+  GROUP BY
+    zx_u,
+    zx_1,
+    zx_v
+), zc AS (
+  SELECT
+    zb_u AS zc_u,
+    zb_t AS zc_t,
+    ROW_NUMBER() OVER (PARTITION BY zb_u, zb_e ORDER BY zb_t NULLS LAST, zb_v NULLS LAST) AS zc_rank
+  FROM zb
+), zy AS (
+  SELECT
+    zc_u AS zy_u,
+    MIN(zc_t) AS zy_t
+  FROM zc
+  WHERE
+    zc_rank = 2
+  GROUP BY
+    zc_u
+), zz AS (
+  SELECT
+    zy_u AS zz_u,
+    2 - CASE
+      WHEN zy_t < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+      THEN CASE WHEN zy_t < CAST('2026-03-09 00:00:00' AS TIMESTAMP) THEN 0 ELSE 1 END
+      ELSE 2
+    END AS zz_n
+  FROM zy
+), zv AS (
+  SELECT
+    zu_u AS zu_u,
+    zu_t AS zu_t,
+    zu_v AS zu_v,
+    zu_1 AS zu_1,
+    CASE
+      WHEN zu_t < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+      THEN CASE WHEN zu_t < CAST('2026-03-09 00:00:00' AS TIMESTAMP) THEN 0 ELSE 1 END
+      ELSE 2
+    END AS zu_k,
+    2 - COALESCE(zz_n, 0) AS zu_x
+  FROM zu
+  LEFT JOIN zz
+    ON zz_u = zu_u
+), zr1 AS (
+  SELECT
+    "user_id" AS zr1_u,
+    "ts" AS zr1_t,
+    CAST("amount" AS DOUBLE) AS zr1_1,
+    "session_id" AS zr1_2,
+    CASE
+      WHEN "ts" < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+      THEN CASE WHEN "ts" < CAST('2026-03-09 00:00:00' AS TIMESTAMP) THEN 0 ELSE 1 END
+      ELSE 2
+    END AS zr1_k,
+    "order_id" AS zr1_id
+  FROM "analytics"."orders"
+  WHERE
+    "ts" >= CAST('2026-03-01 23:59:55' AS TIMESTAMP)
+    AND "ts" < CAST('2026-03-16 00:00:00' AS TIMESTAMP)
+), zq1 AS (
+  SELECT
+    zr1_u AS zq1_u,
+    zr1_t AS zq1_t,
+    zr1_1 AS zq1_1,
+    zr1_2 AS zq1_2,
+    zr1_k AS zq1_k,
+    zr1_id AS zq1_id,
+    ROW_NUMBER() OVER (PARTITION BY zr1_id ORDER BY zr1_t NULLS LAST, zr1_u NULLS LAST) AS zq1_rank
+  FROM zr1
+), zd1 AS (
+  SELECT
+    zq1_u AS zr1_u,
+    zq1_t AS zr1_t,
+    zq1_1 AS zr1_1,
+    zq1_2 AS zr1_2,
+    zq1_k AS zr1_k,
+    zq1_id AS zr1_id
+  FROM zq1
+  WHERE
+    zq1_rank = 1 OR zq1_id IS NULL
+), za1 AS (
+  SELECT
+    zu_u AS za1_u,
+    SUM(CASE WHEN zr1_t >= zu_t THEN zr1_1 END) AS za1_1,
+    COUNT(*) AS za1_n,
+    COUNT(CASE WHEN zr1_t < zu_t AND zr1_t >= TIMESTAMPADD(SECOND, -5, zu_t) THEN 1 END) AS za1_early,
+    zr1_k AS za1_k,
+    MIN(zu_k) AS za1_k0
+  FROM zd1
+  INNER JOIN zv
+    ON zu_u = zr1_u
+  GROUP BY
+    zu_u,
+    zr1_k
+), zt1 AS (
+  SELECT
+    zu_u AS zt1_u,
+    MIN(zr1_k) AS zt1_k,
+    MIN(zu_k) AS zt1_k0
+  FROM zd1
+  INNER JOIN zv
+    ON zu_u = zr1_u
+  WHERE
+    zr1_t >= zu_t AND NOT zr1_2 IS NULL
+  GROUP BY
+    zu_u,
+    zr1_2
+), zk AS (
+  SELECT
+    zu_u AS zk_u,
+    zu_k AS zk_k,
+    CAST(0e0 AS DOUBLE) AS zk_1,
+    CAST(0e0 AS DOUBLE) AS zk_2
+  FROM zv
+  UNION ALL
+  SELECT
+    zu_u AS zk_u,
+    zu_x AS zk_k,
+    CAST(0e0 AS DOUBLE) AS zk_1,
+    CAST(0e0 AS DOUBLE) AS zk_2
+  FROM zv
+  WHERE
+    zu_x < 2
+  UNION ALL
+  SELECT
+    za1_u AS zk_u,
+    CASE WHEN za1_k < za1_k0 THEN za1_k0 ELSE za1_k END AS zk_k,
+    COALESCE(za1_1, CAST(0e0 AS DOUBLE)) AS zk_1,
+    CAST(0e0 AS DOUBLE) AS zk_2
+  FROM za1
+  UNION ALL
+  SELECT
+    zt1_u AS zk_u,
+    CASE WHEN zt1_k < zt1_k0 THEN zt1_k0 ELSE zt1_k END AS zk_k,
+    CAST(0e0 AS DOUBLE) AS zk_1,
+    COALESCE(CAST(1e0 AS DOUBLE), CAST(0e0 AS DOUBLE)) AS zk_2
+  FROM zt1
+), zg AS (
+  SELECT
+    zk_u AS zg_u,
+    zk_k AS zg_k,
+    SUM(zk_1) AS zg_1,
+    SUM(zk_2) AS zg_2
+  FROM zk
+  GROUP BY
+    zk_u,
+    zk_k
+), zh AS (
+  SELECT
+    zg_u AS zh_u,
+    zg_k AS zh_k,
+    SUM(zg_1) OVER (
+      PARTITION BY zg_u
+      ORDER BY zg_k NULLS LAST
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS zh_1,
+    zg_1 AS zh_o1,
+    SUM(zg_2) OVER (
+      PARTITION BY zg_u
+      ORDER BY zg_k NULLS LAST
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS zh_2,
+    zg_2 AS zh_o2
+  FROM zg
+), zj AS (
+  SELECT
+    zu_v AS zj_variant,
+    zu_1 AS zj_epoch,
+    zh_k AS zj_k,
+    CASE WHEN zh_k < zu_x THEN 1 ELSE 0 END AS zj_a,
+    CASE WHEN zh_k > zu_k THEN 1 ELSE 0 END AS zj_b,
+    CASE WHEN zh_k < zu_x THEN zh_1 ELSE CAST(0e0 AS DOUBLE) END AS zj_6,
+    CASE WHEN zh_k > zu_k THEN zh_1 - zh_o1 ELSE CAST(0e0 AS DOUBLE) END AS zj_7,
+    CASE WHEN zh_k < zu_x THEN zh_2 ELSE CAST(0e0 AS DOUBLE) END AS zj_8,
+    CASE WHEN zh_k > zu_k THEN zh_2 - zh_o2 ELSE CAST(0e0 AS DOUBLE) END AS zj_9
+  FROM zh
+  INNER JOIN zv
+    ON zu_u = zh_u
+  WHERE
+    zh_k <= zu_x
+)
+SELECT
+  zj_variant AS z_variant,
+  zj_epoch AS z_epoch,
+  zj_k AS z_cut,
+  SUM(zj_a - zj_b) AS z_4,
+  SUM(zj_6 - zj_7) AS z_5,
+  SUM(zj_8 - zj_9) AS z_6,
+  SUM((
+    zj_6 * zj_6
+  ) - (
+    zj_7 * zj_7
+  )) AS z_7,
+  SUM((
+    zj_6 * zj_8
+  ) - (
+    zj_7 * zj_9
+  )) AS z_8,
+  SUM((
+    zj_8 * zj_8
+  ) - (
+    zj_9 * zj_9
+  )) AS z_9,
+  SUM((
+    zj_6 * zj_6 * zj_6
+  ) - (
+    zj_7 * zj_7 * zj_7
+  )) AS z_10
+FROM zj
+GROUP BY
+  zj_variant,
+  zj_epoch,
+  zj_k;
+
 -- ranks:slow:count
 WITH zx AS (
   SELECT

@@ -37,42 +37,47 @@ def chosen(facts: HypothesizeFacts) -> Hypothesis:
     return next(each for each in facts.hypotheses if each.id == facts.chosen)
 
 
-def journey_of(explore: ExploreFacts | None, hypothesis: Hypothesis, metrics: Iterable[Mapping[str, Any]]) -> Journey:
-    """The journey of a hypothesis: the decision stands where the bottleneck begins that it wants to open.
+def journey_of(explore: ExploreFacts | None, entry: str, metrics: Iterable[Mapping[str, Any]]) -> Journey:
+    """The journey around the decision, which stands directly after the plan's entry event.
 
-    Without a bottleneck it stands before the success metric's event in the longest funnel that holds it, and without
-    that at the first event that most units have.
+    Where no unit reaches the entry event any more, the decision stands after the last living event before it, and
+    without an entry event before the first event that a success metric counts.
+
+    Args:
+        explore: the exploration, with its funnels.
+        entry: the event that the sealed plan names; empty when it names none.
+        metrics: definitions as an experiment document holds them.
     """
     success = tuple(
         dict.fromkeys(e for m in metrics if m.get("role", "success") == "success" for e in metric_events(m))
     )
     if explore is None:
-        return Journey(
-            "", success, (), "", success, success, "nothing was explored: the decision stands where the call is"
-        )
-    bottleneck = next((each for each in explore.bottlenecks if each.id in hypothesis.findings), None)
-    funnel = _funnel(explore, success, bottleneck.funnel if bottleneck else "")
+        return Journey("", (), (), entry, success, success, "the sealed plan names it")
+    funnel = _funnel(explore, success, entry)
     if funnel is None:
-        busiest = max(explore.events, key=lambda each: (each.units, each.name), default=None)
-        name = busiest.name if busiest is not None and busiest.units else ""
-        return Journey("", (), (), name, success, success, "no funnel holds the success metric's event")
+        return Journey("", (), (), entry, success, success, "the sealed plan names it, and no funnel holds it")
+    names = [step.event for step in funnel.steps]
     living = tuple(step.event for step in funnel.steps if step.units)
     dead = tuple(step.event for step in funnel.steps if not step.units)
-    if bottleneck is not None and bottleneck.from_event in living:
-        before = bottleneck.from_event
-        why = f"most of those lost between {bottleneck.from_event} and {bottleneck.to_event} are lost right after it"
-    elif bottleneck is not None and bottleneck.from_event in dead:
-        names = [step.event for step in funnel.steps]
-        earlier = [each for each in names[: names.index(bottleneck.from_event)] if each in living]
-        before = earlier[-1] if earlier else (living[0] if living else "")
-        why = f"{bottleneck.from_event} is dead: no unit reached it; this is the last living event before it"
+    if entry in dead:
+        earlier = [each for each in names[: names.index(entry)] if each in living]
+        before = earlier[-1] if earlier else ""
+        why = f"no unit reached {entry}, so the last living event before it"
+    elif entry:
+        before, why = entry, _loss(explore, funnel.name, entry)
     else:
-        reached = [each for each in living if each not in success]
         ends = [index for index, each in enumerate(living) if each in success]
-        before = living[ends[0] - 1] if ends and ends[0] else (reached[-1] if reached else "")
+        before = living[ends[0] - 1] if ends and ends[0] else ""
         why = "it is the last event before what the success metric counts"
     at = living.index(before) if before in living else -1
     return Journey(funnel.name, living, dead, before, living[at + 1 :], success, why)
+
+
+def _loss(explore: ExploreFacts, funnel: str, entry: str) -> str:
+    found = next((each for each in explore.bottlenecks if each.funnel == funnel and each.from_event == entry), None)
+    if found is None:
+        return "the sealed plan names it"
+    return f"the loss between {found.from_event} and {found.to_event} begins there"
 
 
 def metric_events(metric: Mapping[str, Any]) -> tuple[str, ...]:
@@ -82,9 +87,12 @@ def metric_events(metric: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(each) for each in [*named, *steps] if each))
 
 
-def _funnel(explore: ExploreFacts, success: tuple[str, ...], name: str) -> Funnel | None:
-    named = next((each for each in explore.funnels if each.name == name), None)
-    if named is not None:
-        return named
-    holding = [f for f in explore.funnels if any(step.event in success for step in f.steps)]
-    return max(holding, key=lambda each: len(each.steps), default=None)
+def _funnel(explore: ExploreFacts, success: tuple[str, ...], entry: str) -> Funnel | None:
+    """The longest funnel that holds both the entry and a success metric's event, else one of them."""
+
+    def holds(funnel: Funnel) -> tuple[int, int]:
+        events = {step.event for step in funnel.steps}
+        return (entry in events) + any(each in events for each in success), len(events)
+
+    best = max(explore.funnels, key=holds, default=None)
+    return best if best is not None and holds(best)[0] else None

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from paribus_sdk.breaker import BreakerPolicy
+
 from paribus.workflow.architecture.journey import metric_events
 from paribus.workflow.facts.explore import Baseline
-from paribus_sdk.breaker import BreakerPolicy
 
 ROOM = 2.0  # times the usual rate that is still within limits
 

@@ -51,8 +51,9 @@ def _module(flag: str, control: str, treatment: str, arms: tuple[str, str]) -> s
         _head(treatment)
         + _function(control, "As it was: the control.")
         + _function(treatment, "What is new: the treatment.")
-        + f'\n\ndef serve(request: Any, client: Any, unit: str) -> Any:\n    """The only decision; it exposes in every arm."""\n'
-        f'    chosen = {treatment} if client.variant("{flag}", unit) == "{arms[1]}" else {control}\n'
+        + "\n\ndef serve(request: Any, client: Any, unit: str) -> Any:\n"
+        + '    """The only decision; it exposes in every arm."""\n'
+        + f'    chosen = {treatment} if client.variant("{flag}", unit) == "{arms[1]}" else {control}\n'
         "    return chosen(request)\n"
     )
 

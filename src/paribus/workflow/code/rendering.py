@@ -61,9 +61,9 @@ def docstring(text: str) -> str:
 
 def sends(sending: Sending, form: str) -> str:
     """The statement that sends a planned event with the values of a form."""
-    required = [f"{field.argument}={_reading(field, form)}" for field in sending.fields if field.is_required]
+    required = [f"{field.argument}={reading(field, form)}" for field in sending.fields if field.is_required]
     optional = [
-        f"{field.argument}={_reading(field, form)} if {_double(field.name)} in {form} else None"
+        f"{field.argument}={reading(field, form)} if {_double(field.name)} in {form} else None"
         for field in sending.fields
         if not field.is_required
     ]
@@ -73,7 +73,8 @@ def sends(sending: Sending, form: str) -> str:
     return f"events.{sending.function}(\n    self._client,\n    visit.unit,\n{lines})"
 
 
-def _reading(field: Field, form: str) -> str:
+def reading(field: Field, form: str) -> str:
+    """The expression that reads a field of a form."""
     name = _double(field.name)
     if field.reader == "choice":
         return f"forms.choice({form}, {name}, {field.choices!r})"

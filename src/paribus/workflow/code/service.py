@@ -14,7 +14,7 @@ from paribus.events.plan import PlanDoc, parse_plan
 from paribus.workflow.code.attribute import Attribute, attributes_of
 from paribus.workflow.code.identifier import python_name
 from paribus.workflow.code.journey import Journey, Sending, plan_journey
-from paribus.workflow.code.rendering import render
+from paribus.workflow.code.rendering import reading, render
 from paribus.workflow.facts.architect import ArchitectFacts
 from paribus.workflow.facts.instrument import InstrumentFacts
 
@@ -172,6 +172,9 @@ class Service:
                 "enters": screen.enters,
                 "every_time": screen.every_time,
                 "defaults": {field.name: field.sample for sending in screen.enters for field in sending.fields},
+                "readings": {
+                    field.name: reading(field, "form") for sending in screen.enters for field in sending.fields
+                }.items(),
                 "decisions": screen.decisions,
                 "interactions": [
                     {

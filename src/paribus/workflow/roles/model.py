@@ -188,23 +188,21 @@ class Seat:
             return pool.submit(asyncio.run, self._asked(instructions, prompt, schema)).result()
 
     async def _asked(self, instructions: str, prompt: str, schema: type[BaseModel]) -> Answer:
-        import httpx
         from pydantic_ai import Agent as Conversation
         from pydantic_ai import PromptedOutput
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.providers.openai import OpenAIProvider
 
-        async with httpx.AsyncClient(timeout=self.config.timeout_seconds) as client:
-            model = self.model
-            if model is None:
-                key = self.environ.get(self.config.key_variable) or "none"
-                provider = OpenAIProvider(base_url=self.config.url, api_key=key, http_client=client)
-                model = OpenAIChatModel(self.config.name or "default", provider=provider)
-            conversation: Any = Conversation(
-                model, output_type=PromptedOutput(schema), instructions=instructions, retries=1
-            )
-            async with asyncio.timeout(self.config.timeout_seconds):
-                done = await conversation.run(prompt, model_settings={"temperature": 0.0})
+        model = self.model
+        if model is None:
+            key = self.environ.get(self.config.key_variable) or "none"
+            provider = OpenAIProvider(base_url=self.config.url, api_key=key)
+            model = OpenAIChatModel(self.config.name or "default", provider=provider)
+        conversation: Any = Conversation(
+            model, output_type=PromptedOutput(schema), instructions=instructions, retries=1
+        )
+        async with asyncio.timeout(self.config.timeout_seconds), conversation:
+            done = await conversation.run(prompt, model_settings={"temperature": 0.0})
         usage = done.usage
         return done.output, (usage.requests, usage.input_tokens, usage.output_tokens)
 

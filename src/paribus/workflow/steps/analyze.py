@@ -100,7 +100,12 @@ def present(artifact: Artifact) -> list[Block]:
             Table(
                 ("metric", "chance of being better", "expected loss of shipping", "expected loss of not shipping"),
                 [
-                    (name, numbers.chance(each["better"]), _percent(each.get("ship")), _percent(each.get("keep")))
+                    (
+                        name,
+                        numbers.chance(each["chance_better"]),
+                        _percent(each["loss_treatment"]),
+                        _percent(each["loss_control"]),
+                    )
                     for name, each in facts.posterior.items()
                     if isinstance(each, dict)
                 ],
@@ -142,7 +147,7 @@ def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> Anal
 
 def named(result: Result, design: DesignFacts) -> Iterator[str]:
     """Patterns that change what the verdict means, each a sentence that begins with the pattern's name."""
-    from paribus.experiments.result import Role
+    from paribus.metrics.definition import Role
 
     for each in result.novelty:
         first = each.points[0].effect
@@ -164,8 +169,8 @@ def named(result: Result, design: DesignFacts) -> Iterator[str]:
             yield f"harm: {comparison.metric} is worse than its margin allows"
     if design.interference == "shared_resource":
         yield (
-            "interference: the arms share a limited stock, so that what treatment sells control cannot; a user-level test "
-            "overstates the effect"
+            "interference: the arms share a limited stock, so that what treatment sells control cannot; "
+            "a user-level test overstates the effect"
         )
 
 
