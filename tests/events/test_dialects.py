@@ -143,6 +143,7 @@ def test_our_own_event_with_all_its_fields() -> None:
         planned=False,
         sequence=7,
         trusted=False,
+        environment="dev",
     )
     assert key(incoming) == "pb_x"
     assert json.loads(check(incoming).answer.body) == {"accepted": 1, "quarantined": 0, "rejected": []}

@@ -254,6 +254,7 @@ def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
 
     `:name` stands where an earlier statement computes the value.
     """
+    from paribus.experiments.reading import planned_cutoffs
     from paribus.metrics.compile import statements
 
     document = load(path)
@@ -272,6 +273,7 @@ def sql(path: str | Path, *, dialect: str | None = None) -> list[StatementText]:
             end=design.plan.end,
             segments=design.segments,
             tolerance=design.tolerance_seconds,
+            cut_at=planned_cutoffs(design),
         )
 
 

@@ -5,17 +5,20 @@ Every chart says in its description what it shows, and never says anything by co
 
 from paribus.charts.bars import Bar, bars
 from paribus.charts.cumulative import Cumulative, cumulative_effect
+from paribus.charts.distribution import Dots, distribution
 from paribus.charts.flow import flow
 from paribus.charts.graph import Actor, Edge, Graph, Group, Message, Node, Sequence, mermaid
 from paribus.charts.interval import Interval, axis_of, axis_strip, interval_plot, interval_strip
 from paribus.charts.power import Line, power_curve
 from paribus.charts.sequence import sequence_diagram
 from paribus.charts.svg import Figure
+from paribus.charts.tornado import Swing, tornado
 
 __all__ = [
     "Actor",
     "Bar",
     "Cumulative",
+    "Dots",
     "Edge",
     "Figure",
     "Graph",
@@ -25,14 +28,17 @@ __all__ = [
     "Message",
     "Node",
     "Sequence",
+    "Swing",
     "axis_of",
     "axis_strip",
     "bars",
     "cumulative_effect",
+    "distribution",
     "flow",
     "interval_plot",
     "interval_strip",
     "mermaid",
     "power_curve",
     "sequence_diagram",
+    "tornado",
 ]

@@ -212,7 +212,7 @@ def _name(
         for share in (0.5, 0.38, 0.62, 0.26, 0.74):
             along, place = a + (b - a) * share, p + (q - p) * (3 * share**2 - 2 * share**3)
             x, y = (along, place - 5) if right else (place, along + 4)
-            tried.append((x - half, y - 11, x + half, y + 3))
+            tried.append((x - half - 4, y - 11, x + half + 4, y + 3))
     free = next((box for box in tried if not any(_meet(box, other) for other in taken)), tried[0])
     taken.append(free)
     title = tag("title", text(edge.words)) if words != edge.words else ""

@@ -214,7 +214,38 @@ def _places(
                     weights = [STRAIGHT if each[0] == BEND else 1.0 for each in own]
                     apart = _apart([wish(e) for e in own], weights, [size[e] for e in own], gap, low, high)
                     middle.update(zip(own, apart, strict=True))
+    _straighten(rows, links, middle, size, lane, lanes, gap, pad)
     return middle, tuple(lanes)
+
+
+def _straighten(
+    rows: Sequence[Sequence[str]],
+    links: Sequence[tuple[str, str]],
+    middle: dict[str, float],
+    size: Mapping[str, float],
+    lane: Mapping[str, int],
+    lanes: Sequence[tuple[float, float]],
+    gap: float,
+    pad: float,
+) -> None:
+    """Long edges become straight lines where there is room for one."""
+    following = {a: b for a, b in links if a[0] == BEND == b[0]}
+    row_of = {each: row for row in rows for each in row}
+    for first in [a for a in following if a not in set(following.values())]:
+        chain = [first]
+        while chain[-1] in following:
+            chain.append(following[chain[-1]])
+        low, high = lanes[lane[first]][0] + pad, lanes[lane[first]][1] - pad
+        for each in chain:
+            row = row_of[each]
+            at = row.index(each)
+            if at and lane[row[at - 1]] == lane[each]:
+                low = max(low, middle[row[at - 1]] + size[row[at - 1]] / 2 + gap / 2)
+            if at + 1 < len(row) and lane[row[at + 1]] == lane[each]:
+                high = min(high, middle[row[at + 1]] - size[row[at + 1]] / 2 - gap / 2)
+        if low <= high:
+            straight = min(max(sum(middle[each] for each in chain) / len(chain), low), high)
+            middle.update(dict.fromkeys(chain, straight))
 
 
 def _apart(

@@ -72,6 +72,8 @@ MARKS = (
     ".pb-bar{fill:var(--pb-accent);opacity:.75}"
     ".pb-open{fill:none;stroke:var(--pb-accent);opacity:1}"
     ".pb-arrow{fill:var(--pb-ink)}"
+    ".pb-dot{fill:var(--pb-accent)}"
+    ".pb-below{fill:var(--pb-paper);stroke:var(--pb-worse);stroke-width:1.5}"
     ".pb-second{stroke:var(--pb-muted)}"
     ".pb-lane{fill:var(--pb-panel)}"
     ".pb-node{fill:var(--pb-paper);stroke:var(--pb-accent);stroke-width:1.4}"

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from paribus.cli import demo, events, experiment, experiments, flag, key, proof, serve, tracking, upkeep
+from paribus.cli import (
+    config,
+    demo,
+    events,
+    experiment,
+    experiments,
+    feature,
+    flag,
+    key,
+    proof,
+    role,
+    serve,
+    tracking,
+    upkeep,
+)
 
 app = typer.Typer(
     name="paribus",
@@ -35,7 +49,17 @@ for command in (
 ):
     app.command()(command)
 
-for group in (flag.app, experiments.app, events.app, tracking.app, key.app, upkeep.audit):
+for group in (
+    feature.app,
+    role.app,
+    config.app,
+    flag.app,
+    experiments.app,
+    events.app,
+    tracking.app,
+    key.app,
+    upkeep.audit,
+):
     app.add_typer(group)
 
 

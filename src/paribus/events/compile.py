@@ -86,6 +86,7 @@ class CompiledPlan:
     events: Mapping[str, CompiledEvent]
     unplanned: UnplannedPolicy
     plan: PlanDoc
+    environment: str = ""
 
     def __repr__(self) -> str:
         return f"CompiledPlan(revision={self.revision}, events={len(self.events)}, unplanned={self.unplanned!r})"
@@ -106,7 +107,7 @@ def compile_plan(plan: PlanDoc | Mapping[str, Any] | None, *, revision: int, env
     document = plan if isinstance(plan, PlanDoc) else parse_plan(plan or {})
     events = {name: CompiledEvent(name, declared, is_strict=True) for name, declared in document.events.items()}
     policy = document.unplanned.get(environment, "accept")
-    return CompiledPlan(revision, MappingProxyType({**_RESERVED, **events}), policy, document)
+    return CompiledPlan(revision, MappingProxyType({**_RESERVED, **events}), policy, document, environment)
 
 
 class PlanBook:

@@ -63,6 +63,7 @@ def decode_batch(
             verdict == 0,
             event.sequence,
             is_trusted,
+            plan.environment,
         )
 
 

@@ -123,6 +123,17 @@ def cutoffs(design: Design, measurement: Measurement, as_of: datetime | None) ->
     return {label: at for label, at in times.items() if now is None or at <= now}
 
 
+def planned_cutoffs(design: Design) -> tuple[datetime, ...]:
+    """The cut-offs that the plan alone tells: its looks, or the end of one that is read once. Others need the data."""
+    plan, start = design.plan, _aware(design.plan.start)
+    end = last_window(design, planned_end(plan, start))
+    if plan.looks and start is not None:
+        zone = ZoneInfo(design.time_zone)
+        days = [(start + timedelta(days=d)).astimezone(zone).date() for d in sorted(plan.looks)]
+        return tuple(datetime.combine(day, time(), zone).astimezone(UTC) for day in days)
+    return () if end is None or plan.method is Method.ANYTIME else (end.astimezone(UTC),)
+
+
 def curve_looks(days: Sequence[date], window_days: int) -> tuple[Look, ...]:
     """The days before the end of a plan that is read once, as its curve shows them."""
     ends = [day + timedelta(days=1 + window_days) for day in days]

@@ -131,6 +131,16 @@ def measure_days(log: EventLog) -> Days:
     )
 
 
+def arrivals(log: EventLog, first: int, until: int) -> tuple[tuple[float, ...], str]:
+    """Units by the day of their first action since `first`, and the SQL: what an experiment started then would get."""
+    did = log.names(log.actions)
+    statement = (
+        "SELECT first_day AS day, COUNT(*) AS units FROM (SELECT unit, MIN(day) AS first_day FROM events WHERE event IN "
+        f"({did}) AND day >= {first} AND day < {until} GROUP BY unit) AS firsts GROUP BY first_day"
+    )
+    return tuple(float(n) for n in _by_day(log, statement, first, until)), statement
+
+
 def _by_day(log: EventLog, statement: str, first: int, until: int) -> NDArray[np.float64]:
     found = np.zeros(until - first)
     for day, n in log.query(statement).rows:

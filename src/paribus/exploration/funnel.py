@@ -65,6 +65,7 @@ def measure_funnel(
     window_hours: float = 24.0,
     exclude: Sequence[str] = (),
     days: tuple[int, int] | None = None,
+    leave_out: Sequence[int] = (),
     attributes: Sequence[Attribute] = (),
 ) -> FunnelResult:
     """How many units reach each step.
@@ -76,6 +77,7 @@ def measure_funnel(
         exclude: events that break an attempt when they stand between two of its steps.
         days: entries on these days only, [from, until) in days since 1970; later steps may follow until the window
             closes, so units that entered at the end are seen shorter where the data end.
+        leave_out: days on which nobody enters, because their data are known to be wrong.
         attributes: also count by combination of these, as they were at the unit's first entry.
 
     Raises:
@@ -83,7 +85,7 @@ def measure_funnel(
     """
     events, exclude = tuple(events), tuple(exclude)
     _check(log, events, exclude, window_hours)
-    statement = funnel_statement(log, events, window_hours, exclude, days, attributes)
+    statement = funnel_statement(log, events, window_hours, exclude, days, leave_out, attributes)
     relation = log.keep("funnel_units", statement)
     steps = range(len(events))
     counts = ", ".join(f"SUM(CASE WHEN depth >= {k + 1} THEN 1 ELSE 0 END) AS n{k}" for k in steps)
@@ -105,6 +107,7 @@ def funnel_statement(
     window_hours: float,
     exclude: Sequence[str] = (),
     days: tuple[int, int] | None = None,
+    leave_out: Sequence[int] = (),
     attributes: Sequence[Attribute] = (),
 ) -> str:
     """The SELECT of one row per unit that entered: depth, seconds from entry to each step, attributes at first entry."""
@@ -114,6 +117,8 @@ def funnel_statement(
     until = f" AND day < {days[1] + int(window_hours // 24) + 1}" if days else ""
     where = f"event IN ({log.names(sorted(order))})" + (f" AND day >= {days[0]}{until}" if days else "")
     entered = f"event = {literal(events[0])}" + (f" AND day < {days[1]}" if days else "")
+    if leave_out:
+        entered += f" AND day NOT IN ({', '.join(str(day) for day in sorted(leave_out))})"
     names = "".join(f", {each.column}" for each in attributes)
     levels = [f"steps AS (SELECT unit, at_us, event, day, {place} AS place{names} FROM events WHERE {where})"]
     part = "unit"

@@ -17,6 +17,7 @@ EVENT_COLUMNS: dict[str, str] = {
     "corrected_time": "timestamp",
     "properties": "string",
     "context": "string",
+    "environment": "string",
     "plan_revision": "long",
     "planned": "boolean",
     "sequence": "long",

@@ -55,6 +55,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
             number must be given as float.
         corrected_time: received − (sent − original).
         trusted: an import, allowed outside the window of 30 days.
+        environment: of the key that sent it; what is planted in staging is told apart by it.
     """
 
     source: str
@@ -76,6 +77,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     planned: bool = True
     sequence: int | None = None
     trusted: bool = False
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

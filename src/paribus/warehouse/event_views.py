@@ -34,6 +34,7 @@ EXPOSURE = "$exposure"
 OWN_UNIT = "own_unit"  # with links: the id that the event itself names
 # Reserved events that may be named without the dollar sign: `error` reads those that the SDKs capture and one's own.
 RESERVED = {"$breaker", "$web_vital", "$error", "$request", "$page_view", "$screen_view", "$recording"}
+ENVIRONMENT, STAGING = "environment", "staging"
 KEY = "event_key"  # of the lake: 64 bits of a hash of source and event id
 TYPED = "p_"  # a property that the tracking plan declares has a column of its own
 
@@ -229,6 +230,8 @@ class EventTable:
 
     def _entries(self, entry: Mapping[str, Any], asked: Sequence[str]) -> str:
         conditions = [f"name = {literal(entry['event'])}"]
+        if ENVIRONMENT in self._columns:  # what validation plants is no history
+            conditions.append(f"{ENVIRONMENT} IS DISTINCT FROM {literal(STAGING)}")
         if entry["since"]:
             conditions.append(f"corrected_time >= TIMESTAMPTZ {literal(entry['since'])}")
         for name, values in entry["where"].items():

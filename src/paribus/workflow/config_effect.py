@@ -175,6 +175,7 @@ EFFECTS: dict[str, _Saying] = {
     "model.key_variable": _acts("the key of model.url is read from this environment variable"),
     "model.timeout_seconds": _acts("after {:g} s the deterministic answer stands"),
     "method": _deciding,
+    "interference": _unless(None, "looked for in the events, and said", "the plan states interference: {}"),
     "minimum_detectable_effect": _unless(
         None,
         "derived from value and cost, and from what the runtime can detect",

@@ -45,7 +45,7 @@ def components(
     edges.append(Edge("definitions", "decision", "flag, within a second", dashed=True))
     after = next(iter(journey.after or outcomes), None)
     for name, weight in shares.items():
-        edges.append(Edge("decision", f"arm:{name}", f"{weight / 100:g}% {name}"))
+        edges.append(Edge("decision", f"arm:{name}", f"{weight / 100:g}%"))
         if after is not None:
             edges.append(Edge(f"arm:{name}", f"event:{after}"))
         if name != control:

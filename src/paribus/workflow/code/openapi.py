@@ -15,6 +15,7 @@ TYPES = {
     "moment": {"type": "string", "format": "date-time"},
     "document": {"type": "string", "contentMediaType": "application/json"},
 }
+NEXT = {"type": "object", "required": ["next"], "properties": {"next": {"type": "string"}}}
 
 
 def describe(service: Service) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def _interaction(each: Interaction) -> dict[str, Any]:
         "x-element": each.id,
         "x-events": [sending.event for sending in each.sends],
         "responses": {
+            "200": {"description": "done, asked for JSON", "content": {"application/json": {"schema": NEXT}}},
             "303": {"description": f"done; the next page is {each.leads_to}"},
             "400": {"description": "a field is missing or of another type; nothing was sent"},
         },

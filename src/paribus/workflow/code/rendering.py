@@ -37,10 +37,10 @@ def render(template: str, values: dict[str, Any]) -> str:
 
 
 def literal(value: Any) -> str:
-    """The value as a Python expression.
+    """The value as a Python expression; texts in double quotes.
 
-    >>> literal("it's")
-    '"it\\'s"'
+    >>> literal("cart")
+    '"cart"'
     """
     text = repr(value)
     if isinstance(value, str):

@@ -20,7 +20,7 @@ from paribus.workflow.facts.instrument import InstrumentFacts
 
 MODULES = ("__init__", "__main__", "settings", "visit", "forms", "log", "measures", "variants", "pages", "assets")
 REQUIREMENTS = {
-    "fastapi": ("fastapi>=0.128,<1", "uvicorn>=0.38,<1", "httpx>=0.28,<1"),
+    "fastapi": ("fastapi>=0.128,<1", "uvicorn>=0.38,<1"),
     "flask": ("flask>=3.1,<4",),
     "django": ("django>=5.2,<6",),
 }

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 COMMAND = "python -m unittest"
-NEEDED = {"fastapi": ("fastapi", "httpx"), "flask": ("flask",), "django": ("django",)}
+NEEDED = {"fastapi": ("fastapi",), "flask": ("flask",), "django": ("django",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,12 @@ class Hypothesis(Part):
     ice: Measured
     rice: Measured
     expected_value: Measured | None = None
+    """Money of the first year under the rule, net of building."""
     forecast: Forecast
+    days: Measured | None = None
+    """Until its experiment has found the effect planned for, in full weeks; value None where it never does."""
+    base: Measured | None = None
+    """The success metric per unit at the place of the change, without it."""
 
 
 class HypothesizeFacts(Part):
@@ -58,3 +63,15 @@ class HypothesizeFacts(Part):
     """What the plan is sized for."""
     economics: dict[str, Any] = {}
     """Value per unit of the success metric, costs, horizon; objects with evidence."""
+    support: dict[str, Any] = {}
+    """What of the exploration the requirement speaks of, and the words that nothing speaks of."""
+    ranking: dict[str, Any] = {}
+    """Order, what it follows, and how stable it is when the inputs vary."""
+    tree: tuple[dict[str, Any], ...] = ()
+    """From the metric to money a year, factor by factor; each with its interval."""
+    prior: dict[str, Any] = {}
+    """What is believed of the effect before, and where that comes from."""
+    choices: tuple[dict[str, Any], ...] = ()
+    """Per metric: role, baseline, and why it was chosen and its margin."""
+    dots: dict[str, Any] = {}
+    """Quantiles of the forecasts, each an equal share of the chance."""

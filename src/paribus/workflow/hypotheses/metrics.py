@@ -18,22 +18,9 @@ from paribus.workflow.facts.explore import Baseline, Bottleneck, EventProfile, E
 
 Json = dict[str, Any]
 MONEY = ("revenue", "value", "amount", "total", "gmv", "sales", "price", "spend", "payment", "income")
-_ERROR = frozenset({"error", "exception", "crash", "failure", "fail", "timeout", "rag"})
+_ERROR = frozenset({"error", "exception", "crash", "failur", "fail", "timeout", "rage"})
 _HARM = frozenset(
-    [
-        "refund",
-        "cancel",
-        "complaint",
-        "complain",
-        "ticket",
-        "dispute",
-        "chargeback",
-        "unsubscrib",
-        "churn",
-        "uninstall",
-        "downgrad",
-        "abus",
-    ]
+    {"refund", "cancel", "cancell", "complaint", "complain", "ticket", "disput", "chargeback", "unsubscrib", "churn"}
 )
 _LATENCY = frozenset({"latenci", "duration", "ms", "elaps"})
 _NUMERIC = ("number", "integer", "float", "double", "real", "decimal", "bigint")

@@ -1,7 +1,7 @@
 """The place where a feature would act: who reaches it, how often they succeed from there, what could be gained.
 
 Sizes are observational. The level at the decision is the metric's baseline over the share of units that get there,
-moved by how the segment does in the step that follows; so it moves with the baseline, and with every step of the funnel.
+moved by how the segment does in the step that follows; so it moves with the baseline and with every step of the funnel.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def detectable(success: Chosen, at: Opportunity, config: Config, guardrails: int
 def days_needed(
     success: Chosen, at: Opportunity, config: Config, guardrails: int, effect: float
 ) -> tuple[float, float]:
-    """Units of both arms, and days in full weeks, that an effect of this size needs; infinite where it never comes."""
+    """Units of both arms, and days in full weeks, that an effect of this size needs; infinite where they never come."""
     most = 1 / at.base.value - 1 if at.is_share and at.base.value > 0 else float("inf")
     effect = min(effect, 0.95 * most)
     if at.base.value <= 0 or at.variance <= 0 or effect <= 0:

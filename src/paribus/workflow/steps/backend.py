@@ -25,6 +25,7 @@ VARIABLES = {
     "PAGE_ASSETS": "folder with page.js, built in step frontend",
     "PAGE_SDK": "folder of the browser SDK's build",
     "PAGE_CONSENT": "granted, pending or denied at the beginning",
+    "PAGE_RECORDING": "share of sessions that are recorded, after consent; empty: none",
 }
 LOG = "standard output, one JSON object per line; kind=request has method, route, path, status, unit, variants, trace"
 RUN, PLAN, SYNTAX = "generation", "facts", "syntax"
@@ -189,10 +190,11 @@ def _facts(service: Service, counted: tuple[Counted, ...], trial: Trial) -> Back
 def _summary(service: Service, facts: BackendFacts, trial: Trial) -> str:
     points = len(facts.decisions)
     events = {event for route in facts.routes for event in route.events}
+    framework = {"fastapi": "FastAPI", "flask": "Flask", "django": "Django"}[service.framework]
     said = (
-        f"A {service.framework.capitalize().replace('Fastapi', 'FastAPI')} service was generated for "
-        f"{service.requirement!r}: {points} decision {'point' if points == 1 else 'points'} with one evaluation and one "
-        f"exposure each, {len(facts.routes)} routes that send {len(events)} planned events."
+        f"A {framework} service was generated for {service.requirement!r}: {points} decision "
+        f"{'point' if points == 1 else 'points'} with one evaluation and one exposure each, {len(facts.routes)} "
+        f"routes that send {len(events)} planned events."
     )
     if trial.failed:
         return f"{said} Of its own tests {trial.failed} failed: it must not go on."
@@ -259,7 +261,7 @@ def _checks(service: Service, files: dict[str, str], counted: tuple[Counted, ...
         Outcome(
             name="every planned event has its call",
             status="failed" if unsent else "passed",
-            message=f"never sent: {', '.join(unsent)}" if unsent else f"{len(planned)} of {len(planned)}",
+            message=", ".join(unsent) or f"{len(planned)} of {len(planned)}",
             evidence=SYNTAX,
         ),
         tests,

@@ -1,0 +1,37 @@
+"""Where the numbers of an exploration come from: the statements, and the data that they ran on."""
+
+from __future__ import annotations
+
+from paribus.exploration.exploration import Exploration
+from paribus.workflow.artifact import Evidence
+
+
+def evidence_of(found: Exploration) -> dict[str, Evidence]:
+    """Evidence by id. Statements read `events`, which the statement `events` made of the source."""
+    log, days = found.log, found.days
+    data = f"{log.source}: {log.version}; {days.start} to {days.end} (UTC)"
+
+    def sql(title: str, statement: str) -> Evidence:
+        return Evidence(kind="sql", title=title, statement=statement, data=data)
+
+    made = {
+        "events": sql("The events as they were read", log.reading),
+        "days": sql("Events and units by day", days.statement),
+        "arrivals": sql("Units by the day of their first action", found.arrivals_statement),
+    }
+    if found.choice is not None and found.funnel is not None:
+        chosen = {
+            "plan": "The funnel is the tracking plan's.",
+            "given": "The funnel was given.",
+            "data": "The funnel is what nearly all units did before their first conversion.",
+        }[found.choice.origin]
+        made["funnel"] = sql(f"One row per unit that entered the funnel. {chosen}", found.funnel.statement)
+        if found.choice.statement:
+            made["funnel_choice"] = sql("What units did before their first conversion", found.choice.statement)
+        made["bottlenecks"] = sql(
+            "The funnel by combination of attributes; a plausible best is the best comparable segment, shrunk",
+            found.funnel.statement,
+        )
+    for i, each in enumerate(found.baselines):
+        made[f"baseline_{i + 1}"] = sql(f"{each.definition['name']} of units from their first action on", each.statement)
+    return made

@@ -1,0 +1,226 @@
+"""An exploration as the typed facts that later steps read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from paribus.exploration.bottleneck import DAYS_PER_YEAR, Loss
+from paribus.exploration.exploration import Exploration
+from paribus.exploration.funnel import bounded_values, segment_counts
+from paribus.exploration.shape import Attribute
+from paribus.stats.proportion import proportion_interval
+from paribus.workflow.artifact import Measured
+from paribus.workflow.facts.explore import (
+    Baseline,
+    Bottleneck,
+    EventProfile,
+    ExploreFacts,
+    Finding,
+    Funnel,
+    FunnelStep,
+    Segment,
+    Window,
+)
+
+FUNNEL = "main"
+
+
+def facts_of(found: Exploration, level: float) -> ExploreFacts:
+    """The facts, each number below the id of its evidence."""
+    log, days = found.log, found.days
+    arrived = found.arrivals
+    mean, half = _mean(arrived, level)
+    return ExploreFacts(
+        window=Window(start=days.start, end=days.end, days=days.count, evidence="days"),
+        units=Measured(value=found.units, unit="users", evidence="days"),
+        daily_new_units=Measured(
+            value=_short(mean),
+            low=_short(max(mean - half, 0)),
+            high=_short(mean + half),
+            level=level,
+            unit="users/day",
+            evidence="arrivals",
+        ),
+        arrivals=arrived,
+        events=tuple(
+            EventProfile(
+                name=name,
+                count=int(days.counts[i].sum()),
+                units=found.units_of.get(name, 0),
+                properties={p.name: p.type for p in log.properties if p.event == name and p.place != "context"},
+                evidence="days",
+            )
+            for i, name in enumerate(days.events)
+        ),
+        funnels=_funnels(found, level),
+        segments=_segments(found, level),
+        baselines=_baselines(found, level),
+        bottlenecks=tuple(_bottleneck(found, loss, i, level) for i, loss in enumerate(found.losses)),
+        findings=_findings(found),
+        engagement=_engagement(found),
+    )
+
+
+def _funnels(found: Exploration, level: float) -> tuple[Funnel, ...]:
+    result = found.funnel
+    if result is None or found.choice is None:
+        return ()
+    steps = []
+    for k, event in enumerate(result.events):
+        of = result.reached[k - 1] if k else result.reached[0]
+        steps.append(
+            FunnelStep(
+                event=event,
+                units=result.reached[k],
+                share=_share(result.reached[k], of, level, "funnel"),
+                median_seconds=result.median_seconds[k],
+            )
+        )
+    name = found.choice.name
+    return (Funnel(name=name, window_hours=result.window_hours, steps=tuple(steps), evidence="funnel"),)
+
+
+def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
+    """Attribute values and the combinations where something was lost."""
+    result = found.funnel
+    if result is None:
+        return ()
+    wanted: list[dict[str, str]] = [{a.name: v} for a in result.attributes for v in bounded_values(a)]
+    wanted += [dict(loss.segment) for loss in found.losses if len(loss.segment) > 1]
+    seen: dict[str, Segment] = {}
+    for each in wanted:
+        entered = segment_counts(result, each)[0]
+        key = segment_key(tuple(each.items()))
+        if entered:
+            seen[key] = Segment(
+                key=key,
+                title=segment_title(tuple(each.items())),
+                rule=rule_of(each, result.attributes),
+                units=Measured(value=entered, unit="users", evidence="funnel"),
+            )
+    return tuple(seen.values())
+
+
+def segment_key(segment: tuple[tuple[str, str], ...]) -> str:
+    """The key of a segment of attributes.
+
+    >>> segment_key((("device", "mobile"), ("returning", "true")))
+    'device=mobile&returning=true'
+    """
+    return "&".join(f"{name}={value}" for name, value in segment)
+
+
+def segment_title(segment: tuple[tuple[str, str], ...]) -> str:
+    """The segment in words.
+
+    >>> segment_title((("device", "mobile"), ("returning", "true"), ("vip", "false")))
+    'device mobile, returning, not vip'
+    """
+    words = []
+    for name, value in segment:
+        words.append(name if value == "true" else f"not {name}" if value == "false" else f"{name} {value}")
+    return ", ".join(words)
+
+
+def rule_of(segment: dict[str, str], attributes: tuple[Attribute, ...]) -> dict[str, Any] | None:
+    """The segment as a flag's condition; None when one of its attributes is not sent with the context."""
+    by_name = {each.name: each for each in attributes}
+    conditions: list[dict[str, Any]] = []
+    for name, value in segment.items():
+        if not by_name[name].in_context:
+            return None
+        typed: Any = value == "true" if by_name[name].type == "boolean" else value
+        conditions.append({"attribute": name, "op": "equals", "value": typed})
+    return conditions[0] if len(conditions) == 1 else {"all": conditions}
+
+
+def _baselines(found: Exploration, level: float) -> tuple[Baseline, ...]:
+    made = []
+    for i, each in enumerate(found.baselines):
+        evidence = f"baseline_{i + 1}"
+        half = _z(level) * each.se
+        low, high = each.mean - half, each.mean + half
+        if each.definition["type"] == "proportion":
+            low, high = (
+                float(x) for x in proportion_interval(round(each.mean * each.units), each.units, level=level)
+            )
+        made.append(
+            Baseline(
+                metric=each.definition["name"],
+                definition=each.definition,
+                mean=Measured(value=each.mean, low=low, high=high, level=level, evidence=evidence),
+                sd=each.sd,
+                units=each.units,
+                pre_period_correlation=each.pre_period_correlation,
+                autocorrelation=each.autocorrelation,
+                weekly=each.weekly,
+                skew=each.skew,
+                evidence=evidence,
+            )
+        )
+    return tuple(made)
+
+
+def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottleneck:
+    assert found.funnel is not None and found.choice is not None  # noqa: S101 - losses come from a funnel
+    events = found.funnel.events
+    year = DAYS_PER_YEAR / max(found.good_days, 1)
+    return Bottleneck(
+        id=f"bottleneck_{i + 1}",
+        funnel=found.choice.name,
+        from_event=events[loss.step - 1],
+        to_event=events[loss.step],
+        segment=segment_key(loss.segment),
+        rate=Measured(value=loss.rate, low=loss.low, high=loss.high, level=level, unit="share", evidence="bottlenecks"),
+        best=Measured(
+            value=loss.best, low=loss.best_low, high=loss.best_high, level=level, unit="share", evidence="bottlenecks"
+        ),
+        lost_units=Measured(
+            value=_short(loss.lost * year),
+            low=_short(loss.lost_low * year),
+            high=_short(loss.lost_high * year),
+            level=level,
+            unit="users/year",
+            evidence="bottlenecks",
+        ),
+        reach=Measured(value=_short(loss.units / max(found.good_days, 1)), unit="users/day", evidence="bottlenecks"),
+    )
+
+
+def _findings(found: Exploration) -> tuple[Finding, ...]:
+    return ()
+
+
+def _engagement(found: Exploration) -> dict[str, Any]:
+    return {}
+
+
+def _share(x: int, n: int, level: float, evidence: str) -> Measured:
+    if not n:
+        return Measured(value=None, unit="share", evidence=evidence)
+    low, high = (float(end) for end in proportion_interval(x, n, level=level))
+    return Measured(value=x / n, low=low, high=high, level=level, unit="share", evidence=evidence)
+
+
+def _mean(values: tuple[float, ...], level: float) -> tuple[float, float]:
+    """The mean of a few days and half its interval (Student)."""
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n < 2:
+        return (values[0] if values else 0.0), 0.0
+    mean = sum(values) / n
+    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
+    return mean, float(stdtrit(n - 1, (1 + level) / 2)) * sd / math.sqrt(n)
+
+
+def _z(level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + level) / 2))
+
+
+def _short(x: float) -> float:
+    """Six digits, so that the last bits of a sum do not matter."""
+    return float(f"{x:.6g}")
