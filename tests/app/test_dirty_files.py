@@ -120,9 +120,14 @@ def test_rows_without_a_variant_are_left_out(path: Path, clean: Result) -> None:
     assert same_numbers(result, clean)
 
 
-def test_a_stray_variant_beside_a_declared_split_is_refused(path: Path) -> None:
-    with pytest.raises(InputError, match="ctrol has no weight above zero"):
-        analyzed(path, text([*rows(), ("q", "ctrol", 1, 2.0)]), split={"control": 1, "treatment": 1})
+def test_a_stray_variant_beside_a_declared_split_is_left_out_and_counted(path: Path, clean: Result) -> None:
+    result = analyzed(path, text([*rows(), ("q", "ctrol", 1, 2.0)]), split={"control": 1, "treatment": 1})
+    assert "1 with the unknown variant 'ctrol'" in said(result)
+    assert same_numbers(result, clean)
+    with pytest.raises(InputError, match="treatment has no weight above zero"):
+        analyzed(path, text(rows()), split={"control": 1, "treatment": 0})
+    with pytest.raises(InputError, match="names control alone"):
+        analyzed(path, text(rows()), split={"control": 1})
 
 
 def test_group_and_page_that_do_not_match(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_guesses_do_not_fill_the_memory(store: Store, monkeypatch: pytest.Monkey
         ("intake", {"intake"}),
         ("client", {"intake", "evaluate"}),
         ("server", {"intake", "evaluate", "definitions.read"}),
+        ("agent", {"document.read", "agent.act"}),
         ("admin", set(PERMITTED["admin"])),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from tests.server.installation import Installation
 
 BODIES = {"POST": {}, "PUT": {}}
-EVERYONE = {"none", "wrong", "server", "client", "intake", "admin"}
+EVERYONE = {"none", "wrong", "server", "client", "intake", "admin", "agent"}
 # method, path, scopes that may; the answer to them is anything but 401 and 403
 TABLE = [
     ("GET", "/health", EVERYONE),
@@ -19,16 +19,16 @@ TABLE = [
     ("GET", "/api/v1/definitions", {"server", "admin"}),
     ("POST", "/api/v1/events", {"server", "client", "intake", "admin"}),
     ("POST", "/v1/batch", {"server", "client", "intake", "admin"}),
-    ("GET", "/api/v1/flags", {"admin"}),
-    ("GET", "/api/v1/flags/f", {"admin"}),
-    ("GET", "/api/v1/flags/f/history", {"admin"}),
+    ("GET", "/api/v1/flags", {"admin", "agent"}),
+    ("GET", "/api/v1/flags/f", {"admin", "agent"}),
+    ("GET", "/api/v1/flags/f/history", {"admin", "agent"}),
     ("PUT", "/api/v1/flags/f", {"admin"}),
     ("DELETE", "/api/v1/flags/f", {"admin"}),
     ("POST", "/api/v1/flags/f/kill", {"admin"}),
     ("POST", "/api/v1/flags/f/revive", {"admin"}),
     ("POST", "/api/v1/flags/f/switch", {"admin"}),
     ("POST", "/api/v1/flags/f/ramp", {"admin"}),
-    ("POST", "/api/v1/flags/f/explain", {"admin"}),
+    ("POST", "/api/v1/flags/f/explain", {"admin", "agent"}),
     ("GET", "/api/v1/keys", {"admin"}),
     ("POST", "/api/v1/keys", {"admin"}),
     ("POST", "/api/v1/keys/x/rotate", {"admin"}),

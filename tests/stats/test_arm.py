@@ -95,3 +95,22 @@ def test_bernoulli_is_the_share_without_the_correction():
 def test_a_misspelled_variable_is_suggested():
     with pytest.raises(InputError, match="did you mean 'revenue'"):
         mean(Moments.from_rows([1.0], ["revenue"]), "revenu")
+
+
+@pytest.mark.parametrize("share", [0.3, 1 / 7, 12345.678])
+def test_a_ratio_that_is_the_same_for_every_unit_does_not_vary(share: float) -> None:
+    rng = np.random.default_rng(5)
+
+    def rows(n: int, of: float) -> Moments:
+        d = rng.gamma(2, 1e3, n)
+        return Moments.from_rows(np.column_stack([of * d, d]), ["y", "d"])
+
+    control, treatment = ratio(rows(900, share), "y", "d"), ratio(rows(700, 2 * share), "y", "d")
+    assert float(control.var) == 0.0
+    assert float(control.value) == pytest.approx(share)
+    found = difference(control, treatment).at()
+    assert isinstance(found, Undetermined)
+    assert found.reason is Reason.NO_VARIANCE
+    noisy = rng.gamma(2, 1e3, 900)
+    near = Moments.from_rows(np.column_stack([noisy * (1 + 1e-4 * rng.standard_normal(900)), noisy]), ["y", "d"])
+    assert float(ratio(near, "y", "d").var) > 0

@@ -257,6 +257,7 @@ class Installation:
             "flushes": health.flushes,
             "flushed_events": health.events,
             "watermark_lag_seconds": (self.clock() - self.lake.watermark()).total_seconds(),
+            **self.watcher.gauges(),
         }
 
 

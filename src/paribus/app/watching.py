@@ -115,6 +115,15 @@ class Watcher:
             watched = self._watched.get((project, experiment))
             return [] if watched is None else watched.findings()
 
+    def gauges(self) -> Mapping[str, float]:
+        """Whether it is awake, how many experiments it watches, how many alerts it sent since it started."""
+        thread = self._thread
+        return {
+            "watch_is_alive": float(thread is not None and thread.is_alive() and not self.last_error),
+            "watched_experiments": len(self._watched),
+            "watch_alerts": len(self._fired),
+        }
+
     def forget(self, ids: Sequence[str]) -> None:
         """Removes units from the running state; the counts stay."""
         with self._lock:

@@ -8,9 +8,13 @@ from paribus.charts.cumulative import Cumulative, cumulative_effect
 from paribus.charts.distribution import Dots, distribution
 from paribus.charts.flow import flow
 from paribus.charts.graph import Actor, Edge, Graph, Group, Message, Node, Sequence, mermaid
+from paribus.charts.funnel import FunnelBar, funnel_bars
+from paribus.charts.heat import HeatRow, heat_map
 from paribus.charts.interval import Interval, axis_of, axis_strip, interval_plot, interval_strip
+from paribus.charts.journey import Stream, journey
 from paribus.charts.power import Line, power_curve
 from paribus.charts.sequence import sequence_diagram
+from paribus.charts.series import day_series
 from paribus.charts.svg import Figure
 from paribus.charts.tornado import Swing, tornado
 
@@ -21,10 +25,13 @@ __all__ = [
     "Dots",
     "Edge",
     "Figure",
+    "FunnelBar",
+    "HeatRow",
     "Graph",
     "Group",
     "Interval",
     "Line",
+    "Stream",
     "Message",
     "Node",
     "Sequence",
@@ -33,10 +40,14 @@ __all__ = [
     "axis_strip",
     "bars",
     "cumulative_effect",
+    "day_series",
+    "funnel_bars",
+    "heat_map",
     "distribution",
     "flow",
     "interval_plot",
     "interval_strip",
+    "journey",
     "mermaid",
     "power_curve",
     "sequence_diagram",

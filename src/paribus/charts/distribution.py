@@ -83,11 +83,8 @@ def distribution(
         drawn.append(tag("line", x1=scale.start, x2=scale.end, y1=floor, y2=floor, class_="pb-grid"))
         y = floor + 10
     marks = ticks(lower, upper, max(2, int(width // 110)))
-    parts += [
-        tag("line", x1=scale(t), x2=scale(t), y1=TOP, y2=y - 6, class_="pb-grid") for t in marks if t != threshold
-    ]
-    if scale.holds(threshold):
-        parts.append(tag("line", x1=scale(threshold), x2=scale(threshold), y1=TOP, y2=y - 6, class_="pb-zero"))
+    lines = dict.fromkeys(marks, "pb-grid") | ({threshold: "pb-zero"} if scale.holds(threshold) else {})
+    parts += [tag("line", x1=scale(t), x2=scale(t), y1=TOP, y2=y - 6, class_=class_) for t, class_ in lines.items()]
     parts += drawn
     parts += [label(_tick(t, unit), scale(t), y + 10, class_="pb-quiet", anchor="middle") for t in marks]
     if scale_title:

@@ -53,7 +53,7 @@ def tornado(
     scale = Scale(lower, upper, left, width - 10)
     bottom = TOP + LINE * len(swings)
     parts = []
-    for t in (marks := ticks(lower, upper, max(2, int((width - left) // 110)))):
+    for t in ticks(lower, upper, max(2, int((width - left) // 110))):
         class_ = "pb-zero" if t == 0 else "pb-grid"
         parts.append(tag("line", x1=scale(t), x2=scale(t), y1=TOP, y2=bottom, class_=class_))
         parts.append(label(_number(t, unit, 6), scale(t), bottom + 16, class_="pb-quiet", anchor="middle"))

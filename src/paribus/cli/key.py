@@ -20,7 +20,7 @@ app = typer.Typer(name="key", help="API keys: create, list, rotate, revoke.", no
 @app.command()
 @answers
 def create(
-    scope: Annotated[str, typer.Option(help="server, client, intake or admin.")],
+    scope: Annotated[str, typer.Option(help="server, client, intake, admin or agent.")],
     environment: Annotated[
         str, typer.Option("--environment", "-e", help="The environment it reads and writes.")
     ] = "dev",

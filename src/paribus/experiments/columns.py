@@ -81,7 +81,7 @@ def from_columns(
         control: the level that is the baseline.
         lower: the metrics of which less is better.
         segments: columns to break results down by.
-        weights: the planned split by level.
+        weights: the planned split by level; rows of other levels are left out and counted.
         covariates: columns from before exposure, by metric.
         cluster: the column with the randomized cluster.
         exposed_at: the column with the time of first exposure.
@@ -112,13 +112,13 @@ def from_columns(
     for name in (*lower, *(covariates or {})):
         if name not in metrics:
             raise InputError(f"{name!r} is not one of the metrics", where=relation, fix=did_you_mean(name, metrics))
-    levels = _levels(facts, variant, relation)
+    levels = _planned(_levels(facts, variant, relation), weights, relation)
     chosen = _control(levels, control, variant, relation)
     design = Design(
         key=key or key_of(relation),
         kind=Kind.CLUSTER if cluster else Kind.AB,
         interference=f"cluster: {real[cluster]}" if cluster else NOT_ANSWERED,
-        variants=_variants(levels, chosen, weights, relation),
+        variants=_variants(levels, chosen, weights),
         control=chosen,
         metrics=tuple(
             _metric(
@@ -280,19 +280,31 @@ def _control(levels: list[str], control: str | None, variant: str, relation: str
     return found
 
 
-def _variants(
-    levels: list[str], control: str, weights: Mapping[str, float] | None, relation: str
-) -> tuple[Variant, ...]:
+def _planned(levels: list[str], weights: Mapping[str, float] | None, relation: str) -> list[str]:
+    """The levels that a declared split names, all without one. Rows of others are left out and counted."""
+    if weights is None:
+        return levels
+    for name, weight in weights.items():
+        if name not in levels:
+            raise InputError(f"a weight is given for {name!r}", where=relation, fix=did_you_mean(name, levels))
+        if not weight > 0:
+            raise InputError(f"{name} has no weight above zero", where=relation, fix="give every variant one")
+    planned = [level for level in levels if level in weights]
+    if len(planned) < 2:
+        raise InputError(
+            f"the split names {', '.join(planned) or 'nobody'} alone",
+            where=relation,
+            rule="an experiment compares at least two variants",
+            fix=f"name the variants of the experiment among: {', '.join(levels)}",
+        )
+    return planned
+
+
+def _variants(levels: list[str], control: str, weights: Mapping[str, float] | None) -> tuple[Variant, ...]:
     """The arms, control first, with the declared shares or equal placeholders."""
     ordered = [control, *(level for level in levels if level != control)]
     if weights is None:
         return tuple(Variant(level, 1 / len(ordered)) for level in ordered)
-    for name in weights:
-        if name not in levels:
-            raise InputError(f"a weight is given for {name!r}", where=relation, fix=did_you_mean(name, levels))
-    missing = [level for level in ordered if not weights.get(level, 0) > 0]
-    if missing:
-        raise InputError(f"{', '.join(missing)} has no weight above zero", where=relation, fix="give every variant one")
     total = sum(weights.values())
     return tuple(Variant(level, weights[level] / total) for level in ordered)
 

@@ -16,11 +16,12 @@ from paribus.stats.meta import prior_from_past
 
 ENOUGH = 20  # completed experiments that make a prior of one's own
 PUBLISHED = (
-    "Feit, Berman 2019, Marketing Science 38(6) (arXiv 1811.00457): conversion of a page in 2,101 website tests is "
-    "normal with mean .68 and standard deviation .03, so the relative difference of two is normal with mean 0 and "
-    "standard deviation .0624"
+    "a published weak prior: over 2,101 website tests a page's conversion is normal with mean .68 and standard "
+    "deviation .03, so two pages differ by log odds of mean 0 and standard deviation .195 (Feit, Berman 2019, "
+    "arXiv 1811.00457)"
 )
-PUBLISHED_SD = sqrt(2) * 0.03 / 0.68
+PUBLISHED_SHARE = 0.68
+PUBLISHED_LOG_ODDS = sqrt(2) * 0.03 / (PUBLISHED_SHARE * (1 - PUBLISHED_SHARE))
 
 _FAMILIES = {
     "proportion": "share",
@@ -82,11 +83,18 @@ def family_of(definition: Mapping[str, Any]) -> str:
     return _FAMILIES[kind]
 
 
-def effect_prior(past: Sequence[Past], family: str) -> EffectPrior:
+def effect_prior(past: Sequence[Past], family: str, *, share: float | None = None) -> EffectPrior:
     """The prior for the next experiment on a metric of the family.
+
+    Args:
+        past: all completed experiments, whatever came of them.
+        family: of the metric.
+        share: the metric's level where it is a share: equal log odds move a small share more, relatively.
 
     >>> effect_prior([], "share").mean, round(effect_prior([], "share").sd, 4)
     (0.0, 0.0624)
+    >>> round(effect_prior([], "share", share=0.2).sd, 3)
+    0.156
     """
     own = [each for each in past if each.family == family and each.se > 0]
     if len(own) >= ENOUGH:
@@ -95,4 +103,4 @@ def effect_prior(past: Sequence[Past], family: str) -> EffectPrior:
             won = sum(each.shipped for each in own) / len(own)
             origin = f"all {len(own)} completed experiments of the family {family!r}, random effects (REML)"
             return EffectPrior(found[0], found[1], origin, len(own), won)
-    return EffectPrior(0.0, PUBLISHED_SD, PUBLISHED)
+    return EffectPrior(0.0, PUBLISHED_LOG_ODDS * (1 - (PUBLISHED_SHARE if share is None else share)), PUBLISHED)

@@ -35,6 +35,7 @@ class Candidate:
     days      until its experiment has its answer; infinite where it never has
     effort    build effort, 1 = the configured build cost
     value     expected money a year, None where it is not known
+    spent     the part of it that does not move with what is gained
     """
 
     id: str
@@ -44,6 +45,7 @@ class Candidate:
     days: float
     effort: float = 1.0
     value: float | None = None
+    spent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def rank(candidates: Sequence[Candidate], *, planned_days: float, seed: int) -> 
     valued = all(c.value is not None for c in candidates)
     if valued:
         leading = np.array([c.value or 0.0 for c in candidates])
-        # Money moves with what is gained; what it costs does not vary with it.
-        many = leading + np.abs(leading) * (varied_gain / np.maximum(gain, 1e-300) - 1)
+        spent = np.array([c.spent for c in candidates])
+        many = (leading + spent) * varied_gain / np.maximum(gain, 1e-300) - spent
     else:
         leading, many = rice, many_rice
     order = sorted(range(len(ids)), key=lambda i: (-leading[i], -ice[i], ids[i]))

@@ -146,7 +146,7 @@ def measure_baselines(
             sd,
             third / variance**1.5 if variance > 0 else None,
             correlated,
-            _intra_unit(log, days, definition),
+            _intra_unit(log, days, definition) if entry is None else None,
             _autocorrelation(daily, days),
             _weekly(daily, days),
             statement,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,30 +41,32 @@ def find_change(
         for d in range(7):
             if (days == d).sum() >= 2:
                 rest[days == d] -= centered[days == d].mean()
-    largest, place = _largest(rest)
+    statistics = _statistics(rest[None, :])[0]
+    i = int(np.argmax(statistics))
+    largest, place = float(statistics[i]), SHORTEST + i
+    if largest < 3:
+        return None  # no order of the days would make this rare
     generator = np.random.default_rng(seed)
-    blocks = [rest[i : i + 2] for i in range(0, n, 2)]
-    above = 0
-    for _ in range(permutations):
-        order = generator.permutation(len(blocks))
-        if _largest(np.concatenate([blocks[i] for i in order]))[0] >= largest:
-            above += 1
-    p = (above + 1) / (permutations + 1)
+    even = n - n % 2
+    blocks = rest[:even].reshape(-1, 2)
+    orders = generator.permuted(np.tile(np.arange(len(blocks)), (permutations, 1)), axis=1)
+    mixed = blocks[orders].reshape(permutations, even)
+    if even < n:
+        mixed = np.concatenate([mixed, np.full((permutations, 1), rest[-1])], axis=1)
+    p = (int((_statistics(mixed).max(axis=1) >= largest).sum()) + 1) / (permutations + 1)
     if p > alpha:
         return None
     return ChangePoint(int(np.flatnonzero(known)[place]), float(x[:place].mean()), float(x[place:].mean()), p)
 
 
-def _largest(x: NDArray[np.float64]) -> tuple[float, int]:
-    n = len(x)
+def _statistics(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The standardized difference of means at each place, of each row."""
+    n = x.shape[1]
     k = np.arange(SHORTEST, n - SHORTEST + 1)
-    sums = np.cumsum(x)
-    squares = float(((x - x.mean()) ** 2).sum())
-    before = sums[k - 1] / k
-    after = (sums[-1] - sums[k - 1]) / (n - k)
+    sums = np.cumsum(x, axis=1)
+    squares = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=1, keepdims=True)
+    before = sums[:, k - 1] / k
+    after = (sums[:, -1:] - sums[:, k - 1]) / (n - k)
     gain = k * (n - k) / n * (before - after) ** 2
-    within = np.maximum(squares - gain, 1e-12 * max(squares, 1e-300))
-    statistic = np.sqrt(gain / (within / (n - 2)))
-    i = int(np.argmax(statistic))
-    value = float(statistic[i])
-    return (value if math.isfinite(value) else 0.0), int(k[i])
+    within = np.maximum(squares - gain, 1e-12 * np.maximum(squares, 1e-300))
+    return np.asarray(np.sqrt(gain / (within / (n - 2))))

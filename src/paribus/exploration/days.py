@@ -131,9 +131,12 @@ def measure_days(log: EventLog) -> Days:
     )
 
 
-def arrivals(log: EventLog, first: int, until: int) -> tuple[tuple[float, ...], str]:
-    """Units by the day of their first action since `first`, and the SQL: what an experiment started then would get."""
-    did = log.names(log.actions)
+def arrivals(log: EventLog, first: int, until: int, event: str | None = None) -> tuple[tuple[float, ...], str]:
+    """Units by the day of their first action (or first `event`) since `first`, and the SQL.
+
+    That is what an experiment started then would get.
+    """
+    did = log.names([event] if event else log.actions)
     statement = (
         "SELECT first_day AS day, COUNT(*) AS units FROM (SELECT unit, MIN(day) AS first_day FROM events WHERE event IN "
         f"({did}) AND day >= {first} AND day < {until} GROUP BY unit) AS firsts GROUP BY first_day"

@@ -6,34 +6,70 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from paribus.exploration.anomaly import Anomaly, find_anomalies
 from paribus.exploration.baseline import MetricBaseline, Stretch, measure_baselines, metrics_of, stretch_of
+from paribus.exploration.behavior import Behavior, measure_behavior
 from paribus.exploration.bottleneck import Loss, find_losses
 from paribus.exploration.days import Days, arrivals, measure_days
+from paribus.exploration.engagement import Engagement, Retention, measure_engagement, measure_retention
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.funnel import FunnelResult, measure_funnel
 from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel
+from paribus.exploration.path import Paths, measure_paths
+from paribus.exploration.pattern import Patterns, measure_patterns
+from paribus.exploration.quality import Quality, leave_out_bots, measure_quality
 
 Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Entered:
+    """The units that reach an event: by day of their first time since `arrivals_from`, and metrics from there on."""
+
+    event: str
+    arrivals: tuple[float, ...]
+    statement: str
+    baselines: tuple[MetricBaseline, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exploration:
-    """What was found in one event log; parts that the data do not allow are None or empty."""
+    """What was found in one event log; parts that the data do not allow are None or empty.
+
+    Attributes:
+        log: the events.
+        days: counts by day.
+        anomalies: days that are not what they seem; `bad_days` of them take no part.
+        stretch: the days that baselines are measured on.
+        units: that acted in the days read.
+        units_of: by event.
+        arrivals: units by the day of their first action since `arrivals_from`, a stretch without bad days.
+        choice, funnel, losses: the funnel, why this one, and where most are lost.
+        baselines: metrics before anything changes.
+    """
 
     log: EventLog
     days: Days
+    quality: Quality
+    anomalies: tuple[Anomaly, ...]
+    bad_days: tuple[int, ...]
     stretch: Stretch | None
     units: int
+    units_of: dict[str, int]
+    units_statement: str
     arrivals: tuple[float, ...]
-    arrivals_statement: str
     arrivals_from: int
+    arrivals_statement: str
     choice: Choice | None
     funnel: FunnelResult | None
     losses: tuple[Loss, ...]
     baselines: tuple[MetricBaseline, ...]
-    units_of: dict[str, int] = field(default_factory=dict)
-    """Units with the event in the days read, by event."""
-    bad_days: tuple[int, ...] = ()
+    entries: tuple[Entered, ...]
+    engagement: Engagement
+    retention: Retention
+    paths: Paths
+    patterns: Patterns
+    behavior: Behavior
     remarks: tuple[str, ...] = field(default=())
 
     @property
@@ -48,7 +84,9 @@ def explore(
     plan: Mapping[str, Any] | None = None,
     funnel: Sequence[str] = (),
     window_hours: float = WINDOW_HOURS,
+    exclude: Sequence[str] = (),
     level: float = 0.95,
+    seed: int = 1,
     progress: Progress = lambda share, word: None,
 ) -> Exploration:
     """Looks at everything once.
@@ -56,24 +94,29 @@ def explore(
     Args:
         log: the events.
         plan: the tracking plan's document, where there is one.
-        funnel: the funnel's events, where somebody named them.
-        window_hours: of the funnel.
+        funnel, window_hours, exclude: the funnel, where somebody named it; see `measure_funnel`.
         level: confidence level of intervals and findings.
+        seed: of the clusterings.
         progress: told what goes on.
     """
+    progress(0.05, "programs")
+    bots = leave_out_bots(log)
     progress(0.1, "days")
     days = measure_days(log)
-    bad: tuple[int, ...] = ()
+    quality = measure_quality(log, days, bots)
+    anomalies = find_anomalies(days, system=log.system)
+    bad = tuple(sorted({day for each in anomalies if each.is_left_out for day in range(each.first, each.until)}))
     stretch = stretch_of(days, bad)
     inside = f"day >= {days.first} AND day < {days.until}"
-    per_event = log.query(f"SELECT event, COUNT(DISTINCT unit) AS n FROM events WHERE {inside} GROUP BY event").rows
-    units_of = {str(name): int(n) for name, n in per_event}
-    units = int(
-        log.query(
-            f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({log.names(log.actions)}) AND {inside}"
-        ).rows[0][0]
+    units_statement = f"SELECT event, COUNT(DISTINCT unit) AS n FROM events WHERE {inside} GROUP BY event"
+    units_of = {str(name): int(n) for name, n in log.query(units_statement).rows}
+    did = log.names(log.actions)
+    units = int(log.query(f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({did}) AND {inside}").rows[0][0])
+    begin, end = (
+        (stretch.entry - stretch.before, stretch.entry_end + stretch.window - 1)
+        if stretch
+        else (days.first, days.until)
     )
-    begin, end = (stretch.entry - stretch.before, stretch.entry_end + stretch.window - 1) if stretch else (days.first, days.until)
     came, came_statement = arrivals(log, begin, end)
     progress(0.3, "funnel")
     choice = choose_funnel(log, plan=plan, given=funnel, window_hours=window_hours)
@@ -84,16 +127,53 @@ def explore(
             log,
             choice.events,
             window_hours=window_hours,
+            exclude=exclude,
             days=(days.first, days.until),
             leave_out=bad,
             attributes=log.attributes,
         )
         losses = find_losses(result, level=level)
-    progress(0.6, "baselines")
+    conversion = choice.conversion if choice else None
+    progress(0.5, "baselines")
     baselines: tuple[MetricBaseline, ...] = ()
+    entries: list[Entered] = []
     if stretch is not None:
-        definitions = metrics_of(log, choice.conversion if choice else None, stretch.window, plan or {})
+        definitions = metrics_of(log, conversion, stretch.window, plan or {})
         baselines = measure_baselines(log, days, stretch, definitions, bad=bad)
+        for event in choice.events[:-1] if choice else ():
+            reached, reached_statement = arrivals(log, begin, end, event)
+            success = [each for each in definitions if each["role"] != "guardrail"]
+            measured = measure_baselines(log, days, stretch, success, bad=bad, entry=event)
+            entries.append(Entered(event, reached, reached_statement, measured))
+    progress(0.65, "engagement")
+    engagement = measure_engagement(log, days, bad)
+    retention = measure_retention(log, days)
+    progress(0.8, "journeys")
+    paths = measure_paths(log, days)
+    patterns = measure_patterns(log, days, bad=bad, conversion=conversion, funnel=choice.events if choice else ())
+    progress(0.9, "segments")
+    behavior = measure_behavior(log, days, conversion=conversion, seed=seed)
     return Exploration(
-        log, days, stretch, units, came, came_statement, begin, choice, result, losses, baselines, units_of, bad
+        log,
+        days,
+        quality,
+        anomalies,
+        bad,
+        stretch,
+        units,
+        units_of,
+        units_statement,
+        came,
+        begin,
+        came_statement,
+        choice,
+        result,
+        losses,
+        baselines,
+        tuple(entries),
+        engagement,
+        retention,
+        paths,
+        patterns,
+        behavior,
     )

@@ -22,7 +22,7 @@ Condition = dict[str, Any]  # its grammar is the evaluator's; `flags.snapshot` a
 class Part(BaseModel):
     """Closed to unknown keys; texts are not coerced to numbers nor back."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class Variant(Part):

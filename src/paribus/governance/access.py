@@ -51,12 +51,14 @@ Action = Literal[
     "key.manage",
     "data.erase",
     "system.manage",
+    "agent.act",
 ]
 PERMITTED: dict[Scope, frozenset[Action]] = {
     "server": frozenset({"evaluate", "definitions.read", "intake"}),
     "client": frozenset({"evaluate", "intake"}),  # client flags only: the server leaves the others out
     "intake": frozenset({"intake"}),
     "admin": frozenset(get_args(Action)),
+    "agent": frozenset({"document.read", "agent.act"}),  # what it does goes through the policy of agents
 }
 
 

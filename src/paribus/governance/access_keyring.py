@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from paribus.errors import AccessError
 from paribus.store import RecordType, Store
 
-Scope = Literal["server", "client", "intake", "admin"]
+Scope = Literal["server", "client", "intake", "admin", "agent"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 REMEMBERED_SECONDS = 0.5
 """How long a key is believed without another look; a revocation elsewhere is in force after it."""

@@ -66,6 +66,8 @@ def withheld(verdict: VerdictValue, *, hidden: bool, interference: str, money: b
         )
     if verdict is VerdictValue.NOT_YET:
         return "The plan does not allow its effects to be read yet."
+    if verdict is VerdictValue.UNREGISTERED:
+        return "Nothing was registered before the data, so what was noticed cannot be told from what was looked for."
     if not money:
         return (
             "It is not known what a success is worth: set economics.value_per_conversion, or track an amount with the "

@@ -11,6 +11,7 @@ from paribus.lake.reading import LakeReader
 from paribus.lake.record import microseconds
 from paribus.lake.rows import Row, ask
 from paribus.monitoring.outcome import EXPOSURE, REQUEST
+from paribus.monitoring.request_rate import RequestSums
 from paribus.monitoring.service_level import WINDOWS, Traffic
 from paribus.monitoring.watch import Watch
 from paribus.monitoring.watched import RANDOMIZED, Watched
@@ -116,6 +117,23 @@ def requests_by_arm(reader: LakeReader, watch: Watch, *, now: datetime, days: fl
         )
         for row in rows
     ]
+
+
+def request_sums(reader: LakeReader, watch: Watch, *, until: datetime) -> dict[str, RequestSums]:
+    """Requests and failures of each arm's units after their exposure, summed over units."""
+    rows = ask(
+        reader,
+        f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}), by_unit AS (SELECT arm, unit, count(*) AS n, "
+        "count(*) FILTER (failed) AS x FROM request JOIN exposed USING (unit) WHERE request.time >= exposed.time "
+        "GROUP BY arm, unit) SELECT arm, count(*) AS units, CAST(sum(n) AS BIGINT) AS requests, "
+        "CAST(sum(x) AS BIGINT) AS failed, CAST(sum(n * n) AS DOUBLE) AS requests_squared, "
+        "CAST(sum(x * x) AS DOUBLE) AS failed_squared, CAST(sum(n * x) AS DOUBLE) AS product "
+        "FROM by_unit GROUP BY arm ORDER BY arm",
+        names=[EXPOSURE, REQUEST],
+        columns=_COLUMNS,
+        values=_values(watch, until),
+    )
+    return {row.pop("arm"): RequestSums(**row) for row in rows}
 
 
 _FIRST = (

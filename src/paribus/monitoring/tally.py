@@ -46,6 +46,11 @@ class Tally:
     def __contains__(self, unit: str) -> bool:
         return unit in self._units
 
+    @property
+    def first(self) -> int | None:
+        """When the first unit entered, in microseconds; None before."""
+        return min((found[0] for found in self._units.values()), default=None)
+
     def arm_of(self, unit: str) -> str | None:
         """The unit's arm; None when it was not exposed, or to several."""
         found = self._units.get(unit)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from paribus.flags import change
+from paribus.flags.document import check
 from paribus.store import Revision, Store
 
 AUTHOR = "paribus"
@@ -23,24 +24,38 @@ def kill(write: Change, flag: str, environment: str, *, reason: str, author: str
     return write("flag", flag, lambda body: change.killed(flag, body, environment), author=author, reason=reason)
 
 
-def ramp(
+def enter(
     write: Change,
     flag: str,
     environment: str,
     traffic_bp: int,
     *,
     reason: str,
+    first: Mapping[str, Any] | None = None,
+    remove: Sequence[str] = (),
     author: str = AUTHOR,
-    rule: str | None = None,
 ) -> Revision:
-    """Another share of traffic; the split stays, so that no unit changes its variant."""
-    return write(
-        "flag",
-        flag,
-        lambda body: change.ramped(flag, body, environment, traffic_bp, rule),
-        author=author,
-        reason=reason,
-    )
+    """A stage: its share of traffic, and the rule that it puts first; one revision. The split stays as it is.
+
+    Args:
+        write: writes the revision.
+        flag, environment: where.
+        traffic_bp: of the randomized share.
+        reason: why traffic moves.
+        first: a rule that stands before all others while the stage lasts.
+        remove: ids of rules that earlier stages put first.
+        author: who moves.
+    """
+
+    def step(body: Json) -> Json:
+        moved = change.ramped(flag, body, environment, traffic_bp)
+        state = dict(moved["environments"][environment])
+        gone = {*remove, *((first["id"],) if first else ())}
+        kept = [rule for rule in state.get("rules", ()) if rule["id"] not in gone]
+        state["rules"] = [*((dict(first),) if first else ()), *kept]
+        return check("flag", flag, {**moved, "environments": {**moved["environments"], environment: state}})
+
+    return write("flag", flag, step, author=author, reason=reason)
 
 
 def revive(write: Change, flag: str, environment: str, *, reason: str, author: str = AUTHOR) -> Revision:

@@ -2,7 +2,7 @@
 
 In this order: a killed flag ends it; proven harm kills; an invalid or decided experiment ends it, as does its planned
 end; a concern holds traffic where it is; else traffic widens one stage when the hold time is over and the evidence is
-fresh and large enough.
+fresh and large enough. At the last stage it is read again after `State.look`, until the planned end.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ def next_move(state: State, evidence: Evidence, now: datetime) -> Move:
         return Move(Kind.WIDEN, first.traffic_bp, f"the rollout begins with {first.name}", first)
     if evidence.invalid:
         return Move(Kind.FINISH, here, evidence.invalid)
-    if evidence.decided:
+    if evidence.decided and state.following is None:
         return Move(Kind.FINISH, here, evidence.decided)
     if state.end is not None and now >= state.end:
         return Move(Kind.FINISH, here, "the planned end is reached")
-    until = _held_until(state)
+    until, following = _held_until(state), state.following
+    if following is None and state.end is not None:
+        look = state.end if state.look is None else _earlier(now + state.look, state.end)
+        return Move(Kind.HOLD, here, f"{_name(state)} runs to the planned end", until=look)
     if until is not None and now < until:
         return Move(Kind.HOLD, here, f"{_name(state)} is held", until=_earlier(until, state.end))
-    following = state.following
     if following is None:
-        if state.end is None:
-            return Move(Kind.FINISH, here, "the last stage of the plan is over")
-        return Move(Kind.HOLD, here, f"{_name(state)} runs to the planned end", until=state.end)
+        return Move(Kind.FINISH, here, "the last stage of the plan is over")
     missing = _missing(state, evidence, until)
     if missing:
         return Move(Kind.HOLD, here, missing, until=_earlier(now + RETRY, state.end))

@@ -34,6 +34,7 @@ class State:
         traffic_bp: traffic in force.
         end: the planned end of the experiment; None has none.
         is_killed: the flag is killed, by whomever.
+        look: how often the last stage is read before its end; None: at the end only.
     """
 
     stages: tuple[Stage, ...]
@@ -42,6 +43,7 @@ class State:
     traffic_bp: int
     end: datetime | None = None
     is_killed: bool = False
+    look: timedelta | None = None
 
     @property
     def stage(self) -> Stage | None:
@@ -64,7 +66,7 @@ class Evidence:
         harm: why harm is shown against control; "" when it is not.
         invalid: why the experiment cannot be read any more, such as its sample ratio; "" when it can.
         concern: why traffic must not widen though nothing is proven; "" for none.
-        decided: why the plan's own rule has decided; "" while it has not.
+        decided: why the plan's own rule has decided; "" while it has not. It ends the last stage only.
     """
 
     as_of: datetime | None

@@ -21,7 +21,7 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scope: Literal["server", "client", "intake", "admin"]
+    scope: Literal["server", "client", "intake", "admin", "agent"]
     environment: str | None = Field(default=None, pattern=NAME, description="That of the caller's key without it.")
     source: str = Field(default="main", pattern=NAME, description="Events of one source are told apart by their ids.")
 

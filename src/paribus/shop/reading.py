@@ -17,7 +17,6 @@ from paribus.shop import scenario
 from paribus.shop.scenario import Scenario
 
 
-
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's truth values: `on` is a word, and NO is a country."""
 

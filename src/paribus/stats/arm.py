@@ -17,6 +17,9 @@ from paribus.stats.boundary import Boundary, Fixed, bounded
 from paribus.stats.estimate import Estimates, Floats, Reason
 from paribus.stats.moments import Moments
 
+# A variance that is left of terms this much larger than itself is what rounding leaves: units do not differ.
+ROUNDING = 1e-12
+
 Outcome = str | tuple[str, str]  # a variable, or a ratio of sums as (numerator, denominator)
 
 
@@ -114,6 +117,7 @@ def linearize(m: Moments, outcomes: list[Outcome]) -> Moments:
 
     `mean` holds the outcomes' values and `m2` grad' M2 grad (Deng, Knoblich, Lu 2018), so that whatever is linear in
     unit values, such as CUPED, works on ratios without a second formula. Third moments of ratios are unknown (NaN).
+    Where all units have the same ratio its variance is zero, not what rounding leaves of it.
     """
     if all(isinstance(what, str) for what in outcomes):
         return m.select([str(what) for what in outcomes])
@@ -121,12 +125,16 @@ def linearize(m: Moments, outcomes: list[Outcome]) -> Moments:
     gradient = np.stack([slope for _, slope in read], axis=-2)
     used = [i for i in range(m.k) if np.any(gradient[..., i] != 0)]
     g, m2 = gradient[..., used], m.m2[..., used, :][..., used]
+    linear = g @ m2 @ np.swapaxes(g, -1, -2)
+    scale = np.abs(g) @ np.abs(m2) @ np.swapaxes(np.abs(g), -1, -2)
+    same = np.einsum("...ii->...i", np.abs(linear)) <= ROUNDING * np.einsum("...ii->...i", scale)
+    linear = np.where(same[..., None] | same[..., None, :], 0.0, linear)
     third = [m.m3[..., position(m, w)] if isinstance(w, str) else np.full(m.cells, np.nan) for w in outcomes]
     return Moments(
         names=tuple(what if isinstance(what, str) else f"{what[0]}/{what[1]}" for what in outcomes),
         n=m.n,
         mean=np.stack([value for value, _ in read], axis=-1),
-        m2=g @ m2 @ np.swapaxes(g, -1, -2),
+        m2=linear,
         m3=np.stack(third, axis=-1),
         units=m.units,
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from paribus.errors import InputError, NotFound, did_you_mean
 from paribus.store.address import Address, Change, Revision, StaleWrite
@@ -189,7 +189,7 @@ def _take_head(connection: sa.Connection, project: str) -> sa.Row[Any]:
     query = sa.select(HEADS).where(HEADS.c.project == project).with_for_update()
     if (row := connection.execute(query).first()) is None:
         first = {"project": project, "sequence": 0, "chain": FIRST_LINK}
-        connection.execute(_dialect(connection).insert(HEADS).values(first).on_conflict_do_nothing())
+        connection.execute(dialect_of(connection).insert(HEADS).values(first).on_conflict_do_nothing())
         row = connection.execute(query).one()
     return row
 
@@ -212,7 +212,7 @@ def _refuse_stale(connection: sa.Connection, changes: Sequence[Change], currents
 
 
 def _point(connection: sa.Connection, written: Sequence[dict[str, Any]]) -> None:
-    statement = _dialect(connection).insert(DOCUMENTS)
+    statement = dialect_of(connection).insert(DOCUMENTS)
     names = ("project", "kind", "key")
     changed = {name: statement.excluded[name] for name in ("number", "sequence", "live")}
     pointers = [
@@ -222,8 +222,9 @@ def _point(connection: sa.Connection, written: Sequence[dict[str, Any]]) -> None
     connection.execute(statement.on_conflict_do_update(index_elements=names, set_=changed), pointers)
 
 
-def _dialect(connection: sa.Connection) -> Any:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
+def dialect_of(connection: sa.Connection) -> Any:
+    """SQLAlchemy's module of the connection's database; the other one is never imported, which takes long."""
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
 
 
 def _named(address: Address) -> dict[str, Any]:

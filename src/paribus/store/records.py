@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any, Generic
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from paribus.clock import Clock
 from paribus.errors import Conflict, NotFound
 from paribus.store.database import Database
+from paribus.store.documents import dialect_of
 from paribus.store.record_type import SEPARATOR, Claim, R, RecordType
 from paribus.store.tables import RECORDS, UNITS
 
@@ -150,7 +150,7 @@ class Records(Generic[R]):
 
         if not records:
             return
-        kind, insert = self._kind, (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+        kind, insert = self._kind, dialect_of(connection).insert
         rows: list[dict[str, Any]] = [
             {
                 "type": kind.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pprint
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,13 @@ def templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"literal": literal, "inline": inline, "docstring": docstring, "sends": sends}
+    environment.filters |= {
+        "literal": literal,
+        "json": as_json,
+        "inline": inline,
+        "docstring": docstring,
+        "sends": sends,
+    }
     return environment
 
 
@@ -46,6 +53,11 @@ def literal(value: Any) -> str:
     if isinstance(value, str):
         return _double(value)
     return text if len(text) < WIDTH else pprint.pformat(value, width=WIDTH, sort_dicts=False)
+
+
+def as_json(value: Any) -> str:
+    """The value as an expression of JavaScript, TypeScript and JSON, safe inside a script element too."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def inline(text: str) -> str:

@@ -34,4 +34,25 @@ def evidence_of(found: Exploration) -> dict[str, Evidence]:
         )
     for i, each in enumerate(found.baselines):
         made[f"baseline_{i + 1}"] = sql(f"{each.definition['name']} of units from their first action on", each.statement)
-    return made
+    for i, entry in enumerate(found.entries):
+        made[f"entry_{i + 1}"] = sql(f"Units by the day of their first {entry.event}", entry.statement)
+        for k, each in enumerate(entry.baselines):
+            title = f"{each.definition['name']} of units from their first {entry.event} on"
+            made[f"entry_{i + 1}_baseline_{k + 1}"] = sql(title, each.statement)
+    made["retention"] = sql("Units active k periods after their first day, by cohort", found.retention.statement)
+    made["behavior"] = sql("Units by recency, active days, actions and conversions", found.behavior.statement)
+    made["transitions"] = sql("What directly follows what in a visit", found.paths.statement)
+    made["flows"] = sql("The first places of visits", found.paths.flow_statement)
+    titles = {
+        "monthly": "Units of the last 28 days",
+        "active_days": "Units by their number of active days",
+        "visits": "Visits and their length",
+        "together": "Visits with both of two events",
+        "signs": "Units by conversion and by what they did before",
+        "hours": "Actions by hour of the day",
+        "bots": "Units that did more on one day than a person does",
+        "late": "Time between happening and receipt",
+    }
+    statements = found.engagement.statements | found.patterns.statements | found.quality.statements
+    made |= {name: sql(title, statements[name]) for name, title in titles.items() if statements.get(name)}
+    return dict(sorted(made.items()))

@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from paribus.exploration.baseline import MetricBaseline
 from paribus.exploration.bottleneck import DAYS_PER_YEAR, Loss
+from paribus.exploration.event_log import date_of
 from paribus.exploration.exploration import Exploration
 from paribus.exploration.funnel import bounded_values, segment_counts
-from paribus.exploration.shape import Attribute
+from paribus.exploration.shape import Attribute as UnitAttribute
 from paribus.stats.proportion import proportion_interval
 from paribus.workflow.artifact import Measured
+from paribus.workflow.exploring.findings import findings_of
+from paribus.workflow.exploring.rounding import rounded
 from paribus.workflow.facts.explore import (
+    Attribute,
     Baseline,
     Bottleneck,
+    Entry,
     EventProfile,
     ExploreFacts,
-    Finding,
     Funnel,
     FunnelStep,
     Segment,
@@ -30,18 +35,10 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
     """The facts, each number below the id of its evidence."""
     log, days = found.log, found.days
     arrived = found.arrivals
-    mean, half = _mean(arrived, level)
-    return ExploreFacts(
+    facts = ExploreFacts(
         window=Window(start=days.start, end=days.end, days=days.count, evidence="days"),
         units=Measured(value=found.units, unit="users", evidence="days"),
-        daily_new_units=Measured(
-            value=_short(mean),
-            low=_short(max(mean - half, 0)),
-            high=_short(mean + half),
-            level=level,
-            unit="users/day",
-            evidence="arrivals",
-        ),
+        daily_new_units=_daily(arrived, level, "arrivals"),
         arrivals=arrived,
         events=tuple(
             EventProfile(
@@ -55,11 +52,20 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
         ),
         funnels=_funnels(found, level),
         segments=_segments(found, level),
-        baselines=_baselines(found, level),
+        baselines=_baselines(found.baselines, level, "baseline"),
         bottlenecks=tuple(_bottleneck(found, loss, i, level) for i, loss in enumerate(found.losses)),
-        findings=_findings(found),
+        findings=findings_of(found),
         engagement=_engagement(found),
+        attributes=tuple(
+            Attribute(name=a.name, type=a.type, values=a.values, in_context=a.in_context, evidence="events")
+            for a in log.attributes
+        ),
+        entries=_entries(found, level),
+        quality=_quality(found),
+        journeys=_journeys(found),
+        series=_series(found),
     )
+    return rounded(facts)
 
 
 def _funnels(found: Exploration, level: float) -> tuple[Funnel, ...]:
@@ -99,7 +105,16 @@ def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
                 rule=rule_of(each, result.attributes),
                 units=Measured(value=entered, unit="users", evidence="funnel"),
             )
-    return tuple(seen.values())
+    behaved = tuple(
+        Segment(
+            key=f"behavior-{i + 1}",
+            title=each.rule,
+            units=Measured(value=each.units, unit="users", evidence="behavior"),
+            stability=Measured(value=found.behavior.stability, unit="adjusted Rand index", evidence="behavior"),
+        )
+        for i, each in enumerate(found.behavior.segments)
+    )
+    return (*seen.values(), *behaved)
 
 
 def segment_key(segment: tuple[tuple[str, str], ...]) -> str:
@@ -123,7 +138,7 @@ def segment_title(segment: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(words)
 
 
-def rule_of(segment: dict[str, str], attributes: tuple[Attribute, ...]) -> dict[str, Any] | None:
+def rule_of(segment: dict[str, str], attributes: tuple[UnitAttribute, ...]) -> dict[str, Any] | None:
     """The segment as a flag's condition; None when one of its attributes is not sent with the context."""
     by_name = {each.name: each for each in attributes}
     conditions: list[dict[str, Any]] = []
@@ -135,16 +150,14 @@ def rule_of(segment: dict[str, str], attributes: tuple[Attribute, ...]) -> dict[
     return conditions[0] if len(conditions) == 1 else {"all": conditions}
 
 
-def _baselines(found: Exploration, level: float) -> tuple[Baseline, ...]:
+def _baselines(measured: tuple[MetricBaseline, ...], level: float, prefix: str) -> tuple[Baseline, ...]:
     made = []
-    for i, each in enumerate(found.baselines):
-        evidence = f"baseline_{i + 1}"
+    for i, each in enumerate(measured):
+        evidence = f"{prefix}_{i + 1}"
         half = _z(level) * each.se
         low, high = each.mean - half, each.mean + half
         if each.definition["type"] == "proportion":
-            low, high = (
-                float(x) for x in proportion_interval(round(each.mean * each.units), each.units, level=level)
-            )
+            low, high = (float(x) for x in proportion_interval(round(each.mean * each.units), each.units, level=level))
         made.append(
             Baseline(
                 metric=each.definition["name"],
@@ -156,10 +169,31 @@ def _baselines(found: Exploration, level: float) -> tuple[Baseline, ...]:
                 autocorrelation=each.autocorrelation,
                 weekly=each.weekly,
                 skew=each.skew,
+                intra_unit_correlation=each.intra_unit_correlation,
                 evidence=evidence,
             )
         )
     return tuple(made)
+
+
+def _entries(found: Exploration, level: float) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            event=each.event,
+            daily=_daily(each.arrivals, level, f"entry_{i + 1}"),
+            arrivals=each.arrivals,
+            baselines=_baselines(each.baselines, level, f"entry_{i + 1}_baseline"),
+            evidence=f"entry_{i + 1}",
+        )
+        for i, each in enumerate(found.entries)
+    )
+
+
+def _daily(arrived: tuple[float, ...], level: float, evidence: str) -> Measured:
+    mean, half = _mean(arrived, level)
+    return Measured(
+        value=mean, low=max(mean - half, 0), high=mean + half, level=level, unit="users/day", evidence=evidence
+    )
 
 
 def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottleneck:
@@ -177,23 +211,123 @@ def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottlen
             value=loss.best, low=loss.best_low, high=loss.best_high, level=level, unit="share", evidence="bottlenecks"
         ),
         lost_units=Measured(
-            value=_short(loss.lost * year),
-            low=_short(loss.lost_low * year),
-            high=_short(loss.lost_high * year),
+            value=loss.lost * year,
+            low=loss.lost_low * year,
+            high=loss.lost_high * year,
             level=level,
             unit="users/year",
             evidence="bottlenecks",
         ),
-        reach=Measured(value=_short(loss.units / max(found.good_days, 1)), unit="users/day", evidence="bottlenecks"),
+        reach=Measured(value=loss.units / max(found.good_days, 1), unit="users/day", evidence="bottlenecks"),
+        best_segment=segment_key(loss.best_segment),
+        lost_conversions=Measured(value=loss.converted * year, unit="users/year", evidence="bottlenecks"),
+        p_value=loss.p_value,
     )
 
 
-def _findings(found: Exploration) -> tuple[Finding, ...]:
-    return ()
-
-
 def _engagement(found: Exploration) -> dict[str, Any]:
-    return {}
+    e, r = found.engagement, found.retention
+    return {
+        "activity": {
+            "daily_users": e.daily,
+            "weekly_users": e.weekly,
+            "monthly_users": e.monthly,
+            "stickiness": e.stickiness,
+            "evidence": "monthly" if e.monthly is not None else "days",
+        },
+        "active_days": {
+            "1": e.active_days[0],
+            "2-3": e.active_days[1],
+            "4-7": e.active_days[2],
+            "8+": e.active_days[3],
+            "evidence": "active_days",
+        },
+        "sessions": {
+            "visits": e.visits,
+            "median_seconds": e.session_median,
+            "mean_seconds": e.session_mean,
+            "events_per_visit": e.session_events,
+            "share_with_one_event": e.bounced,
+            "evidence": "visits",
+        },
+        "retention": {
+            "period_days": r.period_days,
+            "cohorts": [
+                {"start": start, "size": size, "active": list(active)}
+                for start, size, active in zip(r.cohorts, r.sizes, r.active, strict=True)
+            ],
+            "overall": [r.overall(k) for k in range(1, len(r.cohorts)) if r.overall(k) is not None],
+            "evidence": "retention",
+        },
+        "hours": {"share": list(found.patterns.hours), "evidence": "hours"},
+        "weekdays": {"level": list(found.patterns.weekdays), "evidence": "days"},
+        "rfm": {
+            "classes": [
+                {
+                    "recency": c.recency,
+                    "frequency": c.frequency,
+                    "monetary": c.monetary,
+                    "users": c.units,
+                    "conversions": c.conversions,
+                    "money": c.money,
+                }
+                for c in found.behavior.rfm
+            ],
+            "evidence": "behavior",
+        },
+    }
+
+
+def _quality(found: Exploration) -> dict[str, Any]:
+    q = found.quality
+    return {
+        "rows": q.rows,
+        "rows_without_user_name_or_time": q.unread,
+        "copies_of_an_event_id": q.copies,
+        "repeated_events": q.repeated,
+        "programs": {"users": q.heavy_units, "events": q.heavy_events, "limit_per_day": q.heavy_limit, "evidence": "bots"},
+        "late": {"more_than_an_hour": q.late_hour, "more_than_a_day": q.late_day, "evidence": "late"}
+        if q.late_hour is not None
+        else {},
+        "properties_of_several_types": list(q.mixed),
+        "properties_often_missing": list(q.rare),
+        "evidence": "events",
+    }
+
+
+def _journeys(found: Exploration) -> dict[str, Any]:
+    p = found.paths
+    return {
+        "visits": p.visits,
+        "transitions": [
+            {"event": t.event, "following": t.following, "count": t.count, "share": t.share} for t in p.transitions[:40]
+        ],
+        "evidence": "transitions",
+        "flows": {
+            "of_visits": [
+                {"place": f.place, "event": f.event, "following": f.following, "visits": f.visits} for f in p.flows
+            ],
+            "evidence": "flows",
+        },
+    }
+
+
+def _series(found: Exploration) -> dict[str, Any]:
+    days = found.days
+    out = {
+        date_of(day).isoformat(): next(a.kind for a in found.anomalies if a.is_left_out and a.first <= day < a.until)
+        for day in found.bad_days
+    }
+    conversion = found.choice.conversion if found.choice else ""
+    return {
+        "dates": [date_of(days.first + t).isoformat() for t in range(days.count)],
+        "users": [int(n) for n in days.active],
+        "events": [int(n) for n in days.counts[[i for i, e in enumerate(days.events) if e not in found.log.system]].sum(axis=0)],
+        "conversion": conversion,
+        "converted": [int(n) for n in days.units[days.events.index(conversion)]] if conversion in days.events else [],
+        "left_out": out,
+        "evidence": "days",
+    }
 
 
 def _share(x: int, n: int, level: float, evidence: str) -> Measured:
@@ -219,8 +353,3 @@ def _z(level: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri((1 + level) / 2))
-
-
-def _short(x: float) -> float:
-    """Six digits, so that the last bits of a sum do not matter."""
-    return float(f"{x:.6g}")

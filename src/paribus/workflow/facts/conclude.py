@@ -59,6 +59,25 @@ class ImpactFacts(Part):
     """Brier score of the chance that was forecast."""
     tornado: tuple[dict[str, Any], ...] = ()
     learning: dict[str, Any] = {}
+    first_year: Measured | None = None
+    """Net of building."""
+    diluted_lift: Measured | None = None
+    """The corrected lift on all successes, those of units included that never meet the change (intention to treat)."""
+    persistence: dict[str, Any] = {}
+    """What share of the effect is taken to last a year, and why."""
+    costs: tuple[dict[str, Any], ...] = ()
+    returns: dict[str, Any] = {}
+    """Return on investment, forecast and measured: first-year net over everything it costs in the year."""
+    forecast: dict[str, Any] = {}
+    """Chance, outcome, Brier score, whether lift and value fell into their forecast intervals."""
+    calibration: dict[str, Any] = {}
+    """How the forecasts of all closed features fared together."""
+    decision: dict[str, Any] = {}
+    """The recommendation as a record: action, rule, evidence, dissent, date."""
+    caveats: tuple[str, ...] = ()
+    """What a reader must know beside the verdict: novelty, opposite segments, interference."""
+    dots: dict[str, Any] = {}
+    """Quantiles of forecast and measured money a year, each an equal share of the chance."""
 
 
 class FollowUp(Part):
@@ -69,6 +88,11 @@ class FollowUp(Part):
     because: str
     segment: str = ""
     gain: Measured | None = None
+    """Successes a year, or money where it is known."""
+    effect: Measured | None = None
+    """Relative effect that its experiment is sized for."""
+    findings: tuple[str, ...] = ()
+    """What it rests on: friction points, segments, bottlenecks."""
     units_per_arm: int | None = None
     days: int | None = None
     evidence: str
@@ -82,3 +106,9 @@ class OptimizeFacts(Part):
     decay: dict[str, Any] = {}
     follow_ups: tuple[FollowUp, ...] = ()
     evidence: str = "result"
+    behavior: tuple[dict[str, Any], ...] = ()
+    """How treated units act differently, event by event, with error control over all events."""
+    feedback: tuple[dict[str, Any], ...] = ()
+    """What people said, by theme and arm."""
+    cohorts: tuple[dict[str, Any], ...] = ()
+    """The effect by the week of first exposure."""

@@ -24,6 +24,10 @@ class EventProfile(Part):
     units: int
     properties: dict[str, str] = {}
     """Type by property."""
+    present: dict[str, float] = {}
+    """Share of the event's rows that carry the property."""
+    choices: dict[str, tuple[str | int, ...]] = {}
+    """Every value of a property that has few of them in the whole history; without it the values are not known."""
     evidence: str
 
 
@@ -42,6 +46,16 @@ class Funnel(Part):
     name: str
     window_hours: float
     steps: tuple[FunnelStep, ...]
+    evidence: str
+
+
+class Attribute(Part):
+    """What units can be told apart by; flags can be decided by it when the client sends it with the context."""
+
+    name: str
+    type: str = "string"
+    values: tuple[str, ...]
+    in_context: bool
     evidence: str
 
 
@@ -68,6 +82,21 @@ class Baseline(Part):
     weekly: tuple[float, ...] = ()
     """Relative level per weekday, Monday first, 1 = the mean."""
     skew: float | None = None
+    intra_unit_correlation: float | None = None
+    """Between two days of the same unit."""
+    evidence: str
+
+
+class Entry(Part):
+    """The units that reach an event, as an experiment would get them whose exposure stands there."""
+
+    event: str
+    daily: Measured
+    """Units per day that reach it for the first time."""
+    arrivals: tuple[float, ...] = ()
+    """By day since the start of `arrivals`."""
+    baselines: tuple[Baseline, ...] = ()
+    """Metrics of these units from that event on."""
     evidence: str
 
 
@@ -85,6 +114,13 @@ class Bottleneck(Part):
     """Units per year that the best rate would add."""
     reach: Measured
     """Units per day at `from_event`, in the segment."""
+    best_segment: str = ""
+    """Whose rate the plausible best is."""
+    lost_conversions: Measured | None = None
+    """Units per year of those lost that would have reached the funnel's end at the usual rates; ranks the list."""
+    p_value: float | None = None
+    """Of no loss, adjusted for every segment and step looked at."""
+    evidence: str = "bottlenecks"
 
 
 class Finding(Part):
@@ -116,3 +152,13 @@ class ExploreFacts(Part):
     """Patterns, anomalies and data holes."""
     engagement: dict[str, Any] = {}
     """Daily, weekly, monthly units, stickiness, retention grid, session length; each object with its evidence."""
+    attributes: tuple[Attribute, ...] = ()
+    """What segments and targeting can be made of."""
+    entries: tuple[Entry, ...] = ()
+    """Places of the funnel where an experiment could expose, with what it would get there."""
+    quality: dict[str, Any] = {}
+    """Rows left out, repeats, late events, programs; with its evidence."""
+    journeys: dict[str, Any] = {}
+    """Transitions within visits, and where visits end; with its evidence."""
+    series: dict[str, Any] = {}
+    """Units and events by day, with the days left out; with its evidence."""

@@ -19,6 +19,20 @@ class SetupFacts(Part):
     randomization: dict[str, Any]
     alerts: tuple[dict[str, Any], ...]
     evidence: str = "configuration"
+    control: str = ""
+    arms: tuple[str, ...] = ()
+    weights: dict[str, float] = {}
+    """Share of the split by arm, as sealed."""
+    guards: tuple[dict[str, Any], ...] = ()
+    """What `paribus serve` watches, with the budget of each."""
+    targeting: tuple[dict[str, Any], ...] = ()
+    """Who takes part, rule by rule."""
+    explained: tuple[dict[str, Any], ...] = ()
+    """For some units, each step of their decision."""
+    stages: tuple[dict[str, Any], ...] = ()
+    """The rollout plan that step 12 executes."""
+    service_levels: tuple[dict[str, Any], ...] = ()
+    plan_hash: str = ""
 
 
 class Move(Part):
@@ -42,6 +56,12 @@ class RolloutFacts(Part):
     stopped: str = ""
     rolled_back: bool = False
     evidence: str = "moves"
+    first_exposure: str = ""
+    planned_end: str = ""
+    health: tuple[dict[str, Any], ...] = ()
+    """What the guardrails said at each move."""
+    unattended: bool = False
+    """Whether the server killed the flag with nobody at the keyboard."""
 
 
 class MonitorFacts(Part):
@@ -57,3 +77,11 @@ class MonitorFacts(Part):
     errors_hold: bool | None = None
     """Whether treatment's error rate is shown no worse than control's within the guardrail's margin."""
     evidence: str = "monitoring"
+    error_difference: dict[str, Measured] = {}
+    """Treatment less control, share of requests, by treatment."""
+    latency_ratio: dict[str, Measured] = {}
+    """p95 of treatment over that of control, by treatment."""
+    anomalies: tuple[dict[str, Any], ...] = ()
+    """What the detectors found; they never act."""
+    units: dict[str, Measured] = {}
+    """By arm."""

@@ -21,7 +21,7 @@ def cards(context: Context) -> tuple[Card, ...]:
 
     dossier = Dossier(context.store)
     found = []
-    for key in dossier.keys():
+    for key in sorted(dossier.keys()):
         if key == context.feature.key:
             continue
         impact = dossier.artifacts(key).get("impact")

@@ -74,9 +74,11 @@ def segment_words(segment: Segment) -> tuple[str, ...]:
     return tuple(word for word in stems(segment.title or segment.key) if word not in GENERIC)
 
 
-def whom(segment: Segment | None) -> str:
-    """Whom a segment means, in words."""
-    return segment.title if segment else "everyone who reaches it"
+def whom(change: str, segment: Segment | None) -> str:
+    """Whom a change is for, in words: its own where it says so and the exploration knows them, else the segment's."""
+    if segment is None:
+        return "everyone who reaches it"
+    return target(change) or f"users with {segment.title}"
 
 
 def _bottleneck(about: set[str], segment: Segment | None, explore: ExploreFacts) -> Bottleneck | None:

@@ -26,7 +26,6 @@ _LATENCY = frozenset({"latenci", "duration", "ms", "elaps"})
 _NUMERIC = ("number", "integer", "float", "double", "real", "decimal", "bigint")
 QUANTILE = 0.95
 LATENCY_MARGIN = 0.10
-LARGEST_MARGIN = 0.5  # of the baseline: a guardrail that may rise by more guards nothing
 SHARE_MARGIN = 0.10
 
 
@@ -131,8 +130,10 @@ def guardrails(explore: ExploreFacts, chosen: Chosen) -> tuple[Chosen, ...]:
     return tuple(found.values())
 
 
-def secondary(explore: ExploreFacts, chosen: Chosen, funnel: Funnel | None, taken: Iterable[str]) -> tuple[Chosen, ...]:
-    """What explains: money per unit, how often success comes again, and each step between entry and success."""
+def secondary(
+    explore: ExploreFacts, chosen: Chosen, funnel: Funnel | None, entry: str, taken: Iterable[str]
+) -> tuple[Chosen, ...]:
+    """What explains: money per unit, how often success comes again, and each step between `entry` and success."""
     names, events, found = set(taken), {str(chosen.definition.get("event"))}, []
 
     def add(definition: Json, why: str, baseline: Baseline | None) -> None:
@@ -150,7 +151,9 @@ def secondary(explore: ExploreFacts, chosen: Chosen, funnel: Funnel | None, take
             "how often it comes again: followed by days since exposure, it shows whether the effect fades",
             None,
         )
-    for step in funnel.steps[1:-1] if funnel else ():
+    order = [step.event for step in funnel.steps] if funnel else []
+    after = order.index(entry) + 1 if entry in order else 1
+    for step in funnel.steps[after:-1] if funnel else ():
         if step.event not in events:
             add(
                 {
@@ -185,7 +188,7 @@ def money_of(explore: ExploreFacts, chosen: Chosen) -> Baseline | None:
 
 
 def with_margin(of: Chosen, detectable: float | None) -> Chosen:
-    """The guardrail with its margin: as small as can be shown in the runtime, within what still guards something.
+    """The guardrail with its margin: as small as can be shown in the runtime, for an untestable one never passes.
 
     Args:
         of: the guardrail.
@@ -199,14 +202,12 @@ def with_margin(of: Chosen, detectable: float | None) -> Chosen:
         definition["margin"] = LATENCY_MARGIN
         why = f"at most {LATENCY_MARGIN:.0%} more than in control"
         return Chosen(checked(definition), f"{of.why}; {why}", of.baseline)
-    wanted, most = SHARE_MARGIN * base, LARGEST_MARGIN * base
-    margin = min(max(wanted, detectable or wanted), most)
+    wanted = SHARE_MARGIN * base
+    margin = max(wanted, detectable or wanted)
     if detectable is None or detectable <= wanted:
         why = f"at most {SHARE_MARGIN:.0%} more than in control, which the runtime can show"
-    elif detectable <= most:
-        why = "the smallest rise that the planned runtime can rule out"
     else:
-        why = f"half of its level; the planned runtime cannot show less than {_significant(detectable / base)} times it"
+        why = f"the smallest rise that the planned days can rule out, {_significant(detectable / base)} times its level"
     definition["margin"] = {"absolute": float(f"{margin:.3g}")}
     return Chosen(checked(definition), f"{of.why}; {why}", of.baseline)
 

@@ -20,7 +20,7 @@ def rounded(x: float) -> float:
     >>> rounded(1234.56789), rounded(0.0)
     (1234.57, 0.0)
     """
-    return float(f"{x:.{DIGITS}g}") if np.isfinite(x) else x
+    return float(f"{x:.{DIGITS}g}") + 0.0 if np.isfinite(x) else x
 
 
 def measured(value: float | None, evidence: str, *, unit: str = "", low: float | None = None, high: float | None = None,
@@ -44,6 +44,8 @@ def of_draws(draws: Floats, evidence: str, *, unit: str = "", middle: str = "mea
         float(np.quantile(finite, q, method="inverted_cdf")) for q in ((1 - level) / 2, 0.5, (1 + level) / 2)
     )
     value = float(draws.mean()) if middle == "mean" and np.isfinite(draws).all() else at
+    if np.isfinite(low) and np.isfinite(high) and abs(value) < 1e-9 * (high - low):
+        value = 0.0  # a mean of zero, up to the rounding of a sum
     return measured(value, evidence, unit=unit, low=low, high=high, level=level)
 
 

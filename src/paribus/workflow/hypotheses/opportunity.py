@@ -21,6 +21,7 @@ from paribus.workflow.facts.explore import Bottleneck, ExploreFacts, Funnel, Seg
 from paribus.workflow.hypotheses.metrics import Chosen
 
 POWER = 0.8
+LONGEST_DAYS = 56  # that a plan waits for its least sample
 MOST_SHARE = 0.98
 
 
@@ -134,11 +135,20 @@ def units_in(at: Opportunity, days: float, window: int) -> float:
     return float(at.arrived(max(days - window, 0.0)))
 
 
-def detectable(success: Chosen, at: Opportunity, config: Config, guardrails: int) -> float:
-    """The smallest relative effect that the planned runtime finds with the plan's power; infinite where none is."""
+def planned_days(at: Opportunity, config: Config) -> int:
+    """Full weeks of the planned runtime, and longer (to a limit) where the least sample size asks for it."""
+    weeks = -(-config.experiment_config.runtime_days // 7)
+    least = 2.0 * config.experiment_config.min_sample_size
+    while at.arrived(7.0 * weeks) < least and 7 * weeks < LONGEST_DAYS:
+        weeks += 1
+    return 7 * weeks
+
+
+def detectable(success: Chosen, at: Opportunity, config: Config, guardrails: int, days: float) -> float:
+    """The smallest relative effect that so many days find with the plan's power; infinite where none is."""
     if at.base.value <= 0 or at.variance <= 0:
         return float("inf")
-    total = units_in(at, config.experiment_config.runtime_days, int(success.definition.get("window_days") or 0))
+    total = units_in(at, days, int(success.definition.get("window_days") or 0))
     if total < 20:
         return float("inf")
     reader = _reader(config)
@@ -155,16 +165,16 @@ def days_needed(
     if at.base.value <= 0 or at.variance <= 0 or effect <= 0:
         return float("inf"), float("inf")
     total = _reader(config).total(comparison(success, at, config, guardrails, effect=effect))
-    days = runtime_days(total, at.arrived)
+    days = runtime_days(total * (1 - 1e-6), at.arrived, whole_weeks=False)
     window = int(success.definition.get("window_days") or 0)
     return total, float(-(-(days + window) // 7) * 7) if isinstance(days, int) else float("inf")
 
 
 def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int) -> float | None:
-    """The smallest rise of a guardrail that the planned runtime can exclude, in its own unit; None where unknown."""
+    """The smallest rise of a guardrail that the planned days can exclude, in its own unit; None where unknown."""
     if of.baseline is None or not of.baseline.mean.value or of.kind == "quantile":
         return None
-    total = units_in(at, config.experiment_config.runtime_days, 0)
+    total = units_in(at, planned_days(at, config), 0)
     if total < 20:
         return None
     base = of.baseline.mean.value

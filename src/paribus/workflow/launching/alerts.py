@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paribus.monitoring.sample_ratio import ALPHA
-from paribus.monitoring.service_level import ServiceLevel
-from paribus.monitoring.watch import FALSE_ROLLBACK_BUDGET, Guard
+from paribus.monitoring.service_level import WINDOWS, ServiceLevel
+from paribus.monitoring.watch import Guard
 
 Json = dict[str, Any]
 ERROR_LEVEL = 0.999
@@ -49,7 +49,7 @@ def rules(
                 {
                     "alert": f"{name} is decided",
                     "metric": name,
-                    "when": f"the boundary of the {method} plan is crossed; never a fixed test that was looked at early",
+                    "when": f"the boundary of the {method} plan is crossed; never a fixed test read early",
                     "then": "the rollout ends, and the report is made",
                     "where": "the analysis at each stage",
                     "false_alarms": None,
@@ -97,13 +97,11 @@ def prometheus(key: str, levels: Sequence[ServiceLevel]) -> str:
     burn = [
         {
             "alert": f"ErrorBudgetBurns{int(long)}h",
-            "expr": f"sum(rate(request_errors_total[{_hours(long)}])) / sum(rate(request_seconds_count[{_hours(long)}])) "
-            f"> {round(rate * error.budget, 6)} and sum(rate(request_errors_total[{_hours(short)}])) / "
-            f"sum(rate(request_seconds_count[{_hours(short)}])) > {round(rate * error.budget, 6)}",
+            "expr": " and ".join(f"{_error_rate(hours)} > {round(rate * error.budget, 6)}" for hours in (long, short)),
             "labels": {"severity": "page", "feature": key},
             "annotations": {"summary": f"{key}: the error budget burns {rate:g} times too fast over {long:g} h"},
         }
-        for long, short, rate in ((1.0, 5 / 60, 14.4), (6.0, 0.5, 6.0))
+        for long, short, rate in WINDOWS
     ]
     platform = [
         ("IntakeQueueWaits", "paribus_queue_oldest_seconds > 60", "2m", "events wait for the lake"),
@@ -135,6 +133,11 @@ def prometheus(key: str, levels: Sequence[ServiceLevel]) -> str:
     )
 
 
+def _error_rate(hours: float) -> str:
+    window = _hours(hours)
+    return f"sum(rate(request_errors_total[{window}])) / sum(rate(request_seconds_count[{window}]))"
+
+
 def _hours(hours: float) -> str:
     return f"{round(hours * 60)}m" if hours < 1 else f"{hours:g}h"
 
@@ -148,6 +151,3 @@ def _margin(metric: Mapping[str, Any]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " or ".join(names)
-
-
-__all__ = ["ERROR_LEVEL", "FALSE_ROLLBACK_BUDGET", "prometheus", "rules", "service_levels"]

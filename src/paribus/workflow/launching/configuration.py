@@ -65,9 +65,8 @@ def targeting(key: str, flag: Mapping[str, Any], environment: str) -> list[Json]
         {
             "rule": rule.id,
             "who": "everyone" if rule.when is None else _words(rule.when),
-            "gets": rule.variant or f"the split, within {rule.rollout.traffic_bp / 100:g}% of traffic"
-            if rule.rollout or rule.variant
-            else "",
+            "gets": rule.variant or "the sealed split",
+            "traffic_bp": None if rule.rollout is None else rule.rollout.traffic_bp,
         }
         for rule in state.rules
     ]
@@ -81,4 +80,5 @@ def _words(condition: Mapping[str, Any]) -> str:
             return word.join(_words(each) for each in condition[name])
     if "not" in condition:
         return f"not ({_words(condition['not'])})"
-    return f"{condition.get('attribute')} {str(condition.get('op', 'equals')).replace('_', ' ')} {condition.get('value')!r}"
+    operator = str(condition.get("op", "equals")).replace("_", " ")
+    return f"{condition.get('attribute')} {operator} {condition.get('value')!r}"

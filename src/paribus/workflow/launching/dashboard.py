@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Json = dict[str, Any]
+_BUCKETS = "sum by (le, variant) (rate(request_seconds_bucket[5m]))"
 
 
 def grafana(key: str, requirement: str, arms: Sequence[str]) -> str:

@@ -44,7 +44,7 @@ def examine(
     ids = [f"unit-{number:06d}" for number in range(units)]
     traffic = _buckets(rollout["traffic_salt"], ids)
     split = _buckets(rollout["split_salt"], ids)
-    taken = _assigned(_at(snapshot, key, start_bp), key, ids, attributes)
+    taken = _assigned(at_traffic(snapshot, key, start_bp), key, ids, attributes)
     inside = Counter(variant for variant in taken if variant is not None)
     entered = sum(inside.values())
     weights = {part["variant"]: part["weight_bp"] / WHOLE for part in rollout["split"]}
@@ -105,7 +105,7 @@ def _assigned(
     return [each.assigned if each.reason == Reason.SPLIT else None for each in decided]
 
 
-def _at(snapshot: Mapping[str, Any], key: str, traffic_bp: int) -> Json:
+def at_traffic(snapshot: Mapping[str, Any], key: str, traffic_bp: int) -> Json:
     """The same definitions with another share of traffic, and without rules for single people before the split."""
     made: Json = {**snapshot, "flags": {**snapshot["flags"], key: copy.deepcopy(snapshot["flags"][key])}}
     flag = made["flags"][key]
@@ -174,7 +174,7 @@ def _ramp(
     moved = left = 0
     before: list[str | None] = [None] * len(ids)
     for traffic_bp in stages:
-        now = _assigned(_at(snapshot, key, traffic_bp), key, ids, attributes)
+        now = _assigned(at_traffic(snapshot, key, traffic_bp), key, ids, attributes)
         left += sum(old is not None and new is None for old, new in zip(before, now, strict=True))
         moved += sum(old is not None and new not in {None, old} for old, new in zip(before, now, strict=True))
         before = now
@@ -191,7 +191,7 @@ def _sticky(
     snapshot: Mapping[str, Any], key: str, ids: Sequence[str], attributes: Mapping[str, Any], traffic_bp: int
 ) -> Json:
     """Whether another evaluator, asked in another order, says the same."""
-    one = _assigned(_at(snapshot, key, traffic_bp), key, ids, attributes)
-    other = _assigned(_at(snapshot, key, traffic_bp), key, ids[::-1], attributes)[::-1]
+    one = _assigned(at_traffic(snapshot, key, traffic_bp), key, ids, attributes)
+    other = _assigned(at_traffic(snapshot, key, traffic_bp), key, ids[::-1], attributes)[::-1]
     differing = sum(a != b for a, b in zip(one, other, strict=True))
     return {"units": len(ids), "differing": differing, "passed": not differing}

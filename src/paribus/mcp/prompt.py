@@ -1,0 +1,52 @@
+"""The prompt that takes a requirement from an agent host through the sixteen steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paribus.workflow.roles.staff import role_of
+from paribus.workflow.step import PHASES, STEPS
+
+NAMES = ("data_driven_feature", "data-engineering-data-driven-feature")
+"""The workflow is found under both."""
+TITLE = "Data-driven feature"
+
+
+def told(requirements: str, policy: Mapping[str, Any]) -> str:
+    """What the agent is told: the feature, the steps with their roles, and where it has to stop and ask."""
+    lines = [
+        "Develop this feature guided by data, and end with a decision that its evidence carries.",
+        "",
+        "Feature to develop with data-driven approach:",
+        requirements.strip() or "(nothing was given: ask what is to be built, and for whom)",
+        "",
+        "1. Call `features`; if it is not there yet, `new_feature` with the text above, verbatim.",
+        "2. Call the steps in order. Each answer has a summary, evidence ids and `next`. Read `checks` that did not",
+        "   pass before you go on; a blocking one is mended, never argued away.",
+        "3. Where an artifact waits for approval, show its summary, assumptions and main numbers to a person and ask,",
+        "   unless `next` says that you may approve alone.",
+        "4. State numbers only as they stand in artifacts, with their interval and evidence id. Simulated data are",
+        "   called simulated.",
+        "5. When a step waits for time or data, say until when, and stop.",
+        "6. At the end call `scorecard`, `verify` and `export`, and report verdict, value, what was learned, and the",
+        "   first follow-up.",
+        "",
+    ]
+    for number, phase in enumerate(PHASES, start=1):
+        lines.append(f"Phase {number}, {phase}:")
+        lines += [
+            f"  {step.number}. `{step.slug}` ({role_of(step).id}): {step.question}"
+            for step in STEPS
+            if step.phase == number
+        ]
+    approvals = ", ".join(policy["approve"]) or "nothing"
+    steps = ", ".join(policy["steps"]) if len(policy["steps"]) < len(STEPS) else "every step"
+    lines += [
+        "",
+        f"You may alone: run {steps}; approve {approvals}; widen traffic up to {policy['max_traffic_bp'] / 100:g}%"
+        + (", with powered guardrails only" if policy["powered_guardrails"] else "")
+        + ("; only what can be undone" if policy["reversible_only"] else "")
+        + ". `kill` is always allowed. Everything else a person does: say so, and name the command.",
+    ]
+    return "\n".join(lines)

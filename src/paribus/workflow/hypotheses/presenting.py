@@ -1,0 +1,168 @@
+"""The hypotheses as a reader sees them: the forecast as a picture first, then ranking, metrics, money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paribus.workflow.artifact import Artifact, Measured
+from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.facts.hypothesize import HypothesizeFacts
+from paribus.workflow.hypotheses.numbers import span, text
+
+
+def blocks_of(artifact: Artifact) -> list[Block]:
+    """Pictures of the forecast first, then the ranking, the metrics, the money."""
+    from paribus.charts import Dots, distribution
+
+    facts = HypothesizeFacts.model_validate(artifact.facts)
+    currency = str(facts.economics.get("currency", ""))
+    own = facts.hypotheses[0]
+    blocks: list[Block] = [
+        Paragraph(
+            f"**Because** {own.because}, **we believe** that {own.change}, **for** {own.for_whom}, **will** have the "
+            f"effect that {own.expected}, **measured by** `{own.measured_by}`."
+            + ("" if own.findings else " It cites nothing that was found: it is an **opinion**.")
+        )
+    ]
+    if values := facts.dots.get("first_year"):
+        figure = distribution(
+            [Dots("first year, net", tuple(values), span(own.expected_value))],
+            title="Forecast of the first year",
+            scale_title=f"{currency}, each dot 1 of {len(values)} equally likely outcomes; nothing is earned where it "
+            "does not ship",
+        )
+        blocks.append(Picture(figure, "What the first year is expected to bring, building included", "forecast"))
+    blocks.append(
+        Picture(
+            distribution(
+                [
+                    Dots(
+                        "relative effect",
+                        tuple(facts.dots.get("lift", ())),
+                        span(own.forecast.lift, percent=True, signed=True),
+                    )
+                ],
+                title="What is believed of the effect before the experiment",
+                scale_title=f"relative effect on {own.measured_by}",
+                unit="percent",
+            ),
+            str(facts.prior.get("origin", "")),
+            "prior",
+        )
+    )
+    first: Mapping[str, float] = facts.ranking.get("first", {})
+    blocks += [
+        Heading("Hypotheses"),
+        Table(
+            (
+                "",
+                "change",
+                "for",
+                "rests on",
+                "reach a year",
+                "ICE",
+                "RICE",
+                f"first year, {currency}",
+                "days",
+                "first in",
+            ),
+            [
+                (
+                    f"{each.id}{' (tested)' if each.id == facts.chosen else ''}",
+                    each.change,
+                    each.for_whom,
+                    ", ".join(each.findings) or each.source,
+                    text(each.reach.value),
+                    text(each.ice.value),
+                    text(each.rice.value),
+                    span(each.expected_value),
+                    text(each.days.value) if each.days else "",
+                    text(first.get(each.id), percent=True),
+                )
+                for each in facts.hypotheses
+            ],
+            caption=(
+                f"Order by {facts.ranking.get('by')}; when the inputs vary the first stays first in "
+                f"{text(facts.ranking.get('stability'), percent=True)} of variations"
+            ),
+            right=("reach a year", "ICE", "RICE", f"first year, {currency}", "days", "first in"),
+        ),
+        Heading("Metrics"),
+        Table(
+            ("metric", "role", "baseline", "margin", "why"),
+            [
+                (
+                    str(each["metric"]),
+                    str(each["role"]),
+                    text(each["baseline"]),
+                    _margin(each["margin"]),
+                    str(each["why"]),
+                )
+                for each in facts.choices
+            ],
+            right=("baseline", "margin"),
+        ),
+        Heading("Which effect"),
+        Table(
+            ("relative effect", "", "from"),
+            [
+                (
+                    "smallest that pays",
+                    text(facts.smallest_worthwhile.value, percent=True),
+                    "costs over value, first year",
+                ),
+                (
+                    "smallest that can be found",
+                    text(facts.detectable.value, percent=True),
+                    "planned runtime and arrivals",
+                ),
+                (
+                    "planned for",
+                    text(facts.minimum_detectable_effect.value, percent=True),
+                    f"because {facts.economics.get('planned_for')}",
+                ),
+            ],
+            right=("",),
+        ),
+        Heading("From the metric to money"),
+        Table(
+            ("", "value", "unit", "from"),
+            [
+                (
+                    ("" if not each["parent"] else "– " if each["parent"] == facts.tree[0]["name"] else "– – ")
+                    + str(each["name"]),
+                    span(Measured.model_validate({k: each[k] for k in Measured.model_fields})),
+                    str(each["unit"]),
+                    str(each["words"]),
+                )
+                for each in facts.tree
+            ],
+            caption="95% intervals by simulation",
+            right=("value",),
+        ),
+        Table(
+            ("cost", "amount", "per"),
+            [
+                (str(each["name"]), f"{text(each['amount'])} {each['unit']}".strip(), str(each["per"]))
+                for each in facts.economics.get("costs", ())
+            ],
+            right=("amount",),
+        ),
+    ]
+    unmatched: Sequence[str] = facts.support.get("unmatched", ())
+    if unmatched:
+        blocks.append(
+            Listing([f"Nothing in the data speaks of: {', '.join(f'`{word}`' for word in unmatched)} (word stems)."])
+        )
+    return blocks
+
+
+def _margin(margin: Any) -> str:
+    if margin is None:
+        return "\u2013"
+    if isinstance(margin, Mapping):
+        return (
+            f"{text(margin['absolute'])} absolute" if "absolute" in margin else text(margin["relative"], percent=True)
+        )
+    return text(float(margin), percent=True)

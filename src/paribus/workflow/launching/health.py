@@ -1,0 +1,99 @@
+"""What the guardrails say of a running experiment, read from the lake once everything that arrived is in it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from paribus.lake.recent import waiting
+from paribus.monitoring.finding import Finding, Severity
+from paribus.monitoring.rebuild import rebuild
+from paribus.monitoring.watch import Watch
+from paribus.monitoring.watched import Watched
+from paribus.rollout.state import Evidence
+from paribus.workflow.context import Context
+
+Json = dict[str, Any]
+PATIENCE_SECONDS = 20.0
+STOPPING = {"roll_back", "ship", "neutral", "iterate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The guardrails at one time; `state` is None while nothing has arrived."""
+
+    as_of: datetime | None
+    state: Watched | None
+    findings: tuple[Finding, ...]
+    verdict: str = ""
+    sentence: str = ""
+
+    @property
+    def units(self) -> int:
+        """Units of the smallest arm."""
+        return min(self.state.tally.units().values(), default=0) if self.state is not None else 0
+
+    def evidence(self, *, acts: bool) -> Evidence:
+        """As the rollout's rule reads it; without automatic rollback harm only holds traffic."""
+        harm = next((each.message for each in self.findings if each.severity is Severity.CONVICTS), "")
+        if self.verdict == "roll_back":
+            harm = harm or f"the sealed rule says roll back: {self.sentence}"
+        ratio = next((each for each in self.findings if each.what == "sample_ratio" and not each.is_well), None)
+        concern = next(
+            (
+                each.message
+                for each in self.findings
+                if each.severity is Severity.PAUSES and each.what != "sample_ratio"
+            ),
+            "",
+        )
+        decided = f"the sealed rule has decided: {self.sentence}" if self.verdict in STOPPING else ""
+        return Evidence(
+            self.as_of,
+            self.units,
+            harm=harm if acts else "",
+            invalid=ratio.message if ratio is not None else "",
+            concern=concern or ("" if acts else harm),
+            decided="" if harm else decided,
+        )
+
+    def to_dict(self) -> Json:
+        """Plain values of what was read."""
+        return {
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "units": self.state.tally.units() if self.state is not None else {},
+            "findings": [each.to_dict() for each in self.findings],
+            "verdict": self.verdict,
+        }
+
+
+def settled(context: Context) -> None:
+    """Waits until the queue is in the lake, so that evidence is complete up to now."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while context.endpoint is not None and waiting(context.folder) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime | None = None) -> Health:
+    """The guardrails now, or as of a time; with `judge` the sealed rule's verdict too."""
+    reader = context.operations.lake()
+    if reader is None:
+        return Health(until or context.clock(), None, ())
+    settled(context)
+    now = until or context.clock()
+    state = rebuild(reader, watch, until=until + timedelta(microseconds=1) if until else None)
+    verdict = sentence = ""
+    if judge and min(state.tally.units().values(), default=0) > 0:
+        result = context.operations.analyze(watch.experiment)
+        verdict, sentence = str(result.verdict.value), result.verdict.sentence
+    return Health(now, state, tuple(state.findings()), verdict, sentence)
+
+
+def first_exposure(state: Watched | None) -> datetime | None:
+    """When the first unit met the difference; None before."""
+    from paribus.events.timing import to_datetime
+
+    first = state.tally.first if state is not None else None
+    return None if first is None else to_datetime(first)

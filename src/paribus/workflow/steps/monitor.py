@@ -1,0 +1,426 @@
+"""Step 13: how healthy it was while it ran: arms compared, service levels, alerts that fired and what came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from paribus.charts.bars import Bar, bars
+from paribus.monitoring import rebuild
+from paribus.monitoring.alert import ALERTS, Alert
+from paribus.monitoring.latency import Latency
+from paribus.monitoring.request_rate import Rate, difference, rate, ratio
+from paribus.monitoring.service_level import read as read_level
+from paribus.monitoring.unusual_days import STATEMENT, unusual_days
+from paribus.monitoring.watch import Watch, stored
+from paribus.store import DEFAULT_PROJECT
+from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
+from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.context import Context
+from paribus.workflow.facts.design import DesignFacts
+from paribus.workflow.facts.launch import MonitorFacts, RolloutFacts, SetupFacts
+from paribus.workflow.launching.alerts import service_levels
+from paribus.workflow.launching.dashboard import grafana
+from paribus.workflow.launching.health import settled
+
+Json = dict[str, Any]
+SLUG = "monitor"
+LATENCY_MARGIN = 0.1
+ERROR_LIMIT = 0.001
+"""The success criterion: fewer than one request in a thousand fails."""
+ERROR_MARGIN = 0.001
+LEVEL = 0.95
+HISTORY = timedelta(days=28)
+
+
+def run(context: Context) -> Artifact:
+    """Health from the first exposure to the end of the rollout, from what the lake holds."""
+    setup = context.facts("setup", SetupFacts)
+    design = context.facts("design", DesignFacts)
+    rollout = context.facts("rollout", RolloutFacts)
+    watch = stored(context.store, setup.experiment)
+    settled(context)
+    reader = context.operations.lake()
+    until = datetime.fromisoformat(rollout.ended_at) + timedelta(microseconds=1)
+    alerts = _alerts(context, setup)
+    if watch is None or reader is None or not rollout.first_exposure:
+        facts = MonitorFacts(alerts=alerts, health=(), service_levels=())
+        return context.artifact(
+            SLUG,
+            f"Nobody met {setup.flag} while it was open, so there is no health to report.",
+            facts,
+            evidence={"monitoring": Evidence(kind="source", title="no exposure arrived", data=setup.flag)},
+            assumptions=("Exposures reach the lake within seconds.",),
+        )
+    state = rebuild.rebuild(reader, watch, until=until)
+    sums = rebuild.request_sums(reader, watch, until=until)
+    arms = (watch.control, *(arm for arm in watch.weights if arm != watch.control))
+    rates = {arm: rate(sums[arm], level=LEVEL) for arm in arms if arm in sums}
+    latencies = {arm: each for arm, each in state.latencies(level=LEVEL).items() if each.value is not None}
+    margin = _latency_margin(design.document)
+    differences = {arm: difference(rates[watch.control], each) for arm, each in _treated(rates, watch).items()}
+    ratios = {
+        arm: ratio(_rate(latencies[watch.control]), _rate(each)) for arm, each in _treated(latencies, watch).items()
+    }
+    degraded = _degraded(ratios, margin)
+    levels = _levels(context, watch, until)
+    checks = context.operations.analyze(setup.experiment).checks
+    anomalies = _anomalies(context, rollout, until) if context.config.monitoring.anomaly_detection else ()
+    facts = MonitorFacts(
+        alerts=alerts,
+        health=(
+            *(
+                {
+                    "check": check.name,
+                    "severity": check.severity,
+                    "status": check.status,
+                    "sentence": check.sentence,
+                    "p_value": check.p_value,
+                    "evidence": "analysis",
+                }
+                for check in checks
+                if check.status != "not_applicable"
+            ),
+            *({**each.to_dict(), "evidence": "monitoring"} for each in state.findings()),
+        ),
+        service_levels=levels,
+        error_rate={arm: _measured(each, "share of requests") for arm, each in rates.items()},
+        p95_latency_ms={arm: _measured(_rate(each), "ms") for arm, each in latencies.items()},
+        latency_is_degraded=degraded,
+        errors_hold=_errors_hold(rates, differences),
+        error_difference={arm: _measured(each, "share of requests") for arm, each in differences.items()},
+        latency_ratio={arm: _measured(each, "ratio") for arm, each in ratios.items()},
+        anomalies=anomalies,
+        units={
+            arm: Measured(value=count, unit=f"{watch.unit_type}s", evidence="monitoring")
+            for arm, count in state.tally.units().items()
+        },
+    )
+    return context.artifact(
+        SLUG,
+        _summary(setup, facts, watch, margin),
+        facts,
+        evidence=_evidence(setup, watch, rollout),
+        assumptions=(
+            "A request fails when the service answers with status 500 or above, or says so; the denominator is all "
+            "requests of a unit after its first exposure.",
+            "Requests of one unit are alike: intervals count units, not requests, as independent.",
+            "Service levels are absolute: they say that something is wrong, not that the feature did it.",
+            "Detectors of unusual days alert and never act."
+            if context.config.monitoring.anomaly_detection
+            else "No detector ran: anomaly_detection is false.",
+            "Health was read while events arrived."
+            if context.config.monitoring.real_time_metrics
+            else "Health is read when a step runs: real_time_metrics is false.",
+        ),
+        checks=_checks(facts, watch, rates, differences, margin),
+        files=(
+            File(path="dashboards/grafana.json", text=grafana(setup.flag, context.feature.requirement, setup.arms)),
+            File(path="dashboards/datadog.json", text=_datadog(setup)),
+        ),
+    )
+
+
+def present(artifact: Artifact) -> list[Block]:
+    """Arms side by side, then service levels, alerts and their outcome, checks."""
+    facts = MonitorFacts.model_validate(artifact.facts)
+    blocks: list[Block] = []
+    if facts.p95_latency_ms:
+        blocks.append(
+            Picture(
+                bars(
+                    [Bar(arm, each.value or 0.0) for arm, each in facts.p95_latency_ms.items()],
+                    title="95th percentile of latency, ms",
+                ),
+                "p95 of requests by arm",
+                "latency",
+            )
+        )
+    if facts.error_rate or facts.p95_latency_ms:
+        arms = list(facts.units)
+        blocks.append(
+            Table(
+                ("arm", "units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
+                [
+                    (
+                        arm,
+                        f"{facts.units[arm].value:,.0f}",
+                        _percent(facts.error_rate.get(arm)),
+                        _interval(facts.error_rate.get(arm), percent=True),
+                        _milliseconds(facts.p95_latency_ms.get(arm)),
+                        _interval(facts.p95_latency_ms.get(arm)),
+                    )
+                    for arm in arms
+                ],
+                right=("units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
+            )
+        )
+    blocks += [
+        Heading("Service levels"),
+        Table(
+            ("level", "arm", "state"),
+            [(each["what"], each["arm"] or "all", each["message"]) for each in facts.service_levels],
+        ),
+        Heading("Alerts that fired"),
+        Table(
+            ("when", "alert", "arm", "what came of it", "message"),
+            [
+                (each["time"][:16].replace("T", " "), each["what"], each["arm"], each["outcome"], each["message"])
+                for each in facts.alerts
+            ],
+        )
+        if facts.alerts
+        else Paragraph("No alert fired."),
+        Heading("Checks"),
+        Listing([f"**{check.name}**: {check.message}" for check in artifact.checks]),
+        Table(
+            ("check", "state", "what it found"),
+            [
+                (
+                    each.get("check") or each["what"],
+                    each.get("status") or each["severity"],
+                    each.get("sentence") or each["message"],
+                )
+                for each in facts.health
+            ],
+        ),
+    ]
+    if facts.anomalies:
+        blocks += [Heading("Unusual days"), Listing([each["message"] for each in facts.anomalies])]
+    return blocks
+
+
+def _alerts(context: Context, setup: SetupFacts) -> tuple[Json, ...]:
+    found: list[Alert] = context.store.records(ALERTS).scan(DEFAULT_PROJECT, setup.experiment)
+    keep = ("what", "arm", "time", "message", "outcome", "revision", "numbers")
+    return tuple(
+        {**{name: getattr(each, name) for name in keep}, "evidence": "alerts"}
+        for each in sorted(found, key=lambda each: (each.time, each.what, each.arm))
+    )
+
+
+def _levels(context: Context, watch: Watch, until: datetime) -> tuple[Json, ...]:
+    reader = context.operations.lake()
+    if reader is None:
+        return ()
+    errors = service_levels(None)[0]
+    return tuple(
+        {**read_level(errors, each.windows, each.arm).to_dict(), "evidence": "monitoring"}
+        for each in rebuild.requests_by_arm(reader, watch, now=until)
+    )
+
+
+def _anomalies(context: Context, rollout: RolloutFacts, until: datetime) -> tuple[Json, ...]:
+    reader = context.operations.lake()
+    if reader is None:
+        return ()
+    first = datetime.fromisoformat(rollout.first_exposure)
+    found = unusual_days(reader, since=first - HISTORY, judged_from=first, until=until)
+    return tuple({**each.to_dict(), "evidence": "counts"} for each in found[:20])
+
+
+def _latency_margin(document: Mapping[str, Any]) -> float:
+    """The plan's own margin for a quantile that should fall; a tenth where it has none."""
+    for metric in document.get("metrics", ()):
+        if metric.get("type") == "quantile" and metric.get("direction") == "decrease":
+            margin = metric.get("margin")
+            if isinstance(margin, str) and margin.endswith("%"):
+                return float(margin.rstrip("%")) / 100
+            if isinstance(margin, int | float):
+                return float(margin)
+            if isinstance(margin, Mapping) and "relative" in margin:
+                return float(str(margin["relative"]).rstrip("%")) / (100 if "%" in str(margin["relative"]) else 1)
+    return LATENCY_MARGIN
+
+
+def _degraded(ratios: Mapping[str, Rate], margin: float) -> bool | None:
+    """True where an arm is shown slower beyond the margin, False where all are shown within it, None else."""
+    known = [each for each in ratios.values() if each.low is not None and each.high is not None]
+    if any(each.low is not None and each.low > 1 + margin for each in known):
+        return True
+    if known and len(known) == len(ratios) and all(each.high is not None and each.high <= 1 + margin for each in known):
+        return False
+    shown = [each for each in known if each.low is not None and each.low > 1 and (each.value or 1) > 1 + margin]
+    return True if shown else None
+
+
+def _errors_hold(rates: Mapping[str, Rate], differences: Mapping[str, Rate]) -> bool | None:
+    """Whether every treatment fails less than the limit, or no more than the margin above control; None: not known."""
+    if not differences or any(each.high is None for each in differences.values()):
+        return None
+    return all(
+        (rates[arm].high or 0.0) < ERROR_LIMIT or (each.high or 0.0) <= ERROR_MARGIN
+        for arm, each in differences.items()
+    )
+
+
+def _checks(
+    facts: MonitorFacts, watch: Watch, rates: Mapping[str, Rate], differences: Mapping[str, Rate], margin: float
+) -> tuple[Outcome, ...]:
+    found = []
+    for arm, each in differences.items():
+        high = rates[arm].high
+        within = high is not None and high < ERROR_LIMIT
+        near = each.high is not None and each.high <= ERROR_MARGIN
+        worse = each.low is not None and each.low > 0
+        found.append(
+            Outcome(
+                name=f"Errors, {arm} against {watch.control}",
+                status="failed" if worse and not within else "passed" if within or near else "warned",
+                message=f"{rates[arm].value or 0:.3%} of requests failed, {rates[watch.control].value or 0:.3%} in "
+                f"control; difference {each.low or 0:+.3%} to {each.high or 0:+.3%}",
+                blocking=False,
+                evidence="monitoring",
+            )
+        )
+    degraded = facts.latency_is_degraded
+    for arm, measured in facts.latency_ratio.items():
+        found.append(
+            Outcome(
+                name=f"Latency, {arm} against {watch.control}",
+                status={True: "failed", False: "passed", None: "warned"}[degraded],
+                message=f"p95 is {measured.value or 0:.3g} times control's ({measured.low or 0:.3g} to "
+                f"{measured.high or 0:.3g}); up to {1 + margin:.3g} is within the margin",
+                blocking=False,
+                evidence="monitoring",
+            )
+        )
+    failed = [
+        each["check"] for each in facts.health if each.get("severity") == "blocking" and each["status"] == "failed"
+    ]
+    found.append(
+        Outcome(
+            name="Health of the experiment",
+            status="failed" if failed else "passed",
+            message=f"failed: {', '.join(failed)}; results are hidden" if failed else "every blocking check passed",
+            blocking=False,
+            evidence="analysis",
+        )
+    )
+    return tuple(found)
+
+
+def _summary(setup: SetupFacts, facts: MonitorFacts, watch: Watch, margin: float) -> str:
+    control, arms = watch.control, [arm for arm in facts.units if arm != watch.control]
+    said = []
+    if arms and control in facts.error_rate and arms[0] in facts.error_rate:
+        said.append(
+            f"{_percent(facts.error_rate[arms[0]])} of requests failed in {arms[0]} and "
+            f"{_percent(facts.error_rate[control])} in control"
+        )
+    if arms and control in facts.p95_latency_ms and arms[0] in facts.p95_latency_ms:
+        word = {True: "slower than the margin allows", False: "within the margin", None: "not yet told apart"}
+        said.append(
+            f"95 of 100 requests took at most {_milliseconds(facts.p95_latency_ms[arms[0]])} in {arms[0]} and "
+            f"{_milliseconds(facts.p95_latency_ms[control])} in control, {word[facts.latency_is_degraded]}"
+        )
+    killed = [each for each in facts.alerts if each["outcome"] == "killed"]
+    count = len(facts.alerts)
+    alerts = f"{count} alert{'' if count == 1 else 's'} fired" if count else "No alert fired"
+    if killed:
+        alerts += f", and {killed[0]['what']} ended the experiment"
+    unhealthy = [each for each in facts.health if each.get("severity") == "blocking" and each["status"] == "failed"]
+    health = (
+        f"{unhealthy[0]['check']} failed, so results are hidden" if unhealthy else "The experiment itself is healthy"
+    )
+    return ". ".join([*said, alerts, health]) + "."
+
+
+def _evidence(setup: SetupFacts, watch: Watch, rollout: RolloutFacts) -> dict[str, Evidence]:
+    span = f"{rollout.first_exposure} to {rollout.ended_at}"
+    return {
+        "monitoring": Evidence(
+            kind="sql",
+            title="Requests of exposed units by arm, from the lake",
+            statement=f"$request events of units after their first randomized exposure to {watch.flag}; failed: status "
+            "500 and above, or error",
+            data=span,
+        ),
+        "analysis": Evidence(
+            kind="result",
+            title="Health checks of the analysis",
+            statement=f"paribus analyze {setup.experiment}",
+            data=span,
+        ),
+        "alerts": Evidence(
+            kind="source", title="Alerts kept by the server", statement=f"records of {setup.experiment}", data=span
+        ),
+        "counts": Evidence(
+            kind="sql",
+            title="Events by day",
+            statement=STATEMENT.format(events="events"),
+            data=span,
+        ),
+    }
+
+
+def _blocking(facts: MonitorFacts) -> list[str]:
+    """Names of the blocking checks that failed."""
+    return [
+        str(each["check"])
+        for each in facts.health
+        if each.get("severity") == "blocking" and each.get("status") == "failed"
+    ]
+
+
+def _datadog(setup: SetupFacts) -> str:
+    """Monitors for Datadog, as its API takes them."""
+    monitors = [
+        {
+            "name": f"{setup.flag}: errors by arm",
+            "type": "query alert",
+            "query": "sum(last_5m):sum:request_errors.count{*} by {variant}.as_count() / "
+            "sum:request_seconds.count{*} by {variant}.as_count() > 0.001",
+            "message": f"More than 0.1% of requests of {setup.flag} fail.",
+            "tags": ["paribus", f"feature:{setup.flag}"],
+        },
+        {
+            "name": f"{setup.flag}: a watch fired",
+            "type": "query alert",
+            "query": "change(max(last_5m),last_10m):max:paribus_watch_alerts{*} > 0",
+            "message": f"See paribus feature show {setup.flag}.",
+            "tags": ["paribus", f"feature:{setup.flag}"],
+        },
+    ]
+    return json.dumps({"monitors": monitors}, indent=2) + "\n"
+
+
+def _treated(by_arm: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+    if watch.control not in by_arm:
+        return {}
+    return {arm: each for arm, each in by_arm.items() if arm != watch.control}
+
+
+def _rate(latency: Latency) -> Rate:
+    return Rate(latency.value, latency.low, latency.high)
+
+
+def _measured(each: Rate, unit: str) -> Measured:
+    return Measured(
+        value=_rounded(each.value),
+        low=_rounded(each.low),
+        high=_rounded(each.high),
+        level=LEVEL,
+        unit=unit,
+        evidence="monitoring",
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _percent(measured: Measured | None) -> str:
+    return "" if measured is None or measured.value is None else f"{measured.value:.3%}"
+
+
+def _milliseconds(measured: Measured | None) -> str:
+    return "" if measured is None or measured.value is None else f"{measured.value:,.0f} ms"
+
+
+def _interval(measured: Measured | None, *, percent: bool = False) -> str:
+    if measured is None or measured.low is None or measured.high is None:
+        return ""
+    return f"{measured.low:.3%} to {measured.high:.3%}" if percent else f"{measured.low:,.0f} to {measured.high:,.0f}"

@@ -1,0 +1,128 @@
+"""The learning card that closes a feature, and how its forecast fared: what the next feature is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from paribus.experiments.prior import family_of
+from paribus.experiments.result import Result, VerdictValue
+from paribus.impact.forecast import Calibration, Scored, calibration
+from paribus.impact.recommendation import Recommendation
+from paribus.stats.estimate import Estimate, Undetermined
+from paribus.workflow.artifact import Measured
+from paribus.workflow.facts.hypothesize import Hypothesis
+from paribus.workflow.hypotheses.numbers import rounded, text
+from paribus.workflow.valuing.case import Found
+
+DECIDED = (VerdictValue.SHIP, VerdictValue.ROLL_BACK, VerdictValue.ITERATE, VerdictValue.NEUTRAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Fared:
+    """A forecast beside what came; None where the experiment ended without an answer."""
+
+    chance: float
+    shipped: bool
+    brier: float
+    lift_hit: bool | None
+    value_hit: bool | None
+
+
+def fared(hypothesis: Hypothesis, verdict: VerdictValue, of: Found | None, yearly: float | None) -> Fared | None:
+    """How the forecast of step 2 did: the chance of success, and both intervals.
+
+    Args:
+        hypothesis: the one that was tested.
+        verdict: of the experiment.
+        of: its effect on the success metric.
+        yearly: measured money a year under the rule: zero where it does not ship; None where none is stated.
+    """
+    chance = hypothesis.forecast.chance_of_success.value
+    if chance is None or verdict not in DECIDED:
+        return None
+    shipped = verdict is VerdictValue.SHIP
+    lift = of.effect.value if of is not None and not isinstance(of.effect, Undetermined) else None
+    return Fared(
+        chance,
+        shipped,
+        (chance - shipped) ** 2,
+        _within(lift, hypothesis.forecast.lift),
+        _within(yearly, hypothesis.forecast.value_per_year),
+    )
+
+
+def calibrated(others: Sequence[Scored], feature: str, own: Fared | None) -> Calibration | None:
+    """The forecasts of all closed features, this one's included."""
+    mine = [Scored(feature, own.chance, own.shipped, own.lift_hit)] if own else []
+    return calibration([*others, *mine])
+
+
+def card(
+    feature: str,
+    requirement: str,
+    hypothesis: Hypothesis,
+    definition: dict[str, Any],
+    result: Result,
+    recommended: Recommendation,
+    of: Found | None,
+    own: Fared | None,
+    *,
+    hidden: bool,
+    decided_at: str,
+) -> dict[str, Any]:
+    """The card: decision, effect, takeaway. A hidden effect is not on it, so that no prior learns from it."""
+    effect = None if hidden or of is None else of.comparison.relative
+    good = 1.0 if of is None or of.comparison.direction == "increase" else -1.0
+    measured = isinstance(effect, Estimate)
+    return {
+        "feature": feature,
+        "requirement": requirement,
+        "segment": hypothesis.segment,
+        "findings": list(hypothesis.findings),
+        "metric": hypothesis.measured_by,
+        "family": family_of(definition),
+        "decision": recommended.action,
+        "verdict": result.verdict.value.value,
+        "rule": recommended.rule,
+        "shipped": result.verdict.value is VerdictValue.SHIP,
+        "decided_at": decided_at,
+        "effect": rounded(good * effect.value) if isinstance(effect, Estimate) else None,
+        "se": rounded(effect.se) if isinstance(effect, Estimate) else None,
+        "chance": rounded(own.chance) if own else None,
+        "hit": own.lift_hit if own else None,
+        "takeaway": takeaway(hypothesis, result, of if measured else None, hidden=hidden),
+        "evidence": "card",
+    }
+
+
+def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden: bool) -> str:
+    """What is learned, in one sentence."""
+    change = hypothesis.change
+    if hidden:
+        failed = [c.name for c in result.checks if c.severity == "blocking" and c.status == "failed"]
+        return (
+            f"Nothing is learned of {change}: {', '.join(failed) or 'a check'} failed, and that is to be mended first."
+        )
+    if of is None or isinstance(of.effect, Undetermined):
+        return f"Nothing is learned of {change}: its effect could not be determined."
+    low, high = of.effect.interval()
+    size = (
+        f"{text(of.effect.value, percent=True, signed=True)} "
+        f"[{text(low, percent=True, signed=True)}, {text(high, percent=True, signed=True)}]"
+    )
+    said = {
+        VerdictValue.SHIP: "raises",
+        VerdictValue.ROLL_BACK: "is harmful: its effect on",
+        VerdictValue.NEUTRAL: "makes no difference that matters to",
+        VerdictValue.ITERATE: "is not decided by this experiment: its effect on",
+    }.get(result.verdict.value, "was not decided: its effect on")
+    ends = f" is {size}" if said.endswith("on") else f" by {size}" if said == "raises" else f" ({size})"
+    return f"For {hypothesis.for_whom}, {change} {said} {of.comparison.metric}{ends}."
+
+
+def _within(value: float | None, of: Measured | None) -> bool | None:
+    if value is None or of is None or of.low is None or of.high is None:
+        return None
+    return of.low <= value <= of.high

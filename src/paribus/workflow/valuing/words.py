@@ -1,0 +1,125 @@
+"""The business impact in words: the manager's paragraph, what has to be true, what was checked."""
+
+from __future__ import annotations
+
+from paribus.experiments.prior import EffectPrior
+from paribus.impact.value import Case
+from paribus.stats.estimate import Undetermined
+from paribus.workflow.artifact import Outcome
+from paribus.workflow.config import Approvals
+from paribus.workflow.facts.conclude import AnalyzeFacts, ImpactFacts
+from paribus.workflow.facts.design import DesignFacts
+from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
+from paribus.workflow.hypotheses.numbers import span, text
+from paribus.workflow.valuing.case import Found
+
+_ADVICE = {
+    "full rollout": "We recommend a full rollout",
+    "roll back": "We recommend to roll it back",
+    "iterate": "We recommend to iterate",
+    "neutral": "The result is neutral: it makes no difference that matters, so keep whatever is cheaper to keep",
+    "withheld": "We recommend nothing yet",
+}
+
+
+def summary_of(facts: ImpactFacts, hypotheses: HypothesizeFacts, chosen: Hypothesis) -> str:
+    """What a manager needs: what to do, what it is worth against what was expected, how sure that is."""
+    currency = str(hypotheses.economics.get("currency", ""))
+    said = [f"{_ADVICE[facts.recommendation]}. {facts.why}"]
+    if not said[0].endswith((".", "!", "?")):
+        said[0] += "."
+    if facts.corrected_lift is not None:
+        lift = span(facts.corrected_lift, percent=True, signed=True)
+        said.append(f"The effect on {chosen.measured_by}, without what being noticed adds to it, is {lift}.")
+    if facts.value_per_year is not None:
+        value = span(facts.value_per_year)
+        if facts.recommendation == "full rollout":
+            said.append(f"Rolled out, it is worth {value} {currency} a year after running costs.")
+        else:
+            said.append(f"Rolled out all the same, it would be worth {value} {currency} a year after running costs.")
+        if facts.expected_per_year is not None and facts.expected_per_year.value is not None:
+            said[-1] = said[-1][:-1] + f"; {text(facts.expected_per_year.value)} were expected before."
+        if facts.chance_of_loss is not None:
+            said.append(f"The chance that the first year ends with a loss is {_chance(facts.chance_of_loss.value)}.")
+    else:
+        said.append(f"No money is stated. {facts.withheld}")
+    return " ".join(said)
+
+
+def assumptions_of(
+    facts: ImpactFacts,
+    hypotheses: HypothesizeFacts,
+    design: DesignFacts,
+    of: Found | None,
+    case: Case | None,
+    prior: EffectPrior,
+) -> tuple[str, ...]:
+    """What a data scientist would ask."""
+    found = [f"Interference: {design.interference}."]
+    if of is not None and not isinstance(of.effect, Undetermined):
+        found.append(f"One correction for having been noticed, never two: {of.effect.method}.")
+        if not prior.is_own:
+            found.append("The published prior of the forecast corrects nothing: it is not this product's own history.")
+    if case is not None:
+        found += [
+            f"Eligible units that reach {design.entry_event} for the first time are {text(case.units_per_year.value)} "
+            "a year, as in the history; each counts once, so units that return are not counted twice.",
+            f"Persistence: {case.persistence.why}.",
+            "The level without the change is the control arm's, measured beside every other launch of the time, so "
+            "nothing that others brought is counted here.",
+            "What was measured on the units of the experiment holds for those who come later.",
+        ]
+    if facts.value_per_year is not None:
+        found.append(f"Money per success: {hypotheses.economics.get('from')}.")
+        found.append("A dated holdback has to stay after the rollout, or the long-term value is not measured.")
+    return tuple(found)
+
+
+def checks_of(facts: ImpactFacts, analyze: AnalyzeFacts, approvals: Approvals) -> tuple[Outcome, ...]:
+    """What was checked; the gate of this step is a person's agreement."""
+    from paribus.experiments.result import VerdictValue
+    from paribus.impact.recommendation import BY_VERDICT
+
+    follows = BY_VERDICT[VerdictValue(analyze.verdict)] == facts.recommendation
+    in_time = not analyze.planned_end or not analyze.decided_at or analyze.decided_at <= analyze.planned_end
+    agree = "impact" in approvals.required
+    return (
+        Outcome(
+            name="recommendation follows the rule",
+            status="passed" if follows else "failed",
+            message=f"verdict {analyze.verdict.replace('_', ' ')} by rule {analyze.rule}, so: {facts.recommendation}",
+            evidence="analyze/result",
+        ),
+        Outcome(
+            name="money may be stated",
+            status="warned" if facts.withheld else "passed",
+            message=facts.withheld or "nothing forbids it",
+            blocking=False,
+        ),
+        Outcome(
+            name="decided within the planned runtime",
+            status="passed" if in_time else "warned",
+            message=f"decided at {analyze.decided_at or 'no time'}, planned end {analyze.planned_end or 'none'}",
+            blocking=False,
+            evidence="analyze/result",
+        ),
+        Outcome(
+            name="learning is written down",
+            status="passed",
+            message=str(facts.learning["takeaway"]),
+            blocking=False,
+            evidence="card",
+        ),
+        Outcome(
+            name="agreement",
+            status="passed" if agree else "not_applicable",
+            message="a person agrees before the next step" if agree else "the configuration asks for none",
+            blocking=False,
+        ),
+    )
+
+
+def _chance(p: float | None) -> str:
+    from paribus.charts import numbers
+
+    return numbers.chance(p) if p is not None else numbers.NOTHING
