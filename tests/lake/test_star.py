@@ -56,8 +56,8 @@ def hash_of(unit: str) -> bool:
 
 def send(lake: Lake, clock: HandClock, events: list[dict[str, Any]]) -> None:
     clock.advance(minutes=1)
-    for each in events:
-        lake.landing.append([request([{**each, "sent": clock.now.isoformat()}], received=clock.now)])
+    sent = clock.now.isoformat()
+    lake.landing.append([request([{**each, "sent": sent} for each in events], received=clock.now)])
     lake.drain()
 
 

@@ -49,7 +49,7 @@ DOCUMENT: dict[str, Any] = {
     "unit_type": "user",
     "variants": {"control": 50, "treatment": 50},
     "control": "control",
-    "interference": "none",
+    "interference": "none because users check out alone",
     "metrics": [
         {"name": "order_rate", "type": "proportion", "event": "order_completed", "role": "success"},
         {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
+from paribus.clock import system_clock
 from paribus.workflow import Artifact, Config, Context, Evidence, Feature, Part
 from paribus.workflow.operations import Operations
 from paribus.workflow.roles.agent import Deterministic
@@ -15,8 +17,10 @@ REQUIREMENT = "one-click checkout for returning mobile users"
 KEY = "one-click-checkout"
 
 
-def staged(folder: Path, config: dict[str, Any] | None = None, **facts: Part) -> Context:
-    """A context in which these steps have these facts."""
+def staged(
+    folder: Path, config: dict[str, Any] | None = None, *, source: str = "lake", store: Any = None, **facts: Part
+) -> Context:
+    """A context in which these steps have these facts; of the installation it has the store alone."""
     made: dict[str, Any] = {}
 
     def once(name: str, effect: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -25,12 +29,12 @@ def staged(folder: Path, config: dict[str, Any] | None = None, **facts: Part) ->
         return cast("dict[str, Any]", made[name])
 
     return Context(
-        feature=Feature(key=KEY, requirement=REQUIREMENT),
+        feature=Feature(key=KEY, requirement=REQUIREMENT, source=source),
         config=Config.model_validate(config or {}),
         artifacts={slug: artifact(slug, part) for slug, part in facts.items()},
-        operations=cast("Operations", None),
+        operations=cast("Operations", SimpleNamespace(store=store)),
         folder=folder,
-        clock=lambda: 0.0,  # type: ignore[arg-type,return-value]
+        clock=system_clock,
         once=once,
         agent=Deterministic(),
     )

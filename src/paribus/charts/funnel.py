@@ -37,7 +37,7 @@ def funnel_bars(of: Sequence[FunnelBar], *, title: str, weakest: int | None = No
         return Figure(title, "There is no funnel.", width, 40, label("No funnel.", 0, 24, class_="pb-quiet"))
     left = min(max(len(bar.name) for bar in of) * CHARACTER_WIDTH + 16, width * 0.38)
     right = 96.0
-    x = Scale(0, max(max(bar.units for bar in of), 1), left, width - right)
+    x = Scale(0, max(*(bar.units for bar in of), 1), left, width - right)
     parts: list[str] = []
     said: list[str] = []
     for i, bar in enumerate(of):
@@ -61,7 +61,9 @@ def funnel_bars(of: Sequence[FunnelBar], *, title: str, weakest: int | None = No
             after = f" · after {duration(bar.seconds)}" if bar.seconds is not None else ""
             shown = f"{mark}{share(bar.rate)} went on{interval}{after}" + (" · falls shortest" if is_weakest else "")
             parts.append(label(shown, left, y - 8, class_="pb-worse-text pb-strong" if is_weakest else "pb-quiet"))
-            words += f", {share(bar.rate)} of the step before{interval}" + (", where a segment falls shortest of its best" if is_weakest else "")
+            words += f", {share(bar.rate)} of the step before{interval}" + (
+                ", where a segment falls shortest of its best" if is_weakest else ""
+            )
         said.append(words)
     return Figure(title, "; ".join(said) + ".", width, TOP + len(of) * ROW - (ROW - BAR) + 6, "".join(parts))
 

@@ -23,7 +23,13 @@ class Stream:
 
 
 def journey(
-    of: Sequence[Stream], *, title: str, columns: Sequence[str] = (), most: int = 6, width: float = 720, height: float = 300
+    of: Sequence[Stream],
+    *,
+    title: str,
+    columns: Sequence[str] = (),
+    most: int = 6,
+    width: float = 720,
+    height: float = 300,
 ) -> Figure:
     """Columns of nodes, ribbons as wide as what flows; the smallest nodes of a column are one, "others".
 
@@ -81,7 +87,9 @@ def journey(
             told = tag("title", text(f"{name}: {count(size)}"))
             high = max(size * scale, 1)
             parts.append(tag("rect", told, x=x, y=y, width=NODE, height=high, class_="pb-end", rx=1))
-            parts.append(label(name, x + NODE + 4, y + min(high / 2, 8) + 5, width=(step if c < last else 120) - NODE - 8))
+            parts.append(
+                label(name, x + NODE + 4, y + min(high / 2, 8) + 5, width=(step if c < last else 120) - NODE - 8)
+            )
     said = [f"{s.origin} → {s.target} {count(s.size)}" for s in sorted(streams, key=lambda s: (s.column, -s.size))]
     return Figure(title, "; ".join(said) + ".", width, height, "".join(parts))
 

@@ -49,7 +49,9 @@ def day_series(
     for run in _runs([i for i in range(len(values)) if i not in out]):
         parts.append(tag("polyline", points=_points(x, y, ((i, values[i]) for i in run)), class_="pb-estimate"))
     if changed is not None:
-        parts.append(tag("line", x1=x(changed - 0.5), x2=x(changed - 0.5), y1=TOP, y2=height - BOTTOM, class_="pb-look"))
+        parts.append(
+            tag("line", x1=x(changed - 0.5), x2=x(changed - 0.5), y1=TOP, y2=height - BOTTOM, class_="pb-look")
+        )
         parts.append(label("new level", x(changed - 0.5) + 4, TOP + 10, class_="pb-quiet"))
     for i, value in enumerate(values):
         said = f"{names[i]}: {count(value)}" + (f" — {out[i]}" if i in out else "")

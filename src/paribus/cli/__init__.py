@@ -10,9 +10,11 @@ from paribus.cli import (
     events,
     experiment,
     experiments,
+    explore,
     feature,
     flag,
     key,
+    mcp,
     proof,
     role,
     serve,
@@ -46,6 +48,7 @@ for command in (
     upkeep.restore,
     upkeep.doctor,
     demo.demo,
+    explore.explore,
 ):
     app.command()(command)
 
@@ -53,6 +56,7 @@ for group in (
     feature.app,
     role.app,
     config.app,
+    mcp.app,
     flag.app,
     experiments.app,
     events.app,

@@ -23,6 +23,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 LOG = "child-server.log"
+ERROR = "error: "
 
 
 class ChildServer:
@@ -83,9 +84,10 @@ class ChildServer:
             time.sleep(0.02)
         self.stop()
         log = self._settings.data / LOG
-        said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        said = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)] or lines or ["it said nothing"]
         raise StorageError(
-            f"the server of this run did not start: {' '.join(said) or 'it said nothing'}",
+            f"the server of this run did not start: {said[-1]}",
             where=str(log),
             fix="paribus serve in another terminal, then run again",
         )
@@ -103,10 +105,10 @@ def child_server(settings: Settings) -> Iterator[ChildServer]:
 
 def main(parent: int, data: Path) -> None:
     """Serves on a free port until a signal, or until the parent is gone."""
-    from paribus.cli.serve import serve
+    from paribus.cli import app
 
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    serve(host="127.0.0.1", port=0, data=data)
+    app(["serve", "--host", "127.0.0.1", "--port", "0", "--data", str(data)])
 
 
 def _end_with(parent: int) -> None:

@@ -31,6 +31,8 @@ class IdentityLink:
     source: str
 
 
+WRITTEN_AT_ONCE = 1000  # short transactions: others write the same database
+
 LINKS: RecordType[IdentityLink] = RecordType(
     body=IdentityLink,
     name="identity_link",
@@ -80,20 +82,27 @@ class LinkTable:
                 seen = wanted.get((link.anonymous_id, link.user_id))
                 if seen is None or link.time < seen.time:
                     wanted[link.anonymous_id, link.user_id] = link
+        held: dict[str, dict[str, IdentityLink]] = {}
+        anonymous_ids = sorted({link.anonymous_id for link in wanted.values()})
+        for link in self._records.scan_each((self._project, self._environment, each) for each in anonymous_ids):
+            held.setdefault(link.anonymous_id, {})[link.user_id] = link
         new = known = conflicts = 0
+        written: list[IdentityLink] = []
         for link in sorted(wanted.values(), key=lambda link: link.time):
-            earlier = self.links(link.anonymous_id)
-            same = next((other for other in earlier if other.user_id == link.user_id), None)
+            earlier = held.setdefault(link.anonymous_id, {})
+            same = earlier.get(link.user_id)
             if same is not None:
                 known += 1
-                if link.time < same.time:
-                    self._records.upsert(link)
-                continue
-            self._records.upsert(link)
-            if earlier:
+                if link.time >= same.time:
+                    continue
+            elif earlier:
                 conflicts += 1
             else:
                 new += 1
+            earlier[link.user_id] = link
+            written.append(link)
+        for first in range(0, len(written), WRITTEN_AT_ONCE):
+            self._records.upsert(*written[first : first + WRITTEN_AT_ONCE])
         return LinkCount(new, known, conflicts)
 
     def links(self, anonymous_id: str) -> list[IdentityLink]:

@@ -10,6 +10,7 @@ from paribus.experiments.effects import Panel
 from paribus.experiments.family import Family, deterioration_p
 from paribus.experiments.layout import Batch
 from paribus.experiments.plan import Design
+from paribus.experiments.records import records
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
 from paribus.metrics.cells import Measurement
 from paribus.metrics.definition import Metric, Role
@@ -22,11 +23,12 @@ _NONE = {reason: Undetermined(reason) for reason in Reason}
 
 def quantities(e: Estimates) -> list[Quantity]:
     """The cells' results in row-major order, as values."""
-    level, alternative, method = e.level, e.alternative, e.method
-    arrays = (e.value, e.se, e.lower, e.upper, e.p_value, e.df, e.reason)
+    columns = [(name, getattr(e, name).ravel().tolist()) for name in ("value", "se", "lower", "upper", "p_value", "df")]
+    found = records(Estimate, e.value.size, columns, level=e.level, alternative=e.alternative, method=e.method)
+    if e.determined.all():
+        return list(found)
     return [
-        Estimate(value, se, lower, upper, p, df, level, alternative, method) if reason is None else _NONE[reason]
-        for value, se, lower, upper, p, df, reason in zip(*(a.ravel().tolist() for a in arrays), strict=True)
+        one if reason is None else _NONE[reason] for one, reason in zip(found, e.reason.ravel().tolist(), strict=True)
     ]
 
 
@@ -43,7 +45,8 @@ def arm_values(variants: Sequence[str], panel: Panel, side: int, axis: int = 0) 
     along[axis] = len(variants)
     names = np.broadcast_to(np.asarray(variants, dtype=object).reshape(along), shape).ravel().tolist()
     units = np.rint(n).astype(np.int64).ravel().tolist()
-    return [ArmValue(*row) for row in zip(names, units, *(a.ravel().tolist() for a in numbers), strict=True)]
+    columns = zip(("value", "se", "numerator", "denominator"), (a.ravel().tolist() for a in numbers), strict=False)
+    return records(ArmValue, len(names), [("variant", names), ("units", units), *columns])
 
 
 def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted: Floats) -> list[Comparison]:

@@ -21,6 +21,7 @@ from paribus.experiments.comparisons import arm_values, quantities
 from paribus.experiments.effects import Panel, reshaped
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design
+from paribus.experiments.records import records
 from paribus.experiments.result import Comparison, Conclusion, Quantity
 from paribus.stats.estimate import Floats
 from paribus.stats.interactions import cochran
@@ -51,52 +52,38 @@ def _of_panel(design: Design, panel: Panel, adjusted: Floats) -> dict[str, list[
     shrunk, notes = _together(panel)
     ordered = panel.metric_first()
     absolute = quantities(ordered.absolute)
-    columns = (
-        arm_values([design.control] * len(treatments), ordered, 0, axis=1),
-        arm_values(treatments, ordered, 1, axis=1),
-        absolute,
-        quantities(ordered.relative),
-        absolute if ordered.unadjusted is ordered.absolute else quantities(ordered.unadjusted),
-        [None if math.isnan(p) else p for p in np.moveaxis(adjusted, -1, 0).ravel().tolist()],
-        _conclusions(design, panel, adjusted),
-        [
+    groups = [group for group in panel.groups if group is not None]
+    columns: dict[str, list[Any]] = {
+        "control": arm_values([design.control] * len(treatments), ordered, 0, axis=1),
+        "treatment": arm_values(treatments, ordered, 1, axis=1),
+        "absolute": absolute,
+        "relative": quantities(ordered.relative),
+        "unadjusted": absolute if ordered.unadjusted is ordered.absolute else quantities(ordered.unadjusted),
+        "adjusted_p": [None if math.isnan(p) else p for p in np.moveaxis(adjusted, -1, 0).ravel().tolist()],
+        "conclusion": _conclusions(design, panel, adjusted),
+        "variance_reduction": [
             removed if used else None
             for removed, used in zip(ordered.reduction.ravel().tolist(), ordered.adjusted.ravel().tolist(), strict=True)
         ],
-        [group for group in panel.groups if group is not None] * (len(treatments) * len(panel.metrics)),
-        shrunk,
-        notes,
-    )
-    rows = list(zip(*columns, strict=True))
+        "segment": groups * (len(treatments) * len(panel.metrics)),
+        "shrunk": shrunk,
+        "notes": notes,
+    }
     size = len(treatments) * len(panel.groups)
-    found: dict[str, list[Comparison]] = {}
-    for m, metric in enumerate(panel.metrics):
-        method = panel.method[m] + (", CUPED" if panel.adjusted[:, :, m].any() else "")
-        method = f"{method}, Benjamini–Hochberg over the segments shown"
-        found[metric.name] = [
-            Comparison(
-                metric.name,
-                metric.type,
-                metric.role,
-                metric.direction,
-                control,
-                treatment,
-                effect,
-                relative,
-                plain,
-                method,
-                p,
-                conclusion=conclusion,
-                variance_reduction=removed,
-                segment=segment,
-                shrunk=toward,
-                notes=said,
-            )
-            for control, treatment, effect, relative, plain, p, conclusion, removed, segment, toward, said in rows[
-                m * size : (m + 1) * size
-            ]
-        ]
-    return found
+    methods = [
+        f"{method}{', CUPED' if panel.adjusted[:, :, m].any() else ''}, Benjamini–Hochberg over the segments shown"
+        for m, method in enumerate(panel.method)
+    ]
+    of_metric: dict[str, list[Any]] = {
+        "metric": [metric.name for metric in panel.metrics],
+        "type": [metric.type for metric in panel.metrics],
+        "role": [metric.role for metric in panel.metrics],
+        "direction": [metric.direction for metric in panel.metrics],
+        "method": methods,
+    }
+    columns |= {name: [value for value in values for _ in range(size)] for name, values in of_metric.items()}
+    made = records(Comparison, size * len(panel.metrics), columns.items())
+    return {metric.name: made[m * size : (m + 1) * size] for m, metric in enumerate(panel.metrics)}
 
 
 def _conclusions(design: Design, panel: Panel, adjusted: Floats) -> list[Conclusion]:

@@ -1,4 +1,4 @@
-"""What the events say before anything is tried: quality, trends, funnels, retention, paths, segments, baselines, losses.
+"""What events say before anything is tried: quality, trends, funnels, retention, paths, segments, baselines.
 
 Every number is an aggregate that an engine computed from a table of events; rows never leave it.
 """

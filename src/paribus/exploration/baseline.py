@@ -78,7 +78,9 @@ def stretch_of(days: Days, bad: Sequence[int] = ()) -> Stretch | None:
     return Stretch(best[0] + before, best[1] - window + 1, window, before)
 
 
-def metrics_of(log: EventLog, conversion: str | None, window_days: int, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+def metrics_of(
+    log: EventLog, conversion: str | None, window_days: int, plan: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Metric definitions that the data support: success first, then money, then what must not get worse."""
     found: list[dict[str, Any]] = []
 
@@ -179,16 +181,26 @@ def _statement(log: EventLog, stretch: Stretch, definitions: Sequence[Mapping[st
         gather = "MAX" if each["type"] == "proportion" else "SUM"
         value = _value(log, each)
         inside += [
-            f"COALESCE({gather}(CASE WHEN at_us >= t0 AND at_us < t0 + {stretch.window * DAY} THEN {value} END), 0) AS x{i}",
-            f"COALESCE({gather}(CASE WHEN at_us < t0 AND at_us >= t0 - {stretch.before * DAY} THEN {value} END), 0) AS p{i}",
+            f"COALESCE({gather}(CASE WHEN at_us >= t0 AND at_us < t0 + {stretch.window * DAY} THEN {value} END), 0) "
+            f"AS x{i}",
+            f"COALESCE({gather}(CASE WHEN at_us < t0 AND at_us >= t0 - {stretch.before * DAY} THEN {value} END), 0) "
+            f"AS p{i}",
         ]
         x, p = f"CAST(x{i} AS DOUBLE)", f"CAST(p{i} AS DOUBLE)"
-        moments += [f"SUM({x})", f"SUM({x} * {x})", f"SUM({x} * {x} * {x})", f"SUM({p})", f"SUM({p} * {p})", f"SUM({x} * {p})"]
+        moments += [
+            f"SUM({x})",
+            f"SUM({x} * {x})",
+            f"SUM({x} * {x} * {x})",
+            f"SUM({p})",
+            f"SUM({p} * {p})",
+            f"SUM({x} * {p})",
+        ]
     listed = ", ".join(f"{moment} AS m{k}" for k, moment in enumerate(moments))
     return (
         f"WITH entered AS (SELECT unit AS entered_unit, MIN(at_us) AS t0 FROM events WHERE {did} AND day >= "
         f"{stretch.entry} AND day < {stretch.entry_end} GROUP BY unit), facts AS (SELECT * FROM events WHERE event IN "
-        f"({log.names(names)}) AND day >= {stretch.entry - stretch.before} AND day <= {stretch.entry_end + stretch.window}), "
+        f"({log.names(names)}) AND day >= {stretch.entry - stretch.before} AND day <= "
+        f"{stretch.entry_end + stretch.window}), "
         f"valued AS (SELECT entered_unit, {', '.join(inside)} FROM entered LEFT JOIN facts ON facts.unit = "
         f"entered.entered_unit GROUP BY entered_unit) SELECT COUNT(*) AS n, {listed} FROM valued"
     )
@@ -245,9 +257,12 @@ def _intra_unit(log: EventLog, days: Days, definition: Mapping[str, Any]) -> flo
     value = _value(log, definition)
     gather = "MAX" if definition["type"] == "proportion" else "SUM"
     row = log.query(
-        f"WITH unit_days AS (SELECT unit, day, CAST({gather}({value}) AS DOUBLE) AS x FROM events WHERE day >= {days.first} "
-        f"AND day < {days.until} GROUP BY unit, day), of_units AS (SELECT unit, COUNT(*) AS n, SUM(x) AS s, SUM(x * x) AS q "
-        "FROM unit_days GROUP BY unit) SELECT COUNT(*) AS k, SUM(n) AS n, SUM(CAST(n AS DOUBLE) * n) AS nn, SUM(s) AS s, "
+        f"WITH unit_days AS (SELECT unit, day, CAST({gather}({value}) AS DOUBLE) AS x FROM events WHERE day >= "
+        f"{days.first} "
+        f"AND day < {days.until} GROUP BY unit, day), of_units AS (SELECT unit, COUNT(*) AS n, SUM(x) AS s, SUM(x * "
+        "x) AS q "
+        "FROM unit_days GROUP BY unit) SELECT COUNT(*) AS k, SUM(n) AS n, SUM(CAST(n AS DOUBLE) * n) AS nn, SUM(s) AS "
+        "s, "
         "SUM(q) AS q, SUM(s * s / n) AS b FROM of_units"
     ).rows[0]
     k, n, squared, total, squares, between = (float(v or 0) for v in row)
@@ -267,7 +282,8 @@ def _quantile(log: EventLog, stretch: Stretch, definition: Mapping[str, Any]) ->
         return None
     q = float(definition["quantile"])
     rows = (
-        f"SELECT {number.column} AS v, unit FROM events WHERE event = {literal(definition['event'])} AND {number.column} "
+        f"SELECT {number.column} AS v, unit FROM events WHERE event = {literal(definition['event'])} AND "
+        f"{number.column} "
         f"IS NOT NULL AND day >= {stretch.entry} AND day < {stretch.entry_end + stretch.window - 1}"
     )
     n, units, mean, square = log.query(
@@ -282,6 +298,4 @@ def _quantile(log: EventLog, stretch: Stretch, definition: Mapping[str, Any]) ->
     values = {int(place): float(v) for place, v in log.query(statement).rows}
     at, low, high = (values[rank] for rank in ranks)
     sd = math.sqrt(max(float(square) - float(mean) ** 2, 0.0))
-    return MetricBaseline(
-        dict(definition), int(units), at, (high - low) / 2, sd, None, None, None, None, (), statement
-    )
+    return MetricBaseline(dict(definition), int(units), at, (high - low) / 2, sd, None, None, None, None, (), statement)

@@ -1,13 +1,14 @@
 """Groups of units by what they do: recency, frequency, money, and clusters of these with a rule that a person can read.
 
-Units are counted in cells (days since last seen, active days, actions per active day, conversions); only cells leave the
-engine, and everything below is computed from them.
+Units are counted in cells (days since last seen, active days, actions per active day, conversions); only cells leave
+the engine, and everything below is computed from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def measure_behavior(log: EventLog, days: Days, *, conversion: str | None = None
     scaled = _scaled(values, weights)
     chosen: tuple[NDArray[np.int64], float] | None = None
     for k in (5, 4, 3):
-        labels, centers = k_means(scaled, weights, k, seed=seed)
+        labels, _ = k_means(scaled, weights, k, seed=seed)
         stability = _stability(scaled, weights, labels, k, seed)
         if chosen is None or stability > chosen[1]:
             chosen = (labels, stability)
@@ -103,14 +104,18 @@ def _statement(log: EventLog, days: Days, conversion: str | None) -> str:
     goal = f"event = {literal(conversion)}" if conversion else "1 = 0"
     money = _money(log, conversion) if conversion else None
     paid = f"SUM(CASE WHEN {goal} THEN {money} ELSE 0 END)" if money else "SUM(0)"
-    step = "CASE " + " ".join(f"WHEN actions < {s * 1.0} * active_days THEN {p}" for p, s in zip(STEPS, STEPS[1:], strict=False))
+    step = "CASE " + " ".join(f"WHEN actions < {s * 1.0} * active_days THEN {p}" for p, s in pairwise(STEPS))
     step += f" ELSE {STEPS[-1]} END"
     return (
-        f"WITH of_units AS (SELECT unit, MAX(day) AS last_day, COUNT(DISTINCT day) AS active_days, COUNT(*) AS actions, "
-        f"SUM(CASE WHEN {goal} THEN 1 ELSE 0 END) AS goals, {paid} AS paid FROM events WHERE event IN ({did}) AND day >= "
+        "WITH of_units AS (SELECT unit, MAX(day) AS last_day, COUNT(DISTINCT day) AS active_days, COUNT(*) AS "
+        "actions, "
+        f"SUM(CASE WHEN {goal} THEN 1 ELSE 0 END) AS goals, {paid} AS paid FROM events WHERE event IN ({did}) AND day "
+        ">= "
         f"{days.first} AND day < {days.until} GROUP BY unit), cells AS (SELECT {days.until - 1} - last_day AS recency, "
-        f"active_days, {step} AS action_step, CASE WHEN goals > {MOST_CONVERSIONS} THEN {MOST_CONVERSIONS} ELSE goals END "
-        "AS goals, paid FROM of_units) SELECT recency, active_days, action_step, goals, COUNT(*) AS n, SUM(paid) AS paid "
+        f"active_days, {step} AS action_step, CASE WHEN goals > {MOST_CONVERSIONS} THEN {MOST_CONVERSIONS} ELSE goals "
+        "END "
+        "AS goals, paid FROM of_units) SELECT recency, active_days, action_step, goals, COUNT(*) AS n, SUM(paid) AS "
+        "paid "
         "FROM cells GROUP BY recency, active_days, action_step, goals"
     )
 
@@ -143,9 +148,7 @@ def _stability(
     return float(np.mean(agreed))
 
 
-def _described(
-    values: NDArray[np.float64], weights: NDArray[np.float64], member: NDArray[np.bool_]
-) -> BehaviorSegment:
+def _described(values: NDArray[np.float64], weights: NDArray[np.float64], member: NDArray[np.bool_]) -> BehaviorSegment:
     """The group with the one or two thresholds that name it best (F1)."""
     options: list[tuple[NDArray[np.bool_], str]] = []
     for f, feature in enumerate(FEATURES):
@@ -191,7 +194,9 @@ def _rfm(
                 n = int(weights[chosen].sum())
                 if n:
                     conversions = int((weights * values[:, 3])[chosen].sum())
-                    found.append(RfmClass(r, f, m, n, conversions, None if money is None else float(money[chosen].sum())))
+                    found.append(
+                        RfmClass(r, f, m, n, conversions, None if money is None else float(money[chosen].sum()))
+                    )
     return tuple(found)
 
 

@@ -23,6 +23,7 @@ from paribus.stats.proportion import proportion_interval
 
 FEWEST = 50  # units at a step, below which a segment is no candidate
 DAYS_PER_YEAR = 365.25
+NEGLIGIBLE = 0.3  # share of a segment's loss outside a part, up to which the loss is the part's
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,30 @@ def find_losses(result: FunnelResult, *, level: float = 0.95, most: int = 10) ->
     standing = [each for each in named if each.p_value < 1 - level and each.converted_low > 0]
     standing.sort(key=lambda each: (-each.converted_low, each.step, each.segment))
     found: list[Loss] = []
-    for each in standing:
-        if all(_is_new(result, each, earlier, z) for earlier in found if earlier.step == each.step):
+    for whole in standing:
+        each = _concentrated(result, whole, standing)
+        if each not in found and all(
+            _is_new(result, each, earlier, z) for earlier in found if earlier.step == each.step
+        ):
             found.append(each)
         if len(found) == most:
             break
     return tuple(found)
+
+
+def _concentrated(result: FunnelResult, loss: Loss, standing: Sequence[Loss]) -> Loss:
+    """The part of a segment that holds nearly all of its loss, else the loss itself."""
+    own = dict(loss.segment)
+    parts = []
+    for each in standing:
+        inner = dict(each.segment)
+        if each.step != loss.step or len(inner) <= len(own) or any(inner.get(k) != v for k, v in own.items()):
+            continue
+        n, x = loss.units - each.units, loss.reached - each.reached
+        rest = n * loss.best - x
+        if rest <= NEGLIGIBLE * loss.lost and each.units <= 0.9 * loss.units:
+            parts.append((each.units, each.segment, each))
+    return min(parts, key=lambda part: part[:2])[2] if parts else loss
 
 
 def segments_of(attributes: Sequence[Attribute]) -> list[dict[str, str]]:
@@ -188,6 +207,8 @@ def _is_new(result: FunnelResult, loss: Loss, earlier: Loss, z: float) -> bool:
         error = math.sqrt(_variance(rest_x, rest_n) + _variance(x, n))
         return gap > z * error
     gap = loss.best - x / n
+    if n * gap <= NEGLIGIBLE * loss.lost:
+        return False
     return gap > z * math.sqrt(_variance(x, n) + loss.best * (1 - loss.best) / max(n, 1))
 
 

@@ -21,7 +21,12 @@ class ChangePoint:
 
 
 def find_change(
-    series: NDArray[np.float64], weekday: NDArray[np.int64], *, alpha: float = 0.01, permutations: int = 999, seed: int = 1
+    series: NDArray[np.float64],
+    weekday: NDArray[np.int64],
+    *,
+    alpha: float = 0.01,
+    permutations: int = 999,
+    seed: int = 1,
 ) -> ChangePoint | None:
     """The one place where the level changed most, if chance does not explain it; missing days are NaN.
 

@@ -12,7 +12,7 @@ ROUNDS = 60
 def k_means(
     points: NDArray[np.float64], weights: NDArray[np.float64], k: int, *, seed: int = 1, starts: int = STARTS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Labels and centers of the best of a few runs (Lloyd 1982, started as k-means++, Arthur and Vassilvitskii 2007)."""
+    """Labels and centers of the best of a few runs (Lloyd 1982; started as Arthur and Vassilvitskii 2007)."""
     generator = np.random.default_rng(seed)
     best: tuple[float, NDArray[np.int64], NDArray[np.float64]] | None = None
     for _ in range(starts):

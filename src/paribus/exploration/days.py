@@ -138,7 +138,8 @@ def arrivals(log: EventLog, first: int, until: int, event: str | None = None) ->
     """
     did = log.names([event] if event else log.actions)
     statement = (
-        "SELECT first_day AS day, COUNT(*) AS units FROM (SELECT unit, MIN(day) AS first_day FROM events WHERE event IN "
+        "SELECT first_day AS day, COUNT(*) AS units FROM (SELECT unit, MIN(day) AS first_day FROM events WHERE event "
+        "IN "
         f"({did}) AND day >= {first} AND day < {until} GROUP BY unit) AS firsts GROUP BY first_day"
     )
     return tuple(float(n) for n in _by_day(log, statement, first, until)), statement

@@ -50,7 +50,8 @@ def measure_engagement(log: EventLog, days: Days, bad: Sequence[int] = ()) -> En
 
     def units(since: int) -> tuple[int, str]:
         statement = (
-            f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({did}) AND day >= {since} AND day < {days.until}"
+            f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({did}) AND day >= {since} "
+            f"AND day < {days.until}"
         )
         return int(log.query(statement).rows[0][0]), statement
 
@@ -78,7 +79,8 @@ def measure_engagement(log: EventLog, days: Days, bad: Sequence[int] = ()) -> En
     median = None
     if long:
         median = log.query(
-            "SELECT AVG(lasted * 1.0) AS m FROM (SELECT lasted, ROW_NUMBER() OVER (ORDER BY lasted) AS nth, COUNT(*) OVER "
+            "SELECT AVG(lasted * 1.0) AS m FROM (SELECT lasted, ROW_NUMBER() OVER (ORDER BY lasted) AS nth, COUNT(*) "
+            "OVER "
             f"() AS n FROM {kept} WHERE n > 1) AS ranked WHERE 2 * nth BETWEEN n AND n + 2"
         ).rows[0][0]
     return Engagement(
@@ -141,7 +143,8 @@ def measure_retention(log: EventLog, days: Days, *, period_days: int | None = No
     later = f"CAST(FLOOR((day - first_day) / {period}.0) AS INTEGER)"
     statement = (
         "WITH firsts AS (SELECT unit AS first_unit, MIN(day) AS first_day FROM events WHERE "
-        f"{did} GROUP BY unit), active AS (SELECT DISTINCT unit, {cohort} AS cohort, {later} AS later FROM events INNER "
+        f"{did} GROUP BY unit), active AS (SELECT DISTINCT unit, {cohort} AS cohort, {later} AS later FROM events "
+        "INNER "
         f"JOIN firsts ON firsts.first_unit = events.unit WHERE {did}) SELECT cohort, later, COUNT(*) AS n FROM active "
         "GROUP BY cohort, later"
     )
@@ -153,7 +156,8 @@ def measure_retention(log: EventLog, days: Days, *, period_days: int | None = No
     for c in range(cohorts):
         last_first = min((c + 1) * period, days.count) - 1  # the cohort's latest first day
         row = [
-            int(grid[c, k]) if last_first + (k + 1) * period <= days.count or k == 0 else None for k in range(cohorts - c)
+            int(grid[c, k]) if last_first + (k + 1) * period <= days.count or k == 0 else None
+            for k in range(cohorts - c)
         ]
         active.append(tuple(row))
     return Retention(

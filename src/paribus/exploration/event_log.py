@@ -1,7 +1,7 @@
 """A table of events, wherever it is, as one relation that every analysis reads.
 
-The relation `events` has unit, event, at_us (microseconds since 1970, UTC), day (days since 1970, UTC) and session, and a
-column for each attribute and number that analyses may ask for. Files and the lake are read once into a working copy on
+The relation `events` has unit, event, at_us (microseconds since 1970, UTC), day (days since 1970, UTC) and session,
+and a column for each attribute and number that analyses may ask for. Files and the lake are read once into a working copy on
 disk; tables of a database stay where they are and the statements go to them.
 """
 
@@ -96,7 +96,9 @@ class EventLog:
         rest = f"SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM ({heavy}) AS heavy)"
         if isinstance(self.engine, WorkingCopy):
             self.engine.keep("heavy_units", heavy)
-            self.engine.keep("events", "SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM heavy_units)", as_view=True)
+            self.engine.keep(
+                "events", "SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM heavy_units)", as_view=True
+            )
         else:
             self.levels["events"] = ported(rest, self.engine.dialect)
 
@@ -126,13 +128,18 @@ class EventLog:
         self._kept |= 1
         did = f"event IN ({self.names(self.actions)})"
         if self.has_sessions:
-            return self.keep("visits", f"SELECT unit, event, at_us, day, session AS visit FROM events WHERE {did} AND session IS NOT NULL")
+            return self.keep(
+                "visits",
+                f"SELECT unit, event, at_us, day, session AS visit FROM events WHERE {did} AND session IS NOT NULL",
+            )
         gap = GAP_MINUTES * 60_000_000
         return self.keep(
             "visits",
             "SELECT unit, event, at_us, day, SUM(CASE WHEN gap IS NULL OR gap > "
-            f"{gap} THEN 1 ELSE 0 END) OVER (PARTITION BY unit ORDER BY at_us, event ROWS BETWEEN UNBOUNDED PRECEDING AND "
-            "CURRENT ROW) AS visit FROM (SELECT unit, event, at_us, day, at_us - LAG(at_us) OVER (PARTITION BY unit ORDER BY at_us, "
+            f"{gap} THEN 1 ELSE 0 END) OVER (PARTITION BY unit ORDER BY at_us, event ROWS BETWEEN UNBOUNDED PRECEDING "
+            "AND "
+            "CURRENT ROW) AS visit FROM (SELECT unit, event, at_us, day, at_us - LAG(at_us) OVER (PARTITION BY unit "
+            "ORDER BY at_us, "
             f"event) AS gap FROM events WHERE {did}) AS spaced",
         )
 

@@ -18,6 +18,7 @@ from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funne
 from paribus.exploration.path import Paths, measure_paths
 from paribus.exploration.pattern import Patterns, measure_patterns
 from paribus.exploration.quality import Quality, leave_out_bots, measure_quality
+from paribus.exploration.shape import Attribute
 
 Progress = Callable[[float, str], None]
 
@@ -46,6 +47,8 @@ class Exploration:
         arrivals: units by the day of their first action since `arrivals_from`, a stretch without bad days.
         choice, funnel, losses: the funnel, why this one, and where most are lost.
         baselines: metrics before anything changes.
+        entries: the same for units from each step of the funnel on.
+        attributes: known of most units when they enter the funnel.
     """
 
     log: EventLog
@@ -65,6 +68,7 @@ class Exploration:
     losses: tuple[Loss, ...]
     baselines: tuple[MetricBaseline, ...]
     entries: tuple[Entered, ...]
+    attributes: tuple[Attribute, ...]
     engagement: Engagement
     retention: Retention
     paths: Paths
@@ -111,7 +115,9 @@ def explore(
     units_statement = f"SELECT event, COUNT(DISTINCT unit) AS n FROM events WHERE {inside} GROUP BY event"
     units_of = {str(name): int(n) for name, n in log.query(units_statement).rows}
     did = log.names(log.actions)
-    units = int(log.query(f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({did}) AND {inside}").rows[0][0])
+    units = int(
+        log.query(f"SELECT COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({did}) AND {inside}").rows[0][0]
+    )
     begin, end = (
         (stretch.entry - stretch.before, stretch.entry_end + stretch.window - 1)
         if stretch
@@ -120,6 +126,7 @@ def explore(
     came, came_statement = arrivals(log, begin, end)
     progress(0.3, "funnel")
     choice = choose_funnel(log, plan=plan, given=funnel, window_hours=window_hours)
+    attributes = _known(log, choice.events[0] if choice else None)
     result = None
     losses: tuple[Loss, ...] = ()
     if choice is not None:
@@ -130,7 +137,7 @@ def explore(
             exclude=exclude,
             days=(days.first, days.until),
             leave_out=bad,
-            attributes=log.attributes,
+            attributes=attributes,
         )
         losses = find_losses(result, level=level)
     conversion = choice.conversion if choice else None
@@ -171,9 +178,20 @@ def explore(
         losses,
         baselines,
         tuple(entries),
+        attributes,
         engagement,
         retention,
         paths,
         patterns,
         behavior,
     )
+
+
+def _known(log: EventLog, entry: str | None) -> tuple[Attribute, ...]:
+    """The attributes that at least half of the entry's events (of all actions without one) carry."""
+    if not log.attributes:
+        return ()
+    counts = ", ".join(f"COUNT({each.column}) AS n{i}" for i, each in enumerate(log.attributes))
+    names = log.names([entry] if entry else log.actions)
+    rows, *known = log.query(f"SELECT COUNT(*) AS n, {counts} FROM events WHERE event IN ({names})").rows[0]
+    return tuple(each for each, n in zip(log.attributes, known, strict=True) if n >= 0.5 * rows)

@@ -10,6 +10,7 @@ from paribus.events.reserved import RESERVED
 from paribus.exploration.event_log import EventLog, other_than
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import (
+    CODE,
     LATENCY,
     MONEY,
     MOST_ATTRIBUTES,
@@ -25,9 +26,7 @@ from paribus.warehouse.sql.portable import literal
 from paribus.warehouse.working_copy import WorkingCopy
 
 SAMPLE = 200_000  # rows that the profile of properties is made of
-SYSTEM = frozenset(
-    name for name, event in RESERVED.items() if event.semantics in {"exposure", "performance", "system"}
-)
+SYSTEM = frozenset(name for name, event in RESERVED.items() if event.semantics in {"exposure", "performance", "system"})
 _TYPES = {"UBIGINT": "integer", "BIGINT": "integer", "HUGEINT": "integer", "DOUBLE": "number", "VARCHAR": "string"}
 _TYPES |= {"BOOLEAN": "boolean", "OBJECT": "object", "ARRAY": "array", "NULL": "null"}
 _PLAIN = {"text": "string", "number": "number", "integer": "integer", "boolean": "boolean"}
@@ -99,28 +98,28 @@ def fill(
         f"CAST({reading.event} AS event_name) AS event",
         f"{reading.at} AS at_us",
         f"CAST(floor(({reading.at}) / 86400000000.0) AS INTEGER) AS day",
-        f"CAST(hash({reading.session}) >> 1 AS BIGINT) AS session"
-        if reading.session is None
-        else f"CASE WHEN {reading.session} IS NOT NULL THEN CAST(hash({reading.session}) >> 1 AS BIGINT) END AS session",
+        _hashed(reading.session),
     ]
-    if reading.session is None:
-        picked[-1] = "CAST(NULL AS BIGINT) AS session"
     if reading.received is not None:
         picked.append(f"{reading.received} AS late")
     picked += [_attribute_sql(each, properties, reading) for each in attributes]
     picked += [_number_sql(each, reading) for each in numbers]
     once = ""
-    if reading.event_id is not None:
-        once = f" QUALIFY {reading.event_id} IS NULL OR row_number() OVER (PARTITION BY {reading.event_id}, {reading.event} ORDER BY {reading.at}) = 1"
+    if reading.event_id is not None:  # one id may stand for several names, as in exports that split a row
+        same = f"PARTITION BY {reading.event_id}, {reading.event} ORDER BY {reading.at}"
+        once = f" QUALIFY {reading.event_id} IS NULL OR row_number() OVER ({same}) = 1"
     copy.keep("raw_events", f"SELECT {', '.join(picked)} FROM {reading.relation} WHERE {known}{once}")
     if reading.relation == "staged":
         copy.drop("staged")
     copy.keep("events", "SELECT * FROM raw_events", as_view=True)
-    first, last, sessions, kept = copy.query("SELECT min(at_us), max(at_us), count(session), count(*) FROM raw_events").rows[0]
+    first, last, sessions, kept = copy.query(
+        "SELECT min(at_us), max(at_us), count(session), count(*) FROM raw_events"
+    ).rows[0]
     read = sum(usable.values())
     shown_columns = ", ".join(
         [f"{columns.unit} AS unit", f"{columns.event} AS event", f"{columns.time} AS at_us (microseconds)"]
-        + [f"{each.name} AS {each.column}" for each in (*attributes, *numbers)]
+        + [f"{each.name} AS {each.column}" for each in attributes]
+        + [f"{each.name} AS {each.column}" for each in numbers]
     )
     return EventLog(
         engine=copy,
@@ -145,6 +144,12 @@ def fill(
     )
 
 
+def _hashed(session: str | None) -> str:
+    if session is None:
+        return "CAST(NULL AS BIGINT) AS session"
+    return f"CASE WHEN {session} IS NOT NULL THEN CAST(hash({session}) >> 1 AS BIGINT) END AS session"
+
+
 Values = dict[tuple[str, str], dict[str, int]]
 
 
@@ -157,12 +162,14 @@ def _properties(copy: WorkingCopy, reading: Reading, known: str, rows: int) -> t
     sampled = f" AND abs({reading.row} % {step}) = 0" if step > 1 and not sampled else sampled
     copy.keep(
         "sample",
-        f"SELECT {', '.join([f'CAST({reading.event} AS VARCHAR) AS event', *listed])} FROM {reading.relation} WHERE {known}{sampled}",
+        f"SELECT {', '.join([f'CAST({reading.event} AS VARCHAR) AS event', *listed])} FROM {reading.relation} WHERE "
+        f"{known}{sampled}",
     )
     of_event: dict[str, int] = dict(copy.query("SELECT event, count(*) FROM sample GROUP BY 1").rows)
     found: dict[tuple[str, str, str], dict[str, int]] = {}
     values: Values = {}
     several: dict[tuple[str, str, str], int] = {}
+    system = ", ".join(literal(name) for name in sorted(SYSTEM))
     for i, name in enumerate(reading.json):
         for event, key, kind, n in copy.query(
             f"SELECT event, key, type, count(*) AS n FROM sample, json_each(json_{i}) GROUP BY ALL ORDER BY ALL"
@@ -172,11 +179,13 @@ def _properties(copy: WorkingCopy, reading: Reading, known: str, rows: int) -> t
             f"SELECT event, key, approx_count_distinct(atom) FROM sample, json_each(json_{i}) GROUP BY ALL ORDER BY ALL"
         ).rows
         several |= {(name, event, key): n for event, key, n in pairs}
+        texts = (
+            f"SELECT key, json_extract_string(atom, '$') AS value, count(*) AS n FROM sample, json_each(json_{i}) "
+            f"WHERE type IN ('VARCHAR', 'BOOLEAN') AND event NOT IN ({system}) GROUP BY ALL"
+        )
         for key, value, n in copy.query(
-            f"SELECT key, value, n FROM (SELECT key, json_extract_string(atom, '$') AS value, count(*) AS n, "
-            f"row_number() OVER (PARTITION BY key ORDER BY count(*) DESC, json_extract_string(atom, '$')) AS place "
-            f"FROM sample, json_each(json_{i}) WHERE type IN ('VARCHAR', 'BOOLEAN') GROUP BY ALL) "
-            f"WHERE place <= {MOST_VALUES + 1} ORDER BY key, place"
+            "SELECT key, value, n FROM (SELECT key, value, n, row_number() OVER (PARTITION BY key ORDER BY n DESC, value) "
+            f"AS place FROM ({texts})) WHERE place <= {MOST_VALUES + 1} ORDER BY key, place"
         ).rows:
             values.setdefault((name, key), {})[value] = n
     for i, (name, (_, kind)) in enumerate(reading.plain.items()):
@@ -226,7 +235,9 @@ def _attributes(properties: list[Property], values: Values, usable: Mapping[str,
         if is_identifier(name, len(of), rows) or (place != "context" and n < 0.5 * rows and place == "column"):
             continue
         named.add(name)
-        kind = next(p.type for p in properties if p.name == name and p.place == place and p.type in {"string", "boolean"})
+        kind = next(
+            p.type for p in properties if p.name == name and p.place == place and p.type in {"string", "boolean"}
+        )
         column = f"attribute_{len(chosen)}"
         chosen.append((place == "context", n, name, Attribute(name, column, tuple(of), place == "context", kind)))
         if len(chosen) == MOST_ATTRIBUTES:
@@ -243,7 +254,7 @@ def _numbers(properties: list[Property]) -> tuple[Number, ...]:
     order = sorted(
         events, key=lambda name: (not MONEY.search(name), not LATENCY.search(name), -len(events[name]), name)
     )
-    kept = [name for name in order if not is_identifier(name, 0, 1)][:MOST_NUMBERS]
+    kept = [name for name in order if not is_identifier(name, 0, 1) and not CODE.search(name.lower())][:MOST_NUMBERS]
     return tuple(
         Number(name, f"number_{i}", tuple(sorted(each.event for each in events[name]))) for i, name in enumerate(kept)
     )
@@ -262,7 +273,11 @@ def _attribute_sql(attribute: Attribute, properties: list[Property], reading: Re
         else f"json_extract_string({reading.json[place]}, {_path(attribute.name)})"
         for place in places
     ]
-    return f"coalesce({', '.join(options)}) AS {attribute.column}" if len(options) > 1 else f"{options[0]} AS {attribute.column}"
+    return (
+        f"coalesce({', '.join(options)}) AS {attribute.column}"
+        if len(options) > 1
+        else f"{options[0]} AS {attribute.column}"
+    )
 
 
 def _number_sql(number: Number, reading: Reading) -> str:
@@ -276,4 +291,6 @@ def _number_sql(number: Number, reading: Reading) -> str:
     if number.name in reading.typed:
         options.insert(0, f"TRY_CAST({quote(reading.typed[number.name][0])} AS DOUBLE)")
     listed = ", ".join(literal(event) for event in number.events)
-    return f"CASE WHEN {reading.event} IN ({listed}) THEN coalesce({', '.join([*options, 'NULL'])}) END AS {number.column}"
+    return (
+        f"CASE WHEN {reading.event} IN ({listed}) THEN coalesce({', '.join([*options, 'NULL'])}) END AS {number.column}"
+    )

@@ -2,8 +2,8 @@
 
 A unit reaches step k when it has events of steps 1 to k, in this order, the last within the window after the first, and
 no exclusion event between. Every entry of the unit counts as a start, so one late success is enough. Events at the same
-instant may follow each other in the order of the funnel; an exclusion event at the instant of a step comes before it. A
-row serves one step only.
+instant may follow each other in the order of the funnel, but a step whose event stood in it before must be later than
+the step before it; an exclusion event at the instant of a step comes before it.
 """
 
 from __future__ import annotations
@@ -110,54 +110,61 @@ def funnel_statement(
     leave_out: Sequence[int] = (),
     attributes: Sequence[Attribute] = (),
 ) -> str:
-    """The SELECT of one row per unit that entered: depth, seconds from entry to each step, attributes at first entry."""
+    """The SELECT of one row per unit that entered: depth, time from entry to each step, attributes at first entry."""
     window = round(window_hours * HOUR)
-    order = {name: i + 1 for i, name in reversed(list(enumerate(events)))} | dict.fromkeys(exclude, 0)
-    place = "CASE " + " ".join(f"WHEN event = {literal(n)} THEN {i}" for n, i in sorted(order.items())) + " END"
-    until = f" AND day < {days[1] + int(window_hours // 24) + 1}" if days else ""
-    where = f"event IN ({log.names(sorted(order))})" + (f" AND day >= {days[0]}{until}" if days else "")
+    n = len(events)
+    inside = f" AND day >= {days[0]} AND day < {days[1] + int(window_hours // 24) + 2}" if days else ""
     entered = f"event = {literal(events[0])}" + (f" AND day < {days[1]}" if days else "")
     if leave_out:
         entered += f" AND day NOT IN ({', '.join(str(day) for day in sorted(leave_out))})"
-    names = "".join(f", {each.column}" for each in attributes)
-    levels = [f"steps AS (SELECT unit, at_us, event, day, {place} AS place{names} FROM events WHERE {where})"]
-    part = "unit"
-    last = "steps"
-    if exclude:
+    rows, part = "events", "unit"
+    levels: list[str] = []
+    if exclude:  # an attempt lies between two exclusion events; at one instant the exclusion comes first
+        named = log.names(sorted({*events, *exclude}))
+        order = f"at_us, CASE WHEN event IN ({log.names(exclude)}) THEN 0 ELSE 1 END"
         levels.append(
-            "blocks AS (SELECT *, SUM(CASE WHEN place = 0 THEN 1 ELSE 0 END) OVER (PARTITION BY unit ORDER BY at_us, "
-            "place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS block FROM steps)"
+            f"attempts AS (SELECT *, SUM(CASE WHEN event IN ({log.names(exclude)}) THEN 1 ELSE 0 END) OVER (PARTITION "
+            "BY "
+            f"unit ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS block FROM events WHERE "
+            "event IN "
+            f"({named}){inside})"
         )
-        part, last = "unit, block", "blocks"
-    carried = f"{part}, at_us, event, place{names}"
-    levels.append(f"step_1 AS (SELECT {carried}, CASE WHEN {entered} THEN at_us END AS s1 FROM {last})")
-    for k in range(2, len(events) + 1):
-        before = ", ".join(f"s{i}" for i in range(1, k))
-        # the latest entry that leads to this row through step k - 1; the latest is best, because the window starts there
+        rows, part = "attempts", "unit, block"
+    levels.append(f"step_1 AS (SELECT {part}, at_us, at_us AS s FROM {rows} WHERE {entered}{inside})")
+    for k in range(2, n + 1):
+        # of the entries that lead here through step k - 1 the latest is best, because the window starts there
+        repeats = events[k - 1] in events[: k - 1]  # then the row must be a later one
+        before, here = (1, 0) if repeats else (0, 1)
         levels.append(
-            f"open_{k} AS (SELECT {carried}, {before}, MAX(s{k - 1}) OVER (PARTITION BY {part} ORDER BY at_us, place ROWS "
-            f"BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS m{k} FROM step_{k - 1})"
+            f"open_{k} AS (SELECT {part}, at_us, is_here, MAX(s) OVER (PARTITION BY {part} ORDER BY at_us, turn ROWS "
+            "BETWEEN "
+            f"UNBOUNDED PRECEDING AND CURRENT ROW) AS s FROM (SELECT {part}, at_us, s, {before} AS turn, 0 AS is_here "
+            "FROM "
+            f"step_{k - 1} UNION ALL SELECT {part}, at_us, NULL AS s, {here} AS turn, 1 AS is_here FROM {rows} WHERE "
+            "event = "
+            f"{literal(events[k - 1])}{inside}) AS both_{k})"
         )
         levels.append(
-            f"step_{k} AS (SELECT {carried}, {before}, CASE WHEN event = {literal(events[k - 1])} AND at_us - m{k} <= "
-            f"{window} THEN m{k} END AS s{k} FROM open_{k})"
+            f"step_{k} AS (SELECT {part}, at_us, s FROM open_{k} WHERE is_here = 1 AND s IS NOT NULL AND at_us - s <= "
+            f"{window})"
         )
-    n = len(events)
-    depth = "CASE " + " ".join(f"WHEN MAX(s{k}) IS NOT NULL THEN {k}" for k in range(n, 0, -1)) + " END AS depth"
-    # entries along the rows never go back, so the least time and the least entry are of the same, first, success
-    times = [f"MIN(CASE WHEN s{k} IS NOT NULL THEN at_us END) - MIN(s{k}) AS t{k}" for k in range(2, n + 1)]
-    grouped = f"SELECT unit, {', '.join([depth, *times])} FROM step_{n} GROUP BY unit HAVING MAX(s1) IS NOT NULL"
-    text = f"WITH {', '.join(levels)}, depths AS ({grouped})"
+    # the entries of a unit's successes never go back in time, so the least time and the least entry are of the first
+    best = " UNION ALL ".join(
+        f"SELECT unit, {k} AS depth, MIN(at_us) - MIN(s) AS t FROM step_{k} GROUP BY unit" for k in range(1, n + 1)
+    )
+    times = "".join(f", MAX(CASE WHEN depth = {k} THEN t END) AS t{k}" for k in range(2, n + 1))
+    levels.append(f"depths AS (SELECT unit, MAX(depth) AS depth{times} FROM ({best}) AS reached GROUP BY unit)")
+    text = f"WITH {', '.join(levels)}"
     if not attributes:
         return f"{text} SELECT * FROM depths"
+    names = "".join(f", {each.column}" for each in attributes)
     firsts = ", ".join(f"{_bounded(each)} AS {each.column}" for each in attributes)
-    ranked = (
-        f"SELECT unit{names}, ROW_NUMBER() OVER (PARTITION BY unit ORDER BY at_us{names}) AS nth FROM steps WHERE {entered}"
-    )
     asked = "depths.unit AS unit, depth" + "".join(f", t{k}" for k in range(2, n + 1))
     return (
-        f"{text}, entries AS ({ranked}) SELECT {asked}, {firsts} FROM depths INNER JOIN entries "
-        "ON entries.unit = depths.unit WHERE entries.nth = 1"
+        f"{text}, entries AS (SELECT unit{names}, ROW_NUMBER() OVER (PARTITION BY unit ORDER BY at_us{names}) AS nth "
+        "FROM "
+        f"events WHERE {entered}{inside}) SELECT {asked}, {firsts} FROM depths INNER JOIN entries ON entries.unit = "
+        "depths.unit WHERE entries.nth = 1"
     )
 
 

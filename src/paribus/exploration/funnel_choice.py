@@ -34,7 +34,11 @@ class Choice:
 
 
 def choose_funnel(
-    log: EventLog, *, plan: Mapping[str, Any] | None = None, given: Sequence[str] = (), window_hours: float = WINDOW_HOURS
+    log: EventLog,
+    *,
+    plan: Mapping[str, Any] | None = None,
+    given: Sequence[str] = (),
+    window_hours: float = WINDOW_HOURS,
 ) -> Choice | None:
     """The funnel to look at; None when nothing in the data looks like a conversion that something leads to.
 
@@ -90,7 +94,8 @@ def _leading_to(log: EventLog, conversion: str, window_hours: float) -> Choice |
     goal = literal(conversion)
     others = [name for name in log.actions if name != conversion and not FAILURE.search(name)]
     statement = (
-        f"WITH goals AS (SELECT unit AS goal_unit, MIN(at_us) AS goal_at FROM events WHERE event = {goal} GROUP BY unit), "
+        f"WITH goals AS (SELECT unit AS goal_unit, MIN(at_us) AS goal_at FROM events WHERE event = {goal} GROUP BY "
+        "unit), "
         "firsts AS (SELECT unit, event, MIN(at_us) AS first_at FROM events INNER JOIN goals ON goals.goal_unit = "
         f"events.unit WHERE event IN ({log.names(others)}) AND at_us <= goal_at AND at_us >= goal_at - "
         f"{round(window_hours * HOUR)} GROUP BY unit, event), ranked AS (SELECT event, ROW_NUMBER() OVER (PARTITION BY "

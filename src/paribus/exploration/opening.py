@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
 from paribus.exploration.event_log import EventLog
@@ -12,7 +12,7 @@ from paribus.exploration.filling import Reading, fill
 from paribus.exploration.roles import Columns, infer, plain_name
 from paribus.warehouse import open_engine
 from paribus.warehouse.csv_types import quote
-from paribus.warehouse.sql.portable import identifier, microseconds, text_column
+from paribus.warehouse.sql.portable import microseconds, text_column
 from paribus.warehouse.working_copy import MEMORY, WorkingCopy
 
 if TYPE_CHECKING:
@@ -20,7 +20,25 @@ if TYPE_CHECKING:
     from paribus.warehouse.engine import ColumnKind, Engine
 
 TABLE = "events"
-JSON_NAMES = frozenset({"properties", "event_properties", "context", "user_properties", "attributes", "params", "traits"})
+LAKE_COLUMNS = (
+    "name",
+    "unit_type",
+    "unit",
+    "user_id",
+    "anonymous_id",
+    "session_id",
+    "original_time",
+    "received_time",
+    "corrected_time",
+    "properties",
+    "context",
+    "event_key",
+)
+SMALL = 30_000_000
+"""Bytes of files up to which one thread reads: sums then add up in one order, and the same events give the same bits."""
+JSON_NAMES = frozenset(
+    {"properties", "event_properties", "context", "user_properties", "attributes", "params", "traits"}
+)
 
 
 def open_source(
@@ -34,7 +52,9 @@ def open_source(
     """
     if "://" in source or source.startswith(("duckdb:", "chdb:")):
         url, _, table = source.partition("#")
-        return open_table(open_engine(url, base_dir=base_dir), table or TABLE, source=_without_secret(url), columns=columns)
+        return open_table(
+            open_engine(url, base_dir=base_dir), table or TABLE, source=_without_secret(url), columns=columns
+        )
     return open_files(source, base_dir=base_dir or Path(), columns=columns, memory_limit=memory_limit)
 
 
@@ -54,17 +74,15 @@ def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: s
             fix="send events to the server, or import them: paribus events import FILE",
         )
     typed = sorted(name for name in snapshot.columns if name.startswith("p_"))
-    wanted = [
-        name
-        for name in ("name", "unit_type", "unit", "user_id", "anonymous_id", "session_id", "original_time")
-        + ("received_time", "corrected_time", "properties", "context", "event_key")
-        if name in snapshot.columns
-    ]
-    copy = WorkingCopy(memory_limit=memory_limit)
+    wanted = [name for name in LAKE_COLUMNS if name in snapshot.columns]
+    size = sum(Path(file).stat().st_size for file in snapshot.files)
+    copy = WorkingCopy(threads=_threads(size), memory_limit=memory_limit)
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
     landed = copy.query(f"SELECT sum(num_rows) FROM parquet_file_metadata([{listed}])").rows[0][0] or 0
     copy.keep("lake", snapshot.events_sql(columns=[*wanted, *typed]), as_view=True)
-    user = "CASE WHEN unit_type = 'user' THEN unit ELSE user_id END"
+    # an event before login names its anonymous id as its unit too
+    named = "CASE WHEN unit_type = 'user' AND unit IS DISTINCT FROM anonymous_id THEN unit END"
+    user = f"coalesce(user_id, {named})"
     anonymous = "CASE WHEN unit_type = 'anonymous' THEN unit ELSE anonymous_id END"
     copy.keep(
         "links",
@@ -72,8 +90,8 @@ def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: s
         "person, corrected_time FROM lake) WHERE anonymous IS NOT NULL AND person IS NOT NULL GROUP BY anonymous",
     )
     reading = Reading(
-        relation=f"(SELECT lake.*, coalesce({user}, links.person, {anonymous}, unit) AS who FROM lake LEFT JOIN links ON "
-        f"links.anonymous = ({anonymous}))",
+        relation=f"(SELECT lake.*, coalesce({user}, links.person, {anonymous}, unit) AS who FROM lake "
+        f"LEFT JOIN links ON links.anonymous = ({anonymous}))",
         unit="who",
         event="name",
         at="epoch_us(corrected_time)",
@@ -103,15 +121,20 @@ def open_files(
     from paribus.warehouse.duckdb_engine import DuckDBEngine
 
     engine = DuckDBEngine(base_dir=base, memory_limit=memory_limit)
-    copy = WorkingCopy(memory_limit=memory_limit)
+    relation = str(source)
+    copy: WorkingCopy | None = None
     try:
-        relation = str(source)
         kinds = engine.columns(relation)
         found = infer(kinds, columns, where=relation)
         selected = engine.reader_sql(relation) or ""
         files = engine.fingerprint([relation])[relation]["files"]
+        copy = WorkingCopy(threads=_threads(sum(file["size"] for file in files)), memory_limit=memory_limit)
         is_columnar = engine.is_columnar(relation)
-        copy.keep("staged", f"SELECT row_number() OVER () AS _row, * FROM ({selected})" if not is_columnar else selected, as_view=is_columnar)
+        copy.keep(
+            "staged",
+            f"SELECT row_number() OVER () AS _row, * FROM ({selected})" if not is_columnar else selected,
+            as_view=is_columnar,
+        )
         version = ", ".join(f"{Path(f['path']).name} ({f['size']:,} bytes)" for f in files[:5])
         version += f" and {len(files) - 5} more files" if len(files) > 5 else ""
         return fill(
@@ -122,15 +145,14 @@ def open_files(
             columns=found,
         )
     except BaseException:
-        copy.close()
+        if copy is not None:
+            copy.close()
         raise
     finally:
         engine.close()
 
 
-def open_table(
-    engine: Engine, table: str, *, source: str, columns: Columns | None = None
-) -> EventLog:
+def open_table(engine: Engine, table: str, *, source: str, columns: Columns | None = None) -> EventLog:
     """The events of a table, asked where it is; only aggregates leave it."""
     from paribus.exploration.table_log import log_of_table
 
@@ -143,9 +165,7 @@ def open_frame(frame: object, *, columns: Columns | None = None) -> EventLog:
     return open_table(open_engine(frames={TABLE: frame}), TABLE, source="a data frame", columns=columns)
 
 
-def _reading_of_files(
-    copy: WorkingCopy, kinds: Mapping[str, ColumnKind], found: Columns, is_columnar: bool
-) -> Reading:
+def _reading_of_files(copy: WorkingCopy, kinds: Mapping[str, ColumnKind], found: Columns, is_columnar: bool) -> Reading:
     json: dict[str, str] = {}
     plain: dict[str, tuple[str, ColumnKind]] = {}
     for name, kind in kinds.items():
@@ -188,16 +208,11 @@ def _time(copy: WorkingCopy, name: str, kind: ColumnKind) -> str:
     return microseconds(name, kind, "duckdb", unit)
 
 
+def _threads(size: int) -> int | None:
+    return 1 if size <= SMALL else None
+
+
 def _without_secret(url: str) -> str:
     """The URL without user, password and options."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}" if rest else url
-
-
-def table_identifier(engine: Engine, table: str) -> str:
-    """The table in FROM."""
-    return engine.relation_sql(table)
-
-
-__all__ = ["open_files", "open_frame", "open_lake", "open_source", "open_table", "identifier"]
-_ = Any

@@ -49,7 +49,8 @@ def measure_paths(log: EventLog, days: Days, *, places: int = PLACES) -> Paths:
     inside = f"day >= {days.first} AND day < {days.until}"
     visits = log.visits()
     statement = (
-        f"SELECT event, following, COUNT(*) AS n FROM (SELECT event, LEAD(event) OVER (PARTITION BY unit, visit ORDER BY "
+        "SELECT event, following, COUNT(*) AS n FROM (SELECT event, LEAD(event) OVER (PARTITION BY unit, visit ORDER "
+        "BY "
         f"at_us, event) AS following FROM {visits} WHERE {inside}) AS pairs GROUP BY event, following"
     )
     rows = [(str(a), END if b is None else str(b), int(n)) for a, b, n in log.query(statement).rows]
@@ -60,11 +61,15 @@ def measure_paths(log: EventLog, days: Days, *, places: int = PLACES) -> Paths:
         (Transition(a, b, n, n / of[a]) for a, b, n in rows), key=lambda each: (-each.count, each.event, each.following)
     )
     flow_statement = (
-        f"WITH turns AS (SELECT unit, visit, event, at_us, CASE WHEN LAG(event) OVER (PARTITION BY unit, visit ORDER BY "
-        f"at_us, event) = event THEN 0 ELSE 1 END AS is_new FROM {visits} WHERE {inside}), placed AS (SELECT unit, visit, "
-        "event, ROW_NUMBER() OVER (PARTITION BY unit, visit ORDER BY at_us, event) AS place FROM turns WHERE is_new = 1), "
+        "WITH turns AS (SELECT unit, visit, event, at_us, CASE WHEN LAG(event) OVER (PARTITION BY unit, visit ORDER "
+        "BY "
+        f"at_us, event) = event THEN 0 ELSE 1 END AS is_new FROM {visits} WHERE {inside}), placed AS (SELECT unit, "
+        "visit, "
+        "event, ROW_NUMBER() OVER (PARTITION BY unit, visit ORDER BY at_us, event) AS place FROM turns WHERE is_new = "
+        "1), "
         "linked AS (SELECT place, event, LEAD(event) OVER (PARTITION BY unit, visit ORDER BY place) AS following FROM "
-        f"placed WHERE place <= {places}) SELECT place, event, following, COUNT(*) AS n FROM linked WHERE place < {places} "
+        f"placed WHERE place <= {places}) SELECT place, event, following, COUNT(*) AS n FROM linked WHERE place < "
+        f"{places} "
         "GROUP BY place, event, following"
     )
     flows = [

@@ -73,7 +73,8 @@ def measure_patterns(
     signs, signs_sql = _signs(log, days, conversion, funnel) if conversion else ((), "")
     hours_sql = (
         "SELECT hour, COUNT(*) AS n FROM (SELECT CAST(FLOOR((at_us - day * 86400000000) / 3600000000.0) AS INTEGER) AS "
-        f"hour FROM events WHERE event IN ({log.names(log.actions)}) AND day >= {days.first} AND day < {days.until}) AS h "
+        f"hour FROM events WHERE event IN ({log.names(log.actions)}) AND day >= {days.first} AND day < {days.until}) "
+        "AS h "
         "GROUP BY hour"
     )
     hours = np.zeros(24)
@@ -103,7 +104,8 @@ def _together(log: EventLog, days: Days, funnel: tuple[str, ...]) -> tuple[tuple
     )
     kept = log.keep("visit_events", present)
     statement = (
-        f"SELECT a.event AS a, b.event AS b, COUNT(*) AS n FROM {kept} AS a INNER JOIN {kept} AS b ON a.unit = b.unit AND "
+        f"SELECT a.event AS a, b.event AS b, COUNT(*) AS n FROM {kept} AS a INNER JOIN {kept} AS b ON a.unit = b.unit "
+        "AND "
         "a.visit = b.visit WHERE a.event <= b.event GROUP BY a.event, b.event"
     )
     counts = {(str(a), str(b)): int(n) for a, b, n in log.query(statement).rows}
@@ -123,9 +125,7 @@ def _together(log: EventLog, days: Days, funnel: tuple[str, ...]) -> tuple[tuple
     return tuple(each for each in found if each.low > 1)[:10], statement
 
 
-def _signs(
-    log: EventLog, days: Days, conversion: str, funnel: tuple[str, ...]
-) -> tuple[tuple[Sign, ...], str]:
+def _signs(log: EventLog, days: Days, conversion: str, funnel: tuple[str, ...]) -> tuple[tuple[Sign, ...], str]:
     """Events outside the funnel that units who convert do more, or less, before."""
     others = [name for name in log.actions[:MOST_EVENTS] if name != conversion and name not in funnel]
     if not others:
@@ -139,7 +139,8 @@ def _signs(
     sums = ", ".join(f"SUM(e{i}) AS n{i}, SUM(e{i} * converted) AS c{i}" for i in range(len(others)))
     statement = (
         f"WITH goals AS (SELECT unit AS goal_unit, MIN(at_us) AS goal_at FROM events WHERE event = {goal} AND {inside} "
-        f"GROUP BY unit), marked AS (SELECT unit, {flags}, MAX(CASE WHEN goal_at IS NULL THEN 0 ELSE 1 END) AS converted "
+        f"GROUP BY unit), marked AS (SELECT unit, {flags}, MAX(CASE WHEN goal_at IS NULL THEN 0 ELSE 1 END) AS "
+        "converted "
         f"FROM events LEFT JOIN goals ON goals.goal_unit = events.unit WHERE event IN ({log.names(log.actions)}) AND "
         f"{inside} GROUP BY unit) SELECT COUNT(*) AS n, SUM(converted) AS c, {sums} FROM marked"
     )
@@ -164,7 +165,9 @@ def _changes(
     days: Days, good: np.ndarray[tuple[int], np.dtype[np.bool_]], conversion: str | None, system: frozenset[str]
 ) -> tuple[tuple[str, ChangePoint], ...]:
     """Where daily units, or an event's units per active unit, moved to another level."""
-    series: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {"daily users": np.where(good, days.active, np.nan)}
+    series: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {
+        "daily users": np.where(good, days.active, np.nan)
+    }
     for i, name in enumerate(days.events[:MOST_EVENTS]):
         if name not in system and np.median(days.units[i]) >= 20:
             with np.errstate(divide="ignore", invalid="ignore"):

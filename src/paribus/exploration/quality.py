@@ -1,4 +1,4 @@
-"""What is wrong with the rows: missing values, repeats, mixed types, late and future events, units that are programs."""
+"""What is wrong with the rows: missing values, repeats, mixed types, late events, units that are programs."""
 
 from __future__ import annotations
 
@@ -52,8 +52,10 @@ def leave_out_bots(log: EventLog) -> tuple[int, int, int, str]:
     """Takes units that are programs out of `events`: how many, their events, the limit on one day, the SQL."""
     busiest = BUSIEST.format(log.names(log.actions))
     statement = (
-        "SELECT MAX(CASE WHEN nth <= 0.25 * n THEN busiest END) AS q1, MAX(CASE WHEN nth <= 0.75 * n THEN busiest END) AS "
-        f"q3 FROM (SELECT busiest, ROW_NUMBER() OVER (ORDER BY busiest) AS nth, COUNT(*) OVER () AS n FROM ({busiest}) AS "
+        "SELECT MAX(CASE WHEN nth <= 0.25 * n THEN busiest END) AS q1, MAX(CASE WHEN nth <= 0.75 * n THEN busiest "
+        "END) AS "
+        "q3 FROM (SELECT busiest, ROW_NUMBER() OVER (ORDER BY busiest) AS nth, COUNT(*) OVER () AS n FROM "
+        f"({busiest}) AS "
         "b) AS ranked"
     )
     low, high = (max(float(x or 1), 1.0) for x in log.query(statement).rows[0])
@@ -73,7 +75,8 @@ def measure_quality(log: EventLog, days: Days, bots: tuple[int, int, int, str]) 
     late_sql = ""
     if log.has_received:
         late_sql = (
-            "SELECT AVG(CASE WHEN late > 3600000000 THEN 1.0 ELSE 0.0 END) AS hour, AVG(CASE WHEN late > 86400000000 THEN "
+            "SELECT AVG(CASE WHEN late > 3600000000 THEN 1.0 ELSE 0.0 END) AS hour, AVG(CASE WHEN late > 86400000000 "
+            "THEN "
             "1.0 ELSE 0.0 END) AS day FROM raw_events WHERE late IS NOT NULL"
         )
         hour, day = log.query(late_sql).rows[0]

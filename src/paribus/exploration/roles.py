@@ -99,7 +99,7 @@ def infer(kinds: Mapping[str, ColumnKind], given: Columns | None = None, *, wher
                     f"there is no column {asked!r}", where=f"{where}, {role}", fix=did_you_mean(asked, kinds)
                 )
             continue
-        taken = {name for name in found.named}
+        taken = set(found.named)
         named = _by_name(role, {name: kind for name, kind in kinds.items() if name not in taken})
         if named:
             found = replace(found, **{role: named})
@@ -108,7 +108,7 @@ def infer(kinds: Mapping[str, ColumnKind], given: Columns | None = None, *, wher
             raise InputError(
                 f"no column of {', '.join(kinds) or 'the table'} looks like {WORDS[role]}",
                 where=where,
-                rule=f"a table of events has a column for {WORDS[role]}, by a usual name ({', '.join(NAMES[role][:4])} …)",
+                rule=f"a table of events says {WORDS[role]}, by a usual name ({', '.join(NAMES[role][:4])} …)",
                 fix=f"name it: --{role} {fitting[0] if fitting else 'COLUMN'}",
             )
     return found

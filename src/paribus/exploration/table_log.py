@@ -9,6 +9,7 @@ from paribus.exploration.event_log import EventLog, other_than
 from paribus.exploration.filling import SYSTEM
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import (
+    CODE,
     LATENCY,
     MONEY,
     MOST_ATTRIBUTES,
@@ -35,7 +36,9 @@ def log_of_table(
         InputError: no row has a unit, a name and a time.
     """
     dialect = engine.dialect
-    at = microseconds(columns.time, kinds[columns.time], dialect, _scale(engine, table, columns.time, kinds[columns.time]))
+    at = microseconds(
+        columns.time, kinds[columns.time], dialect, _scale(engine, table, columns.time, kinds[columns.time])
+    )
     unit, event = identifier(columns.unit, dialect), text_column(columns.event, kinds[columns.event], dialect)
     known = f"{unit} IS NOT NULL AND {event} IS NOT NULL AND {identifier(columns.time, dialect)} IS NOT NULL"
     relation = engine.relation_sql(table)
@@ -133,7 +136,7 @@ def _attributes(
 def _numbers(properties: tuple[Property, ...]) -> tuple[Number, ...]:
     events: dict[str, list[str]] = {}
     for each in properties:
-        if each.type in {"integer", "number"} and each.present > 0.5 and not is_identifier(each.name, 0, 1):
+        if each.type in {"integer", "number"} and each.present > 0.5 and not is_identifier(each.name, 0, 1) and not CODE.search(each.name.lower()):
             events.setdefault(each.name, []).append(each.event)
     order = sorted(events, key=lambda name: (not MONEY.search(name), not LATENCY.search(name), name))[:MOST_NUMBERS]
     return tuple(Number(name, f"number_{i}", tuple(sorted(events[name]))) for i, name in enumerate(order))

@@ -111,7 +111,7 @@ class Columns:
         self._alias_of: dict[str, str] = {}
 
     def add(self, expression: sql.Expr, alias: str | None = None) -> str:
-        text = expression.sql()
+        text = expression.sql(copy=False)
         if alias is None and text in self._alias_of:
             return self._alias_of[text]
         name = alias or f"{self.prefix}_{len(self.by_alias) + 1}"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from paribus.app.feature_run import Runs
 from paribus.errors import ParibusError
-from paribus.server import definitions, intake, ofrep, rows
+from paribus.server import agents, definitions, intake, ofrep, rows
 from paribus.server.answer import Answer, Headers
 from paribus.server.cors import Cors
 from paribus.server.credentials import Door
@@ -31,6 +32,7 @@ from paribus.server.streams import Stream, Streams
 from paribus.server.watch import Watches
 
 Handler = Callable[[Request], Awaitable[Answer | Stream]]
+Managed = Callable[[Request, Receive, Send], Awaitable[None]]
 Failed = Callable[[ParibusError, Request], Answer]
 
 MANAGEMENT = "/api/v1"
@@ -74,7 +76,9 @@ class Application:
         self.exposures = Exposures(arrivals.land_own, live.clock)
         self._cors = Cors(live.settings.cors_origins)
         self._logs_all = live.settings.log_level == "debug"
-        self._pages = Pages(live, self._door, self.watches, self._cors)
+        runs = Runs(live.settings)
+        self._pages = Pages(live, self._door, self.watches, self._cors, runs)
+        self._agents = agents.Agents(live, self._door, runs)
         self._ids = itertools.count(1)
         self._id_prefix = secrets.token_hex(6).encode()
         flags = Ofrep(self._door, self.watches, self.exposures)
@@ -104,7 +108,10 @@ class Application:
                 if path.startswith(ofrep.SINGLE):
                     route = self._single
                 elif path == MANAGEMENT or path.startswith(MANAGEMENT + "/"):
-                    await self._managed(scope, receive, send)
+                    await self._managed(self._pages.answer, scope, receive, send)
+                    return
+                elif path == agents.PATH:
+                    await self._managed(self._agents.answer, scope, receive, send)
                     return
                 else:
                     route = self._intake
@@ -119,10 +126,12 @@ class Application:
         """Ends the streams and lets `/ready` say no; the first step of stopping."""
         self.health.is_stopping = True
         self.watches.end()
+        self._agents.end()
 
     async def stop(self) -> None:
         """Lands what is left; the last step of stopping, when no request runs any more."""
         self.stop_streams()
+        await self._agents.stop()
         await self.exposures.close()
         await self.watches.stopped()
 
@@ -168,7 +177,7 @@ class Application:
             log_failure(route.name, request_id)
             return internal_error(request_id)
 
-    async def _managed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _managed(self, handler: Managed, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive)
         request_id = self._request_id(request)
@@ -180,11 +189,13 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), *extra]}
+                own = {name.lower() for name, _ in message.get("headers", [])}
+                more = [each for each in extra if each[0] not in own]
+                message = {**message, "headers": [*message.get("headers", []), *more]}
             await send(message)
 
         try:
-            await self._pages.answer(request, receive, sending)
+            await handler(request, receive, sending)
         except Disconnected:
             return
         except Exception:  # noqa: BLE001  # the client gets 500 without inside knowledge, the log gets the rest

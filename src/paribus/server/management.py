@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from paribus.errors import AccessError, Conflict, InputError, ParibusError
-from paribus.server import arrivals, documents, experiments, flag_actions, keys
+from paribus.server import arrivals, documents, experiments, features, flag_actions, keys
 from paribus.server.credentials import Door
 from paribus.server.live import Live
 from paribus.server.openapi import describe
@@ -21,17 +21,20 @@ from paribus.server.watch import Watches
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paribus.app.feature_run import Runs
+
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
 log = structlog.get_logger("paribus.server")
 
 
-def management(live: Live, door: Door, watches: Watches) -> FastAPI:
-    """The application; its routes read `live`, `door` and `watches` from `app.state`."""
+def management(live: Live, door: Door, watches: Watches, runs: Runs) -> FastAPI:
+    """The application; its routes read `live`, `door`, `watches` and `runs` from `app.state`."""
     api = routes()
     api.state.live = live
     api.state.door = door
     api.state.watches = watches
+    api.state.runs = runs
     return api
 
 
@@ -50,8 +53,17 @@ def routes() -> FastAPI:
         separate_input_output_schemas=False,
     )
     api.add_api_route(f"{PREFIX}/openapi.json", _openapi, methods=["GET"], include_in_schema=False)
-    for room in (flag_actions, keys, arrivals, experiments, documents):
-        api.include_router(room.router, prefix=PREFIX)
+    for router in (
+        flag_actions.router,
+        keys.router,
+        arrivals.router,
+        experiments.router,
+        features.steps,
+        features.router,
+        features.artifacts,
+        documents.router,
+    ):
+        api.include_router(router, prefix=PREFIX)
     api.add_exception_handler(ParibusError, _paribus)  # type: ignore[arg-type]
     api.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     api.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]

@@ -18,6 +18,8 @@ from paribus.server.watch import Watches
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from paribus.app.feature_run import Runs
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,11 +32,12 @@ _REWRITTEN = {b"content-length", b"content-encoding", b"transfer-encoding", b"co
 class Pages:
     """FastAPI behind the checks that it would make too late."""
 
-    def __init__(self, live: Live, door: Door, watches: Watches, cors: Cors) -> None:
+    def __init__(self, live: Live, door: Door, watches: Watches, cors: Cors, runs: Runs) -> None:
         self._live = live
         self._door = door
         self._watches = watches
         self._cors = cors
+        self._runs = runs
         self._api: FastAPI | None = None
 
     def load(self) -> FastAPI:
@@ -42,7 +45,7 @@ class Pages:
         if self._api is None:
             from paribus.server.management import management
 
-            self._api = management(self._live, self._door, self._watches)
+            self._api = management(self._live, self._door, self._watches, self._runs)
         return self._api
 
     async def answer(self, request: Request, receive: Receive, send: Send) -> None:

@@ -90,7 +90,7 @@ class Population(Part):
     device: dict[Device, NotNegative] = {"mobile": 0.74, "desktop": 0.26}
     country: dict[Country, NotNegative] = {"NO": 0.30, "DE": 0.25, "US": 0.25, "GB": 0.20}
     channel: dict[Channel, NotNegative] = {"organic": 0.55, "ad": 0.30, "email": 0.15}
-    logged_in: Share = 0.75
+    logged_in: Share = 0.9
     """Share of visits of returning users that begin logged in; the others log in at the checkout."""
 
     @model_validator(mode="after")

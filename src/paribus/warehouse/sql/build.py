@@ -71,11 +71,11 @@ def placeholder_rank(name: str) -> Expr:
 
 
 def double(value: Expr) -> Expr:
-    return exp.Cast(this=value, to=exp.DataType.build("double"))
+    return exp.Cast(this=value, to=exp.DataType(this=exp.DataType.Type.DOUBLE, nested=False))
 
 
 def as_text(value: Expr) -> Expr:
-    return exp.Cast(this=value, to=exp.DataType.build("text"))
+    return exp.Cast(this=value, to=exp.DataType(this=exp.DataType.Type.TEXT, nested=False))
 
 
 def is_condition(value: Expr) -> bool:
@@ -353,7 +353,7 @@ class Statement:
             query.set("with_" if "with_" in query.arg_types else "with", exp.With(expressions=ctes))
         if dialect == "druid":  # Calcite's name for text; sqlglot writes STRING
             query = query.transform(_druid_text)
-        return query.sql(dialect=dialect, pretty=True, comments=False)
+        return query.sql(dialect=dialect, pretty=True, comments=False, copy=False)
 
 
 def _druid_text(node: Expr) -> Expr:

@@ -49,15 +49,15 @@ def literal(value: Any) -> str:
     >>> literal("cart")
     '"cart"'
     """
-    text = repr(value)
     if isinstance(value, str):
         return _double(value)
+    text = repr(_given(value))
     return text if len(text) < WIDTH else pprint.pformat(value, width=WIDTH, sort_dicts=False)
 
 
 def as_json(value: Any) -> str:
     """The value as an expression of JavaScript, TypeScript and JSON, safe inside a script element too."""
-    return json.dumps(value).replace("<", "\\u003c")
+    return json.dumps(_given(value)).replace("<", "\\u003c")
 
 
 def inline(text: str) -> str:
@@ -91,6 +91,12 @@ def reading(field: Field, form: str) -> str:
     if field.reader == "choice":
         return f"forms.choice({form}, {name}, {field.choices!r})"
     return f"forms.{field.reader}({form}, {name})"
+
+
+def _given(value: Any) -> Any:
+    """The value; `str` of one that was not given raises, where `repr` would not."""
+    str(value)
+    return value
 
 
 def _double(text: str) -> str:

@@ -37,20 +37,27 @@ def _funnel_picture(facts: ExploreFacts, funnel: Funnel) -> Picture:
     lost = next((names.index(b.to_event) for b in facts.bottlenecks if b.funnel == funnel.name), None)
     bars = [
         FunnelBar(
-            step.event, step.units, step.share.value if i else None, step.share.low, step.share.high, step.median_seconds
+            step.event,
+            step.units,
+            step.share.value if i else None,
+            step.share.low,
+            step.share.high,
+            step.median_seconds,
         )
         for i, step in enumerate(funnel.steps)
     ]
     figure = funnel_bars(bars, title=f"Users by step, within {funnel.window_hours:g} hours of entry", weakest=lost)
     return Picture(
-        figure, "Users who did the steps in this order. The marked step is where a segment falls shortest of its best.", "funnel"
+        figure,
+        "Users who did the steps in this order. The marked step is where a segment falls shortest of its best.",
+        "funnel",
     )
 
 
 def _losses(facts: ExploreFacts) -> list[Block]:
     blocks: list[Block] = [Heading("Where users are lost")]
     if not facts.bottlenecks:
-        said = "No segment falls short of a comparable one by more than chance explains, after correction for all looked at."
+        said = "No segment falls short of a comparable one by more than chance explains, corrected for all looked at."
         return [*blocks, Paragraph(said if facts.funnels else "Without a funnel nothing can be said here.")]
     rows = [
         (
@@ -68,8 +75,10 @@ def _losses(facts: ExploreFacts) -> list[Block]:
     blocks.append(Table(columns, rows, right=columns[5:]))
     blocks.append(
         Paragraph(
-            "**Observational**: users of other segments differ in more than their segment, so this sizes an opportunity and "
-            "proves no cause. Ranked by the lower end of the conversions lost, corrected for every step and segment looked at."
+            "**Observational**: users of other segments differ in more than their segment, so this sizes an "
+            "opportunity and "
+            "proves no cause. Ranked by the lower end of the conversions lost, corrected for every step and segment "
+            "looked at."
         )
     )
     return blocks
@@ -85,7 +94,11 @@ def _days(facts: ExploreFacts) -> list[Block]:
     blocks: list[Block] = [Heading("Day by day")]
     if series["converted"]:
         blocks.append(
-            Picture(day_series(short, series["converted"], title=f"Users with {series['conversion']}, by day", flagged=out), "", "converted")
+            Picture(
+                day_series(short, series["converted"], title=f"Users with {series['conversion']}, by day", flagged=out),
+                "",
+                "converted",
+            )
         )
     blocks.append(Picture(day_series(short, series["users"], title="Active users, by day", flagged=out), "", "users"))
     if facts.findings:
@@ -98,19 +111,34 @@ def _journeys(facts: ExploreFacts) -> list[Block]:
     if not flows:
         return []
     streams = [
-        Stream(f["place"] - 1, f["event"], "leave" if f["following"] == "(end)" else f["following"], f["visits"], f["following"] == "(end)")
+        Stream(
+            f["place"] - 1,
+            f["event"],
+            "leave" if f["following"] == "(end)" else f["following"],
+            f["visits"],
+            f["following"] == "(end)",
+        )
         for f in flows
     ]
     last = max(f["place"] for f in flows) + 1
     figure = journey(streams, title="The first places of visits", columns=ORDINALS[:last])
     top = [t for t in facts.journeys["transitions"] if t["event"] != t["following"]][:8]
     rows = [
-        (t["event"], "the visit ends" if t["following"] == "(end)" else t["following"], count(t["count"]), share(t["share"]))
+        (
+            t["event"],
+            "the visit ends" if t["following"] == "(end)" else t["following"],
+            count(t["count"]),
+            share(t["share"]),
+        )
         for t in top
     ]
     return [
         Heading("Journeys"),
-        Picture(figure, "Visits by what happens first, second, third; gray ribbons leave. Repeats of an event are one.", "journeys"),
+        Picture(
+            figure,
+            "Visits by what happens first, second, third; gray ribbons leave. Repeats of an event are one.",
+            "journeys",
+        ),
         Table(("after", "comes", "times", "share"), rows, "The most frequent transitions", ("times", "share")),
     ]
 
@@ -133,7 +161,8 @@ def _engagement(engagement: dict[str, Any]) -> list[Block]:
         said += f" and, with more than one, lasts {duration(sessions['median_seconds'])} in the middle"
     said += f"; {share(sessions['share_with_one_event'])} of visits have one event only."
     caption = (
-        f"Share of a cohort (by {unit} of first action) that acted again. Empty cells cannot be known yet; the first cohort "
+        f"Share of a cohort (by {unit} of first action) that acted again. Empty cells cannot be known yet; the first "
+        "cohort "
         "holds everyone who came before the data begin."
     )
     return [
@@ -155,9 +184,9 @@ def _segments(facts: ExploreFacts) -> list[Block]:
     if behaved:
         stable = behaved[0].stability.value if behaved[0].stability else None
         words = "stable" if stable is not None and stable >= 0.8 else "not stable, use with care"
-        rows = [(s.title, count(s.units.value or 0)) for s in behaved]
+        groups = [(s.title, count(s.units.value or 0)) for s in behaved]
         said = f"Groups by behavior; agreement with resampled users {fixed(stable or 0, 2)} of 1 ({words})"
-        blocks.append(Table(("what they do", "users"), rows, said, ("users",)))
+        blocks.append(Table(("what they do", "users"), groups, said, ("users",)))
     return blocks
 
 
@@ -191,7 +220,12 @@ def _data(facts: ExploreFacts) -> list[Block]:
     ]
     blocks: list[Block] = [
         Heading("The data"),
-        Table(("event", "times", "users", "properties"), rows, f"{facts.window.start} to {facts.window.end}, UTC", ("times", "users")),
+        Table(
+            ("event", "times", "users", "properties"),
+            rows,
+            f"{facts.window.start} to {facts.window.end}, UTC",
+            ("times", "users"),
+        ),
     ]
     if len(facts.events) > 30:
         blocks.append(Paragraph(f"and {len(facts.events) - 30} events more"))

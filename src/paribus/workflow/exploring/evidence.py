@@ -33,7 +33,9 @@ def evidence_of(found: Exploration) -> dict[str, Evidence]:
             found.funnel.statement,
         )
     for i, each in enumerate(found.baselines):
-        made[f"baseline_{i + 1}"] = sql(f"{each.definition['name']} of units from their first action on", each.statement)
+        made[f"baseline_{i + 1}"] = sql(
+            f"{each.definition['name']} of units from their first action on", each.statement
+        )
     for i, entry in enumerate(found.entries):
         made[f"entry_{i + 1}"] = sql(f"Units by the day of their first {entry.event}", entry.statement)
         for k, each in enumerate(entry.baselines):

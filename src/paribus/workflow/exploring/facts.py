@@ -58,7 +58,7 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
         engagement=_engagement(found),
         attributes=tuple(
             Attribute(name=a.name, type=a.type, values=a.values, in_context=a.in_context, evidence="events")
-            for a in log.attributes
+            for a in found.attributes
         ),
         entries=_entries(found, level),
         quality=_quality(found),
@@ -197,7 +197,8 @@ def _daily(arrived: tuple[float, ...], level: float, evidence: str) -> Measured:
 
 
 def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottleneck:
-    assert found.funnel is not None and found.choice is not None  # noqa: S101 - losses come from a funnel
+    assert found.funnel is not None  # noqa: S101 - losses come from a funnel
+    assert found.choice is not None  # noqa: S101
     events = found.funnel.events
     year = DAYS_PER_YEAR / max(found.good_days, 1)
     return Bottleneck(
@@ -285,7 +286,12 @@ def _quality(found: Exploration) -> dict[str, Any]:
         "rows_without_user_name_or_time": q.unread,
         "copies_of_an_event_id": q.copies,
         "repeated_events": q.repeated,
-        "programs": {"users": q.heavy_units, "events": q.heavy_events, "limit_per_day": q.heavy_limit, "evidence": "bots"},
+        "programs": {
+            "users": q.heavy_units,
+            "events": q.heavy_events,
+            "limit_per_day": q.heavy_limit,
+            "evidence": "bots",
+        },
         "late": {"more_than_an_hour": q.late_hour, "more_than_a_day": q.late_day, "evidence": "late"}
         if q.late_hour is not None
         else {},
@@ -322,7 +328,9 @@ def _series(found: Exploration) -> dict[str, Any]:
     return {
         "dates": [date_of(days.first + t).isoformat() for t in range(days.count)],
         "users": [int(n) for n in days.active],
-        "events": [int(n) for n in days.counts[[i for i, e in enumerate(days.events) if e not in found.log.system]].sum(axis=0)],
+        "events": [
+            int(n) for n in days.counts[[i for i, e in enumerate(days.events) if e not in found.log.system]].sum(axis=0)
+        ],
         "conversion": conversion,
         "converted": [int(n) for n in days.units[days.events.index(conversion)]] if conversion in days.events else [],
         "left_out": out,

@@ -38,7 +38,8 @@ def _data(found: Exploration) -> list[Finding]:
             _finding(
                 "programs",
                 "bots",
-                f"{count(q.heavy_units)} users did more than {count(q.heavy_limit)} things on one day, as only programs do; "
+                f"{count(q.heavy_units)} users did more than {count(q.heavy_limit)} things on one day, as only "
+                "programs do; "
                 f"they and their {count(q.heavy_events)} events are left out",
                 Measured(value=q.heavy_units, unit="users", evidence="bots"),
                 "bots",
@@ -47,13 +48,17 @@ def _data(found: Exploration) -> list[Finding]:
     repeated = q.repeated / max(float(found.days.counts.sum()), 1)
     if repeated > 0.001:
         said = f"{share(repeated)} of events have user, name and time of another one; they may be counted twice"
-        made.append(_finding("repeats", "duplicates", said, Measured(value=repeated, unit="share", evidence="days"), "days"))
+        made.append(
+            _finding("repeats", "duplicates", said, Measured(value=repeated, unit="share", evidence="days"), "days")
+        )
     if q.mixed:
         said = f"properties of several types: {', '.join(q.mixed[:8])}"
         made.append(_finding("mixed types", "quality", said, None, "events"))
     if q.late_day is not None and q.late_day > 0.01:
         said = f"{share(q.late_day)} of events were received more than a day after they happened"
-        made.append(_finding("late events", "quality", said, Measured(value=q.late_day, unit="share", evidence="late"), "late"))
+        made.append(
+            _finding("late events", "quality", said, Measured(value=q.late_day, unit="share", evidence="late"), "late")
+        )
     return made
 
 
@@ -76,7 +81,8 @@ def _habits(found: Exploration) -> list[Finding]:
             continue  # the strongest partner says it
         seen |= outside
         said = (
-            f"{pair.a} and {pair.b} stand in the same visit {significant(pair.lift, 2)} times as often as chance would have it "
+            f"{pair.a} and {pair.b} stand in the same visit {significant(pair.lift, 2)} times as often as chance "
+            "would have it "
             f"({count(pair.both)} visits)"
         )
         size = Measured(value=pair.lift, low=pair.low, unit="", evidence="together")

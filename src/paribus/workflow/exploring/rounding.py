@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, TypeVar
 
 from paribus.workflow.artifact import Part
@@ -17,7 +18,7 @@ def rounded(facts: F) -> F:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if value == value and abs(value) != float("inf") else None
+        return float(f"{value:.{DIGITS}g}") if isfinite(value) else None
     if isinstance(value, dict):
         return {key: _rounded(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -20,7 +20,8 @@ def summary_of(found: Exploration, facts: ExploreFacts) -> str:
         steps = facts.funnels[0].steps
         entered, converted = steps[0].units, steps[-1].units
         said.append(
-            f"Of {count(entered)} who reached {steps[0].event}, {share(converted / entered if entered else 0.0)} went on "
+            f"Of {count(entered)} who reached {steps[0].event}, {share(converted / entered if entered else 0.0)} went "
+            "on "
             f"to {steps[-1].event} within {facts.funnels[0].window_hours:g} hours."
         )
     else:
@@ -44,7 +45,8 @@ def assumptions_of(found: Exploration) -> tuple[str, ...]:
     said = [
         "The data are observational: a segment's loss sizes an opportunity and proves no cause.",
         "Days are UTC. Units are told apart by a 64-bit hash of their id; linked anonymous ids are read as their user.",
-        "First-time units are new to these data, not to the product: who came before the first day is counted when seen.",
+        "First-time units are new to these data, not to the product: who came before the first day is counted when "
+        "seen.",
     ]
     if found.funnel is not None:
         said.append(
@@ -74,8 +76,7 @@ def checks_of(found: Exploration) -> tuple[Outcome, ...]:
         Outcome(
             name="history is long enough",
             status="passed" if found.days.count >= 14 else "warned",
-            message=f"{found.days.count} whole days"
-            + ("" if found.days.count >= 14 else "; a weekly season needs 14"),
+            message=f"{found.days.count} whole days" + ("" if found.days.count >= 14 else "; a weekly season needs 14"),
             blocking=False,
             evidence="days",
         ),

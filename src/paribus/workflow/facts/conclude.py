@@ -112,3 +112,5 @@ class OptimizeFacts(Part):
     """What people said, by theme and arm."""
     cohorts: tuple[dict[str, Any], ...] = ()
     """The effect by the week of first exposure."""
+    learned: str = ""
+    """The takeaway of the learning card."""

@@ -151,7 +151,7 @@ def detectable(success: Chosen, at: Opportunity, config: Config, guardrails: int
     total = units_in(at, days, int(success.definition.get("window_days") or 0))
     if total < 20:
         return float("inf")
-    reader = _reader(config)
+    reader = reader_of(config)
     found = reader.detectable(comparison(success, at, config, guardrails, effect=0.1), total)
     return float(found) / at.base.value
 
@@ -164,7 +164,7 @@ def days_needed(
     effect = min(effect, 0.95 * most)
     if at.base.value <= 0 or at.variance <= 0 or effect <= 0:
         return float("inf"), float("inf")
-    total = _reader(config).total(comparison(success, at, config, guardrails, effect=effect))
+    total = reader_of(config).total(comparison(success, at, config, guardrails, effect=effect))
     days = runtime_days(total * (1 - 1e-6), at.arrived, whole_weeks=False)
     window = int(success.definition.get("window_days") or 0)
     return total, float(-(-(days + window) // 7) * 7) if isinstance(days, int) else float("inf")
@@ -188,10 +188,11 @@ def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int) 
         is_guardrail=True,
         upward=False,
     )
-    return float(_reader(config).detectable(asked, total))
+    return float(reader_of(config).detectable(asked, total))
 
 
-def _reader(config: Config) -> Reader:
+def reader_of(config: Config) -> Reader:
+    """What answers for sizes under the deciding method, with weekly looks where it has some."""
     plan = deciding(config)
     if plan.method in (Method.GROUP_SEQUENTIAL, Method.BAYESIAN):
         looks = max(2, min(8, config.experiment_config.runtime_days // 7))

@@ -33,7 +33,7 @@ def guide(
     parts = [
         f"# Instrumentation of {flag}\n",
         "Backend events go through the typed client `events.py`, page events through `events.ts`; both are generated "
-        "from the plan and refuse what it does not know. An exposure is recorded by `variant()` alone: nobody sends it.\n",
+        "from the plan and refuse what it does not know. `variant()` alone records an exposure.\n",
         "## Python\n",
         _python_setup(flag, decision),
     ]

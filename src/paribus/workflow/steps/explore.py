@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from paribus.errors import NotFound
 from paribus.exploration.event_log import EventLog
-from paribus.exploration.exploration import explore
 from paribus.exploration.opening import open_lake, open_source
-from paribus.workflow.exploring import assumptions_of, checks_of, evidence_of, facts_of, summary_of
+from paribus.workflow.exploring import parts_of
 from paribus.workflow.exploring.blocks import blocks_of
 
 if TYPE_CHECKING:
@@ -22,24 +21,21 @@ def run(context: Context) -> Artifact:
 
     Raises:
         NotFound: the source is the lake, and nothing has arrived.
+        InputError: the source has no column for unit, event or time.
     """
     with _opened(context) as log:
-        plan = context.operations.tracking_plan() or {}
-        found = explore(log, plan=plan, level=context.config.experiment_config.confidence_level, progress=context.progress)
-        level = context.config.experiment_config.confidence_level
-        facts = facts_of(found, level)
-        return context.artifact(
-            "explore",
-            summary_of(found, facts),
-            facts,
-            evidence=evidence_of(found),
-            assumptions=assumptions_of(found),
-            checks=checks_of(found),
+        summary, facts, evidence, assumptions, checks = parts_of(
+            log,
+            plan=context.operations.tracking_plan() or {},
+            level=context.config.experiment_config.confidence_level,
+            seed=context.seed,
+            progress=context.progress,
         )
+    return context.artifact("explore", summary, facts, evidence=evidence, assumptions=assumptions, checks=checks)
 
 
 def present(artifact: Artifact) -> list[Block]:
-    """Pictures of funnel, losses, days, retention and journeys; tables of baselines and segments; what was found."""
+    """Pictures of funnel, losses, days, journeys and retention; tables of segments and baselines; what was found."""
     return blocks_of(artifact)
 
 

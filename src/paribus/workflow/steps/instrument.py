@@ -138,7 +138,8 @@ def _cohorts(design: DesignFacts, explore: ExploreFacts) -> tuple[CohortKey, ...
         CohortKey(
             name="first_exposure",
             kind="first exposure",
-            sql=f"SELECT {unit}, min(time) FROM exposures WHERE flag = '{design.flag}' AND reason = 'SPLIT' GROUP BY {unit}",
+            sql=f"SELECT {unit}, min(time) FROM exposures WHERE flag = '{design.flag}' AND reason = 'SPLIT' "
+            f"GROUP BY {unit}",
         ),
     ]
     attributes = list(dict.fromkeys([*design.document.get("segments", ()), *_attributes(explore)]))

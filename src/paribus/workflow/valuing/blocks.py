@@ -48,7 +48,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                 ("rule", f"{decision['rule']}, {decision['by']}"),
                 (
                     "evidence",
-                    f"verdict {str(decision['verdict']).replace('_', ' ')}, the registered analysis of step 14",
+                    f"verdict {str(decision['verdict']).replace('_', ' ')} of the registered analysis",
                 ),
                 ("dissent", str(decision["dissent"])),
                 ("date", str(decision["date"] or numbers.NOTHING)),
@@ -76,11 +76,7 @@ def _money(facts: ImpactFacts) -> list[Block]:
     rows = [
         ("value a year, after running costs", span(value), currency),
         ("first year, net of building", span(facts.first_year), currency.removesuffix("/year")),
-        (
-            "chance of a loss in the first year",
-            _chance(facts.chance_of_loss.value if facts.chance_of_loss else None),
-            "",
-        ),
+        ("chance of a loss in the first year", loss, ""),
         ("break-even", span(facts.break_even_days) if facts.break_even_days else "nothing to earn back", "days"),
         ("cost of delay", span(facts.cost_of_delay_per_week), currency.replace("/year", "/week")),
         ("return on investment, measured", _ratio(facts.returns.get("measured")), ""),

@@ -102,9 +102,8 @@ def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden
     change = hypothesis.change
     if hidden:
         failed = [c.name for c in result.checks if c.severity == "blocking" and c.status == "failed"]
-        return (
-            f"Nothing is learned of {change}: {', '.join(failed) or 'a check'} failed, and that is to be mended first."
-        )
+        cause = f"{', '.join(failed)} failed" if failed else "the plan allows no reading yet"
+        return f"Nothing is learned of {change}: {cause}."
     if of is None or isinstance(of.effect, Undetermined):
         return f"Nothing is learned of {change}: its effect could not be determined."
     low, high = of.effect.interval()
@@ -112,14 +111,20 @@ def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden
         f"{text(of.effect.value, percent=True, signed=True)} "
         f"[{text(low, percent=True, signed=True)}, {text(high, percent=True, signed=True)}]"
     )
-    said = {
-        VerdictValue.SHIP: "raises",
-        VerdictValue.ROLL_BACK: "is harmful: its effect on",
-        VerdictValue.NEUTRAL: "makes no difference that matters to",
-        VerdictValue.ITERATE: "is not decided by this experiment: its effect on",
-    }.get(result.verdict.value, "was not decided: its effect on")
-    ends = f" is {size}" if said.endswith("on") else f" by {size}" if said == "raises" else f" ({size})"
-    return f"For {hypothesis.for_whom}, {change} {said} {of.comparison.metric}{ends}."
+    metric = of.comparison.metric
+    whom = "" if hypothesis.for_whom.lower() in change.lower() else f"For {hypothesis.for_whom}, "
+    match result.verdict.value:
+        case VerdictValue.SHIP:
+            said = f"{change} raises {metric} by {size}"
+        case VerdictValue.ROLL_BACK:
+            worse = [c.metric for c in result.comparisons if c.conclusion in ("worse", "harmful")]
+            said = f"{change} makes {', '.join(dict.fromkeys(worse)) or 'something'} worse; {metric} moves by {size}"
+        case VerdictValue.NEUTRAL:
+            said = f"{change} makes no difference to {metric} that matters ({size})"
+        case _:
+            said = f"whether {change} moves {metric} stays open ({size})"
+    said = f"{whom}{said}."
+    return said[0].upper() + said[1:]
 
 
 def _within(value: float | None, of: Measured | None) -> bool | None:

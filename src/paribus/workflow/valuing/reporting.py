@@ -58,11 +58,7 @@ def facts_of(
         expected_per_year=_from(forecast, "hypothesize") if forecast else None,
         first_year=of_draws(valued.first_year, "value", unit=currency) if valued else None,
         chance_of_loss=measured(valued.chance_of_loss, "value", unit="share") if valued else None,
-        break_even_days=(
-            of_draws(valued.break_even_days(), "value", unit="days", middle="median")
-            if valued and valued.build
-            else None
-        ),
+        break_even_days=_break_even(valued),
         cost_of_delay_per_week=of_draws(valued.cost_of_delay(), "value", unit=f"{currency}/week") if valued else None,
         forecast_score=measured(fared.brier, "score", unit="Brier") if fared else None,
         tornado=_tornado(case, yearly_unit) if valued and case else (),
@@ -132,14 +128,7 @@ def evidence_of(
 
 
 def _diluted(explore: ExploreFacts, chosen: Hypothesis, case: Case | None) -> Measured | None:
-    baseline = next(
-        (
-            b
-            for b in explore.baselines
-            if b.metric == chosen.measured_by or b.definition.get("name") == definition["name"]
-        ),
-        None,
-    )
+    baseline = next((b for b in explore.baselines if b.definition.get("name") == chosen.measured_by), None)
     if case is None or baseline is None or not baseline.mean.value or not explore.daily_new_units.value:
         return None
     every = explore.daily_new_units.value * DAYS * baseline.mean.value

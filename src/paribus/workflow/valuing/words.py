@@ -82,6 +82,8 @@ def checks_of(facts: ImpactFacts, analyze: AnalyzeFacts, approvals: Approvals) -
 
     follows = BY_VERDICT[VerdictValue(analyze.verdict)] == facts.recommendation
     in_time = not analyze.planned_end or not analyze.decided_at or analyze.decided_at <= analyze.planned_end
+    net = facts.first_year.value if facts.first_year else None
+    pays = None if net is None else net > 0 or facts.recommendation != "full rollout"
     agree = "impact" in approvals.required
     return (
         Outcome(
@@ -95,6 +97,17 @@ def checks_of(facts: ImpactFacts, analyze: AnalyzeFacts, approvals: Approvals) -
             status="warned" if facts.withheld else "passed",
             message=facts.withheld or "nothing forbids it",
             blocking=False,
+        ),
+        Outcome(
+            name="pays in its first year",
+            status="not_applicable" if pays is None else "passed" if pays else "warned",
+            message=(
+                "no money is stated"
+                if facts.first_year is None
+                else f"first year, net of building: {span(facts.first_year)}; the rule decides on effects, not on money"
+            ),
+            blocking=False,
+            evidence="value" if pays is not None else "",
         ),
         Outcome(
             name="decided within the planned runtime",

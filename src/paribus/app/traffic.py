@@ -1,0 +1,115 @@
+"""A process of the demo that plays the shop's traffic: `python -m paribus.app.traffic`, told by its parent line by line.
+
+The parent writes one JSON object a line and reads one back: first where everything is, then each time to play up to.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paribus.shop.player import Player
+    from paribus_sdk import Client
+
+DEFINITIONS_SECONDS = 10.0
+
+
+class Traffic:
+    """A player with its client; also used without a process of its own.
+
+    Args:
+        url, key: the server, and a key of scope server.
+        clock: the file of the demo's clock.
+        scenario: the scenario as JSON text.
+        share: the users that it serves.
+        cache: folder of the SDK's cache.
+    """
+
+    def __init__(
+        self, *, url: str, key: str, clock: Path, scenario: str, seed: int, share: tuple[int, int], cache: Path
+    ) -> None:
+        from paribus.clock import FileClock
+        from paribus.shop.player import Player
+        from paribus.shop.scenario import Scenario
+        from paribus_sdk import Client
+
+        now = FileClock(clock)
+        self._url, self._key = url, key
+        self.client: Client = Client(
+            url,
+            key,
+            cache_dir=cache,
+            spool_megabytes=0,
+            queue_events=10_000_000,
+            exposure_memory=10_000_000,
+            clock=lambda: now.microseconds / 1e6,
+        )
+        self.player: Player = Player(Scenario.model_validate_json(scenario), seed, self.client, share)
+
+    def skip(self, until: int) -> None:
+        """Lets the history pass."""
+        self.player.skip(until)
+
+    def refresh(self) -> None:
+        """Waits until the client has the definitions that the server has."""
+        import httpx
+
+        answer = httpx.get(f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {self._key}"})
+        answer.raise_for_status()
+        wanted, deadline = int(answer.json()["revision"]), time.monotonic() + DEFINITIONS_SECONDS
+        while (self.client.revision or 0) < wanted and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def play(self, until: int) -> dict[str, Any]:
+        """Plays up to a time; what was sent."""
+        sent = self.player.play(until)
+        return {"events": sent.events, "exposures": sent.exposures, "delivered": sent.delivered}
+
+    def save(self, path: Path) -> None:
+        """Writes who was enrolled and treated when, for the truth; never into the data folder."""
+        import numpy as np
+
+        users = self.player.users()
+        np.savez(path, first=users.first, enrolled=users.enrolled, treated=users.treated)
+
+    def close(self) -> None:
+        """Ends the client."""
+        self.client.close()
+
+
+def main() -> None:
+    """Serves one parent until its standard input ends."""
+    told = json.loads(sys.stdin.readline())
+    traffic = Traffic(
+        url=told["url"],
+        key=told["key"],
+        clock=Path(told["clock"]),
+        scenario=told["scenario"],
+        seed=told["seed"],
+        share=tuple(told["share"]),
+        cache=Path(told["cache"]),
+    )
+    try:
+        for line in sys.stdin:
+            told = json.loads(line)
+            answer: dict[str, Any] = {}
+            if "skip" in told:
+                traffic.skip(told["skip"])
+            elif "refresh" in told:
+                traffic.refresh()
+            elif "play" in told:
+                answer = traffic.play(told["play"])
+            elif "save" in told:
+                traffic.save(Path(told["save"]))
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+    finally:
+        traffic.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What step 10 measured before anybody is served: coverage, loss, funnels, people, quality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paribus.workflow.artifact import Measured, Part
+
+
+class Planted(Part):
+    """One event of the plan, sent through a real door and counted where it should arrive.
+
+    sent, received and stored are events; `properties` is, by property, the share stored with the value that was sent.
+    """
+
+    event: str
+    door: str
+    sent: int
+    received: int
+    stored: int
+    properties: dict[str, float] = {}
+    evidence: str = "planted"
+
+
+class Coverage(Part):
+    """Interactions performed by a crawl of the running service, and those that left an event.
+
+    The denominator comes from the pages as served and from the service's access log, never from the plan.
+    """
+
+    performed: int
+    tracked: int
+    missing: tuple[str, ...] = ()
+    interactions: tuple[dict[str, Any], ...] = ()
+    """Each interaction: where it stands, what it does, the events that it left."""
+    pages: int = 0
+    logged: int = 0
+    """Requests of the crawl that the access log holds."""
+    evidence: str = "crawl"
+
+
+class ValidateFacts(Part):
+    """The validation report."""
+
+    environment: str
+    planted: tuple[Planted, ...]
+    coverage: Coverage | None = None
+    funnel: dict[str, Any] = {}
+    """Expected and measured units by step of the feature's funnel."""
+    people: tuple[dict[str, Any], ...] = ()
+    """Expected and measured persons by case of identity."""
+    sessions: tuple[dict[str, Any], ...] = ()
+    """Expected and measured sessions by case."""
+    product: tuple[dict[str, Any], ...] = ()
+    """By planned event, what the product's own staging traffic did."""
+    quality: dict[str, Measured] = {}
+    """Completeness, validity, uniqueness, timeliness."""
+    replay: dict[str, Any] = {}
+    """The experiment on history, split by the real flag, without any effect."""
+    planned: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    unplanned: tuple[str, ...] = ()
+    evidence: str = "staging"

@@ -1,0 +1,180 @@
+"""What was observed as a reader sees it: segments as intervals, steps by arm, decay, feedback, follow-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paribus.charts import Interval, interval_plot, numbers
+from paribus.workflow.artifact import Artifact
+from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.facts.conclude import OptimizeFacts
+from paribus.workflow.hypotheses.numbers import span, text
+
+
+def blocks_of(artifact: Artifact) -> list[Block]:
+    """Effects by segment, the way through the funnel by arm, decay, feedback, and the follow-ups."""
+    facts = OptimizeFacts.model_validate(artifact.facts)
+    blocks: list[Block] = [Paragraph(f"Learned: {facts.learned}")] if facts.learned else []
+    if facts.heterogeneity:
+        rows = [row for each in facts.heterogeneity for row in _rows(each)]
+        figure = interval_plot(
+            rows,
+            title="The effect by segment",
+            scale_title="relative effect, shrunk toward the others of its attribute, 95% intervals",
+        )
+        blocks += [
+            Heading("For whom"),
+            Picture(figure, "Exploratory: corrected over all segments shown", "segments"),
+            Table(
+                ("attribute", "levels differ, p", "opposite signs, p", ""),
+                [
+                    (
+                        str(each["attribute"]),
+                        _p(each["differ_p"]),
+                        _p(each["opposite_p"]),
+                        "opposite: the whole hides it"
+                        if each["opposite"]
+                        else "they differ"
+                        if each["differs"]
+                        else "no difference is shown",
+                    )
+                    for each in facts.heterogeneity
+                ],
+                caption="Corrected over the attributes (Holm)",
+                right=("levels differ, p", "opposite signs, p"),
+            ),
+        ]
+    if facts.friction:
+        blocks += [Heading("Friction"), _contrasts(facts.friction, _step)]
+    if facts.behavior:
+        blocks += [
+            Heading("What treated units do differently"),
+            _contrasts(facts.behavior, lambda each: str(each["event"])),
+        ]
+    if facts.feedback:
+        blocks += [
+            Heading("What people say"),
+            Table(
+                ("event", "theme", "control", "treatment", "p"),
+                [
+                    (
+                        str(each["event"]),
+                        str(each["theme"]),
+                        numbers.count(each["units_control"]),
+                        numbers.count(each["units_treatment"]),
+                        _p(each["p_value"]),
+                    )
+                    for each in facts.feedback
+                ],
+                caption="Units by theme and arm, after exposure",
+                right=("control", "treatment", "p"),
+            ),
+        ]
+    blocks += _lasting(facts)
+    blocks += _next(facts, artifact.feature)
+    return blocks
+
+
+def _lasting(facts: OptimizeFacts) -> list[Block]:
+    blocks: list[Block] = []
+    if facts.cohorts:
+        figure = interval_plot(
+            [
+                Interval(
+                    f"week of {each['week']}",
+                    each["effect"],
+                    each["low"],
+                    each["high"],
+                    se=(each["high"] - each["low"]) / 3.92,
+                )
+                for each in facts.cohorts
+            ],
+            title="The effect by week of first exposure",
+            scale_title="relative effect, 95% intervals, units whose window has closed",
+        )
+        p = facts.decay.get("cohorts_p")
+        said = f"Weeks differ with p {_p(p)}" if p is not None else "One week has nothing to be compared with"
+        blocks += [Heading("Does it last?"), Picture(figure, said, "cohorts")]
+    if facts.decay.get("sentence"):
+        blocks.append(Paragraph(str(facts.decay["sentence"])))
+    half = facts.decay.get("half_life_days")
+    if half is not None:
+        blocks.append(Paragraph(f"The decay that fits best halves the effect every {text(half)} days."))
+    return blocks
+
+
+def _next(facts: OptimizeFacts, feature: str) -> list[Block]:
+    if not facts.follow_ups:
+        return [Heading("What comes next"), Paragraph("Nothing that was observed asks for a follow-up.")]
+    first = facts.follow_ups[0]
+    unit = next((each.gain.unit for each in facts.follow_ups if each.gain), "")
+    return [
+        Heading("What comes next"),
+        Table(
+            ("", "follow-up", f"may gain, {unit}" if unit else "may gain", "effect", "units in each arm", "days"),
+            [
+                (
+                    each.id,
+                    each.change,
+                    span(each.gain),
+                    text(each.effect.value, percent=True) if each.effect else "",
+                    numbers.count(each.units_per_arm) if each.units_per_arm else numbers.NOTHING,
+                    str(each.days) if each.days else "more than a year",
+                )
+                for each in facts.follow_ups
+            ],
+            caption="Ranked by what they may gain",
+            right=(f"may gain, {unit}" if unit else "may gain", "effect", "units in each arm", "days"),
+        ),
+        Listing([f"**{each.id}** {each.because} ({', '.join(each.findings)})." for each in facts.follow_ups]),
+        Code(f'paribus feature new "{first.change}" --previous {feature}', "console", "Opens the next feature"),
+    ]
+
+
+def _rows(attribute: Mapping[str, Any]) -> list[Interval]:
+    rows = []
+    for i, level in enumerate(attribute["levels"]):
+        of = level["shrunk"] or level["effect"]
+        name = f"{level['level']} ({level['units']:,})"
+        heading = str(attribute["attribute"]) if i == 0 else ""
+        if of is None or of["low"] is None or of["high"] is None:
+            rows.append(Interval(name, note="not determined", heading=heading))
+            continue
+        tone: Any = level["conclusion"] if level["conclusion"] in ("better", "worse") else "neutral"
+        se = (of["high"] - of["low"]) / 3.92
+        rows.append(Interval(name, of["value"], of["low"], of["high"], se=se or None, tone=tone, heading=heading))
+    return rows
+
+
+def _contrasts(of: Any, name: Any) -> Table:
+    return Table(
+        ("", "control", "treatment", "difference", "p"),
+        [
+            (
+                name(each),
+                text(each["control"], percent=True),
+                text(each["treatment"], percent=True),
+                numbers.estimate(
+                    each["difference"],
+                    each["low"],
+                    each["high"],
+                    se=(each["high"] - each["low"]) / 3.92 or None,
+                    unit="points",
+                ).replace("-", "\u2212"),
+                _p(each["p_value"]),
+            )
+            for each in of
+        ],
+        caption="Shares of units by arm, 95% intervals, p corrected",
+        right=("control", "treatment", "difference", "p"),
+    )
+
+
+def _step(each: Mapping[str, Any]) -> str:
+    name = f"{each['from']} \u2192 {each['to']}" if each["from"] else str(each["to"])
+    return f"{name} (worse in treatment)" if each["worse"] else name
+
+
+def _p(p: float | None) -> str:
+    return numbers.p_value(p) if p is not None else numbers.NOTHING

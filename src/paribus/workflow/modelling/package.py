@@ -1,0 +1,49 @@
+"""The files of step 9: the decision with its chain, its tests, the pipeline and the server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from paribus.models import ModelDoc
+from paribus.workflow.code.rendering import render
+from paribus.workflow.code.service import Service
+from paribus.workflow.modelling.features import FeatureSet
+from paribus.workflow.modelling.training import Trained
+
+TEMPLATES = ("decider.py", "test_model.py", "pipeline.py", "serve.py")
+
+
+def package_files(
+    service: Service,
+    features: FeatureSet,
+    models: dict[str, tuple[Trained, ModelDoc]],
+    *,
+    label: str,
+    owner: str,
+    budget_seconds: float,
+) -> dict[str, str]:
+    """Every file by path."""
+    rows = features.matrix[features.held]
+    row = {name: round(float(rows[:, i].mean()), 6) for i, name in enumerate(features.names)}
+    values: dict[str, Any] = {
+        "flag": service.flag_key,
+        "control": service.control,
+        "treatment": service.arms[1] if len(service.arms) > 1 else service.control,
+        "name": service.feature,
+        "feature": service.feature,
+        "label": label,
+        "owner": owner,
+        "budget_seconds": budget_seconds,
+        "base_rate": round(float(features.labels.mean()), 6),
+        "row": row,
+    }
+    made = {name: render(f"model/{name}.j2", values) for name in TEMPLATES}
+    made["monitoring/model_alerts.yml"] = render("model/alerts.yml.j2", values)
+    made["features.sql"] = features.sql + "\n"
+    made["definitions.json"] = service.files()["tests/definitions.json"]
+    for name, (trained, document) in models.items():
+        made[f"{name}.onnx.b64"] = base64.encodebytes(trained.content).decode()
+        made[f"{name}.json"] = json.dumps(document.model_dump(mode="json"), indent=2) + "\n"
+    return dict(sorted(made.items()))

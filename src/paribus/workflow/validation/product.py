@@ -1,0 +1,149 @@
+"""The product's own instrumentation, in its staging traffic: what arrives, in which shape, and how often.
+
+Events may be missing, mistyped, sent twice or lost now and then. What is lost now and then shows only against another
+measure: the share of units that go on from one step of the funnel to the next, compared with what production does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from paribus.lake.reading import LakeReader
+from paribus.lake.rows import ask
+from paribus.workflow.validation.arrival import held_back
+
+Json = dict[str, Any]
+LEAST_UNITS = 30
+"""Units at a step before its share is compared with history."""
+FEWER = 0.8
+"""A step that keeps less than this share of its usual units, beyond chance, has lost events."""
+ALPHA = 1e-4
+DOUBLED = 0.02
+_UNIT = "coalesce(unit, user_id, anonymous_id)"
+STATEMENT = f"""
+SELECT name, count(*) AS events, count(DISTINCT {_UNIT}) AS units, count(*) FILTER (WHERE NOT planned) AS unplanned,
+       count(*) - count(DISTINCT hash(name, {_UNIT}, properties, date_trunc('second', corrected_time))) AS doubled,
+       count(*) FILTER (WHERE epoch_us(received_time) - epoch_us(corrected_time) > 300000000) AS late
+FROM {{events}}
+WHERE environment = $environment AND NOT list_contains($own, split_part(source, ':', -1))
+GROUP BY name ORDER BY name
+"""
+_NEXT = f"""
+WITH step AS (SELECT name, {_UNIT} AS unit, CAST(corrected_time AS DATE) AS day FROM {{events}}
+  WHERE (environment IS NOT DISTINCT FROM $environment) = $inside
+  AND NOT list_contains($own, split_part(source, ':', -1)) GROUP BY ALL)
+SELECT count(*) AS units, count(next.unit) AS went_on
+FROM (SELECT unit, day FROM step WHERE name = $first) AS here
+LEFT JOIN (SELECT unit, day FROM step WHERE name = $second) AS next ON next.unit = here.unit AND next.day = here.day
+"""
+_COLUMNS = (
+    "name",
+    "unit",
+    "user_id",
+    "anonymous_id",
+    "properties",
+    "planned",
+    "corrected_time",
+    "received_time",
+    "source",
+    "environment",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventHealth:
+    """One event in the product's staging traffic.
+
+    Attributes:
+        held: events that broke the plan, by what broke.
+        doubled: copies beyond the first: same unit, name, properties, within the same second.
+    """
+
+    event: str
+    events: int
+    units: int
+    held: Mapping[str, int]
+    doubled: int
+    late: int
+    unplanned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """How many units went from one step to the next on the same day, in staging and usually."""
+
+    first: str
+    second: str
+    units: int
+    went_on: int
+    usual: float
+    p_value: float
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether staging keeps far fewer units than production, beyond chance."""
+        share = self.went_on / self.units if self.units else 1.0
+        return self.units >= LEAST_UNITS and share < FEWER * self.usual and self.p_value < ALPHA
+
+
+def events(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str, EventHealth]:
+    """Each event of the product in an environment; `own` are the labels of validation's own keys."""
+    rows = ask(reader, STATEMENT, columns=_COLUMNS, values={"environment": environment, "own": list(own)})
+    held = _held(reader, own)
+    names = sorted({row["name"] for row in rows} | set(held))
+    by_name = {row["name"]: row for row in rows}
+    found = {}
+    for name in names:
+        row = by_name.get(name, {})
+        found[name] = EventHealth(
+            name,
+            int(row.get("events", 0)),
+            int(row.get("units", 0)),
+            dict(held.get(name, Counter())),
+            int(row.get("doubled", 0)),
+            int(row.get("late", 0)),
+            int(row.get("unplanned", 0)),
+        )
+    return found
+
+
+def passages(reader: LakeReader, steps: Sequence[str], environment: str, own: Sequence[str]) -> list[Passage]:
+    """Each step of the funnel to the next on the same day, in an environment against all others."""
+    from scipy.stats import binom
+
+    found = []
+    for first, second in pairwise(steps):
+        here = _passage(reader, first, second, environment, own, inside=True)
+        there = _passage(reader, first, second, environment, own, inside=False)
+        if here["units"] == 0 or there["units"] == 0:
+            continue
+        usual = there["went_on"] / there["units"]
+        p_value = float(binom.cdf(here["went_on"], here["units"], usual)) if 0 < usual < 1 else 1.0
+        found.append(Passage(first, second, here["units"], here["went_on"], usual, p_value))
+    return found
+
+
+def _passage(
+    reader: LakeReader, first: str, second: str, environment: str, own: Sequence[str], *, inside: bool
+) -> Json:
+    (row,) = ask(
+        reader,
+        _NEXT,
+        names=[first, second],
+        columns=_COLUMNS,
+        values={"environment": environment, "own": list(own), "first": first, "second": second, "inside": inside},
+    )
+    return row
+
+
+def _held(reader: LakeReader, own: Sequence[str]) -> dict[str, Counter[str]]:
+    """What is in quarantine for breaking the plan, by event and detail; of sources that are not validation's own."""
+    found: dict[str, Counter[str]] = {}
+    for row in held_back(reader, own, but=True):
+        if row["reason"] in {"contract", "unplanned"}:
+            found.setdefault(str(row["name"]), Counter())[str(row["detail"])] += 1
+    return found
