@@ -26,6 +26,8 @@ class Settings:
     """kafka://host:port/topic; the local queue in the data folder without it."""
     host: str = "127.0.0.1"
     port: int = 8400
+    flagd_port: int = 0
+    """Port of flagd's sync service (gRPC, 8015 by custom); 0 serves none."""
     cors_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may evaluate flags and send events."""
     max_body_megabytes: float = 20.0

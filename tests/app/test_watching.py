@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paribus_sdk import Client
 from tests.server.installation import ENVIRONMENT, PROJECT, Installation, installed, running
 
 from paribus.monitoring.alert import ALERTS, Alert
 from paribus.monitoring.rebuild import rebuild
 from paribus.monitoring.watch import Watch, guards_of, save
 from paribus.store import Address
-from paribus_sdk import Client
 
 FLAG = "checkout"
 
@@ -117,7 +117,7 @@ def test_a_person_who_revives_is_obeyed_also_after_a_restart(tmp_path: Path) -> 
         live.watcher.look()
         counted = live.watcher.findings(FLAG)
         assert not is_killed(live)
-        assert [each for each in alerts(live) if each.what == "errors"][0].outcome == "killed"
+        assert next(each for each in alerts(live) if each.what == "errors").outcome == "killed"
         assert len(alerts(live)) == 1
         errors = next(each for each in counted if each.what == "errors")
         assert errors.numbers["units"] + errors.numbers["control_units"] == 600

@@ -110,7 +110,7 @@ def test_an_approval_stops_the_run_until_somebody_decides(run: Any, tmp_path: Pa
     assert "rejected explore" in run("feature", "reject", KEY, "--why", "a day is missing")
     assert "a day is missing" in run("feature", "run", KEY, "--until", "explore", code=1)
     assert "explore of one-click will be made again" in run("feature", "redo", KEY, "--step", "explore")
-    save("explore")
+    save("explore", summary="With the day.")
     assert "approved explore" in run("feature", "approve", KEY)
     assert "until at explore" in run("feature", "run", KEY, "--until", "explore")
     assert "no step of one-click waits" in run("feature", "approve", KEY, code=2)

@@ -18,10 +18,8 @@ def test_units_are_counted_once_after_exposure_in_the_arm_they_were_assigned(tmp
         arm = "treatment" if i % 2 else "control"
         shop.expose(f"u{i}", arm, START + timedelta(minutes=i))
         if i % 3 == 0:
-            row = shop.add(
-                "survey_answered", f"u{i}", START + timedelta(hours=2), {"theme": "slow" if i % 2 else "nice"}
-            )
-            shop.repeat(row)
+            theme = {"theme": "slow" if i % 2 else "nice"}
+            shop.repeat(shop.add("survey_answered", f"u{i}", START + timedelta(hours=2), theme))
         shop.add("survey_answered", f"u{i}", START - timedelta(hours=1), {"theme": "before"})
     shop.expose("mixed", "control", START)
     shop.expose("mixed", "treatment", START + timedelta(hours=1))

@@ -15,6 +15,7 @@ from paribus.experiments.result import Comparison
 from paribus.impact.effect import TrueEffect, normal_effect, probabilities, true_effect
 from paribus.metrics.definition import MetricType, Role
 from paribus.stats.estimate import Estimate, Reason, Undetermined
+from paribus.stats.selection import conditional_mle
 
 Z = 1.959963984540054
 OWN = EffectPrior(0.01, 0.03, "all 25 completed experiments of the family 'share'", 25)
@@ -58,13 +59,16 @@ def test_an_effect_that_was_shown_is_the_conditional_likelihood_s_maximum() -> N
     likelihood = norm.logpdf(3.0 - mu) - np.log(norm.sf(Z - mu) + norm.cdf(-Z - mu))
     assert effect.value / 0.02 == pytest.approx(mu[likelihood.argmax()], abs=1e-4)
     assert 0 < effect.value < 0.06
+    exact = conditional_mle(0.06, 0.02, alpha=0.05, level=0.95)
+    assert effect.interval(0.95) == pytest.approx((float(exact.lower), float(exact.upper)), abs=1e-4)
+    assert found(measured(-0.06)).interval(0.9) == pytest.approx([-end for end in effect.interval(0.9)[::-1]], abs=1e-9)
     assert np.all(np.diff(effect.points) >= 0)
 
 
 def test_the_conditional_distribution_covers_among_those_that_were_shown() -> None:
     rng = np.random.default_rng(5)
     true, hits, n = 2.0, 0, 0
-    for x in rng.normal(true, 1.0, 150):
+    for x in rng.normal(true, 1.0, 400):
         if abs(x) > Z:
             low, high = found(measured(float(x), 1.0)).interval(0.9)
             hits, n = hits + (low <= true <= high), n + 1

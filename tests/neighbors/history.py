@@ -14,7 +14,7 @@ FUNNEL = ("session_started", "product_viewed", "cart_item_added", "checkout_star
 FLAG = "one-click-checkout"
 
 
-def history(users: int = 600, seed: int = 11) -> Iterator[str]:
+def history(users: int = 3000, seed: int = 11) -> Iterator[str]:
     """Lines of `users` who come on about four days each."""
     source = random.Random(seed)
     for i in range(users):
@@ -24,7 +24,7 @@ def history(users: int = 600, seed: int = 11) -> Iterator[str]:
             yield from _visit(source, f"u{i}", at, context)
 
 
-def exposures(users: int = 600, seed: int = 12) -> Iterator[str]:
+def exposures(users: int = 3000, seed: int = 12) -> Iterator[str]:
     """Exposures of half the users in the last week, split in two."""
     source = random.Random(seed)
     for i in range(0, users, 2):
@@ -32,7 +32,8 @@ def exposures(users: int = 600, seed: int = 12) -> Iterator[str]:
         at = END - timedelta(minutes=source.randrange(60, 7 * 1440))
         properties = {
             "flag": FLAG, "environment": "production", "assigned": arm, "served": arm, "reason": "SPLIT", "revision": 1,
-            "epoch": 1, "traffic_bp": 10_000, "split_bp": 5_000, "probability": 0.5, "unit": f"u{i}", "unit_type": "user",
+            "epoch": 1, "traffic_bp": 10_000, "split_bp": 5_000, "probability": 0.5, "unit": f"u{i}",
+            "unit_type": "user",
         }  # fmt: skip
         yield _line(f"u{i}", "$exposure", at, properties, {})
 
@@ -51,7 +52,7 @@ def _visit(source: random.Random, user: str, at: datetime, context: dict[str, An
         if source.random() > (0.8, 0.6, 0.6, 0.5, 0.9)[step]:
             return
     yield _line(user, "order_completed", at + timedelta(minutes=11), {"revenue": price, "items": 1}, context)
-    if source.random() < 0.05:
+    if source.random() < 0.15:
         yield _line(user, "refund_requested", at + timedelta(hours=20), {"value": price}, context)
 
 

@@ -195,6 +195,7 @@ def store(folder: Path) -> Store:
 
 def artifact(slug: str, facts: Part, key: str = KEY) -> Artifact:
     names = {E, "result", "plan", "metrics", "history", "config", "moves", "configuration", "monitoring"}
+    names |= {"card", "follow_ups"}
     return Artifact(
         step=slug,
         role=BY_SLUG[slug].role,

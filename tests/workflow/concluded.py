@@ -24,7 +24,18 @@ ARMS = ("control", "treatment")
 END = datetime(2026, 3, 30, tzinfo=UTC)
 
 
-def result(
+_DRAWN: dict[str, Result] = {}
+
+
+def result(**given: Any) -> Result:
+    """What `drawn` gives, drawn once in a process: results are frozen."""
+    key = repr(sorted(given.items()))
+    if key not in _DRAWN:
+        _DRAWN[key] = drawn(**given)
+    return _DRAWN[key]
+
+
+def drawn(
     *,
     n: int = 20_000,
     base: float = 0.3,
@@ -68,14 +79,14 @@ def result(
             count = round(n * share)
             reached = rng.random(count) < (steps[a] if steps else 1.0)
             rate = base * (1 + own * a) / (steps[a] if steps else 1.0)
-            drawn = {
+            values = {
                 SUCCESS: (reached & (rng.random(count) < rate)).astype(float),
                 "error_shown": (rng.random(count) < errors[a]).astype(float),
                 "reached_payment_submitted": reached.astype(float),
             }
             for metric in metrics:
-                whole[metric.name].append(drawn[metric.name])
-                rows[metric.name][key(arm, attribute="device", level=name)] = drawn[metric.name][:, None]
+                whole[metric.name].append(values[metric.name])
+                rows[metric.name][key(arm, attribute="device", level=name)] = values[metric.name][:, None]
         for metric in metrics:
             rows[metric.name][key(arm)] = np.concatenate(whole[metric.name])[:, None]
     made = design(

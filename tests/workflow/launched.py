@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from paribus_sdk import Client
 from tests.server.installation import running
 from tests.workflow.drawn import FEATURE, PROPERTIES, RULE, number
 
@@ -28,7 +29,6 @@ from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.instrument import InstrumentFacts, MetricEvents
 from paribus.workflow.roles.agent import Deterministic
 from paribus.workflow.step import BY_SLUG
-from paribus_sdk import Client
 
 KEY = "one-click-checkout"
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -254,6 +254,12 @@ def launched(folder: Path, config: Mapping[str, Any] | None = None, *, dogfood: 
                 plan=plan(),
                 added=(),
                 funnel=FUNNEL,
+                interactions={
+                    "view-product": "product_viewed",
+                    "add-to-cart": "cart_item_added",
+                    "start-checkout": "checkout_started",
+                    "pay": "payment_submitted",
+                },
                 metrics=(
                     MetricEvents(metric="order_rate", role="success", events=("order_completed",), sent_by="backend"),
                     MetricEvents(metric="error_rate", role="guardrail", events=("error_shown",), sent_by="backend"),

@@ -127,6 +127,19 @@ def test_the_architect_drafts_a_flag_without_traffic_and_validation_uses_staging
         as_role(shop, "validate").write("flag", "real", flag(10_000), author="r", reason="validation")
 
 
+def test_an_audience_is_the_architects_until_it_has_traffic(shop: Workshop) -> None:
+    mobile = {"when": {"attribute": "device", "op": "in", "value": ["mobile"]}}
+    everyone = {"when": {"attribute": "device", "op": "in", "value": ["mobile", "desktop"]}}
+    architect = as_role(shop, "architect")
+    architect.write("audience", "phones", mobile, author="r", reason="draft")
+    architect.write("audience", "phones", everyone, author="r", reason="made again")
+    live = flag(500)
+    live["environments"]["production"]["rules"][0]["when"] = {"audience": "phones"}
+    as_role(shop, "setup").write("flag", "checkout", live, author="r", reason="set up")
+    with pytest.raises(AccessError, match="audience phones"):
+        architect.write("audience", "phones", mobile, author="r", reason="made again")
+
+
 @pytest.mark.parametrize("slug", ["hypothesize", "impact"])
 def test_the_business_analyst_cannot_alter_statistical_results(shop: Workshop, slug: str) -> None:
     bounded = as_role(shop, slug)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.app.feature import WORKER_LOCK
 from paribus.errors import LockedError, ParibusError
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ class Runs:
     def _is_busy(self) -> bool:
         if any(process.poll() is None for process in self._processes.values()):
             return True
+        from paribus.app.feature import WORKER_LOCK
+
         try:
             descriptor = os.open(self._settings.data / WORKER_LOCK, os.O_RDWR)
         except FileNotFoundError:

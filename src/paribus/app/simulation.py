@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-ENVIRONMENT = "production"
+ENVIRONMENT, STAGING = "production", "staging"
 AUTHOR = "demo"
 START_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
@@ -189,6 +189,32 @@ class Simulation:
                 break
         self.drain()
         return now
+
+    def rehearse(self, flag: str) -> int:
+        """Plays the shop's release on staging, both variants of the flag; how many events."""
+        import httpx
+        from paribus_sdk import Client
+
+        from paribus.governance.access import create_key
+        from paribus.shop.rehearsal import HOURS, rehearse, staged
+
+        begin = self.clock()
+        with definitions(self.settings) as store:
+            _, key = create_key(store, "server", environment=STAGING, author=AUTHOR)
+        answer = httpx.get(f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"})
+        answer.raise_for_status()
+        known = answer.json()["flags"].get(flag, {}).get("variants", ())
+        variants = tuple(known) if isinstance(known, dict) else tuple(each["name"] for each in known)
+        midnight = datetime(begin.year, begin.month, begin.day, tzinfo=UTC)
+        self.clock.set(begin + timedelta(hours=HOURS))
+        now = self.clock.microseconds / 1e6
+        with Client(
+            self._url, key, cache_dir=self.out / "cache" / STAGING, spool_megabytes=0, clock=lambda: now
+        ) as client:
+            client.ready(START_SECONDS)
+            events = rehearse(staged(self.scenario, begin), self.seed, client, _microseconds(midnight), variants)
+        self.drain()
+        return events
 
     def drain(self) -> None:
         """Waits until everything that was sent is in the lake."""

@@ -1,4 +1,4 @@
-"""A process of the demo that plays the shop's traffic: `python -m paribus.app.traffic`, told by its parent line by line.
+"""A process of the demo that plays the shop's traffic: `python -m paribus.app.traffic`, told line by line.
 
 The parent writes one JSON object a line and reads one back: first where everything is, then each time to play up to.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paribus.shop.player import Player
     from paribus_sdk import Client
+
+    from paribus.shop.player import Player
 
 DEFINITIONS_SECONDS = 10.0
 
@@ -32,10 +33,11 @@ class Traffic:
     def __init__(
         self, *, url: str, key: str, clock: Path, scenario: str, seed: int, share: tuple[int, int], cache: Path
     ) -> None:
+        from paribus_sdk import Client
+
         from paribus.clock import FileClock
         from paribus.shop.player import Player
         from paribus.shop.scenario import Scenario
-        from paribus_sdk import Client
 
         now = FileClock(clock)
         self._url, self._key = url, key

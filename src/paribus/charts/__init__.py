@@ -7,8 +7,8 @@ from paribus.charts.bars import Bar, bars
 from paribus.charts.cumulative import Cumulative, cumulative_effect
 from paribus.charts.distribution import Dots, distribution
 from paribus.charts.flow import flow
-from paribus.charts.graph import Actor, Edge, Graph, Group, Message, Node, Sequence, mermaid
 from paribus.charts.funnel import FunnelBar, funnel_bars
+from paribus.charts.graph import Actor, Edge, Graph, Group, Message, Node, Sequence, mermaid
 from paribus.charts.heat import HeatRow, heat_map
 from paribus.charts.interval import Interval, axis_of, axis_strip, interval_plot, interval_strip
 from paribus.charts.journey import Stream, journey
@@ -26,25 +26,25 @@ __all__ = [
     "Edge",
     "Figure",
     "FunnelBar",
-    "HeatRow",
     "Graph",
     "Group",
+    "HeatRow",
     "Interval",
     "Line",
-    "Stream",
     "Message",
     "Node",
     "Sequence",
+    "Stream",
     "Swing",
     "axis_of",
     "axis_strip",
     "bars",
     "cumulative_effect",
     "day_series",
-    "funnel_bars",
-    "heat_map",
     "distribution",
     "flow",
+    "funnel_bars",
+    "heat_map",
     "interval_plot",
     "interval_strip",
     "journey",

@@ -14,8 +14,8 @@ from paribus.charts.scale import Scale, ticks
 from paribus.charts.svg import Figure, label, tag, text
 
 TOP, AXIS, NAME = 6.0, 40.0, 20.0
-LARGEST = 6.0  # radius of a dot, pixels
-MOST_HIGH = 12  # dots on top of each other at full size
+RADII = (6.0, 5.0, 4.0, 3.4)  # of a dot, pixels; the first that fits
+MOST_HIGH = 12  # dots on top of each other
 CUT = 0.04  # share of the dots that may lie outside of the axis, at each end
 
 
@@ -113,16 +113,29 @@ def _domain(rows: Sequence[Dots], threshold: float) -> tuple[float, float]:
 
 
 def _stacked(values: Sequence[float], scale: Scale) -> tuple[float, dict[float, list[float]]]:
-    """The radius of a dot, and the values of each column of dots by its place; outliers stand at the rim."""
-    for radius in (LARGEST, 5.0, 4.0, 3.2, 2.6, 2.0):
-        columns: dict[float, list[float]] = {}
+    """The radius of a dot, and the values of each column of dots by its place; outliers stand at the rim.
+
+    Where very many values are alike, their column would tower: they stand side by side then, still to be counted.
+    """
+    columns: dict[int, list[float]] = {}
+    for radius in RADII:
+        columns = {}
         for x in sorted(values):
-            place = scale.clamped(x)
-            at = round((place - scale.start) / (2 * radius)) * 2 * radius + scale.start
-            columns.setdefault(at, []).append(x)
-        if max(map(len, columns.values())) * radius <= MOST_HIGH * LARGEST:
+            columns.setdefault(_column(x, scale, radius), []).append(x)
+        if max(map(len, columns.values())) <= MOST_HIGH:
             break
-    return radius, columns
+    else:
+        columns = {}
+        for x in sorted(values):
+            at = _column(x, scale, radius)
+            beside = (at + step * side for step in range(len(values)) for side in (1, -1))
+            free = next(c for c in beside if len(columns.get(c, ())) < MOST_HIGH)
+            columns.setdefault(free, []).append(x)
+    return radius, {scale.start + 2 * radius * c: own for c, own in columns.items()}
+
+
+def _column(x: float, scale: Scale, radius: float) -> int:
+    return round((scale.clamped(x) - scale.start) / (2 * radius))
 
 
 def _described(row: Dots, threshold: float, unit: Unit) -> str:

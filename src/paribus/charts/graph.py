@@ -197,7 +197,7 @@ def _identifiers(ids: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in ids:
         name = re.sub(r"\W+", "_", each, flags=re.ASCII) or "n"
-        if not name[0].isalpha() or name.lower() in _WORDS or name[0] in "ox":
+        if not name[0].isalpha() or name.lower() in _WORDS:
             name = f"n_{name}"
         while name in found.values():
             name += "_"

@@ -35,7 +35,7 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, wid
     sized = left + 64
     place = min((width - sized) / len(columns), 84.0)
     known = [x for row in rows for x in row.shares[1:] if x is not None] or [1.0]
-    most = max(max(known), 1e-9)
+    most = max(*known, 1e-9)
     parts = [label("size", sized - 12, 14, class_="pb-quiet", anchor="end")]
     every = max(1, -(-int(max(len(name) for name in columns) * CHARACTER_WIDTH + 8) // max(int(place), 1)))
     parts += [

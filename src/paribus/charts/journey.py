@@ -91,7 +91,8 @@ def journey(
                 label(name, x + NODE + 4, y + min(high / 2, 8) + 5, width=(step if c < last else 120) - NODE - 8)
             )
     said = [f"{s.origin} → {s.target} {count(s.size)}" for s in sorted(streams, key=lambda s: (s.column, -s.size))]
-    return Figure(title, "; ".join(said) + ".", width, height, "".join(parts))
+    bottom = max(y + of_node[node] * scale for node, (_, y) in places.items())
+    return Figure(title, "; ".join(said) + ".", width, min(bottom + 8, height), "".join(parts))
 
 
 def _grouped(of: Sequence[Stream], most: int) -> list[Stream]:

@@ -1,4 +1,4 @@
-"""`paribus demo`: the main job on a real experiment, in seconds."""
+"""`paribus demo`: the whole loop on a simulated shop with known truth; with --real, an analysis of a real experiment."""
 
 from __future__ import annotations
 
@@ -6,22 +6,110 @@ import shutil
 import sys
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paribus.cli.answer import answers
+from paribus.cli.answer import answers, print_json
 from paribus.cli.experiment import Json, deliver
+from paribus.errors import InputError
+
+if TYPE_CHECKING:
+    from paribus.shop.scenario import Scenario
+
+OUT = "paribus-demo"
 
 
 @answers
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the experiment, the report and the result.")] = Path(
-        "paribus-demo"
-    ),
+    case: Annotated[
+        str | None,
+        typer.Argument(
+            help="winner, null, srm, error, latency, novelty, simpson, inventory or broken; without it a real example."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.", min=0)] = 7,
+    scenario: Annotated[Path | None, typer.Option(help="A shop of your own: a scenario file.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path(OUT),
+    real: Annotated[bool, typer.Option("--real", help="Analyze a real experiment instead (LaLonde 1986).")] = False,
     as_json: Json = False,
 ) -> None:
-    """Analyze a real experiment: did subsidized work raise later earnings? (LaLonde 1986)"""
+    """Take a feature through all sixteen steps on a simulated shop, and show the truth beside the estimate."""
+    if (case is not None) + (scenario is not None) + real > 1:
+        raise InputError(
+            "one thing at a time: a case, --scenario or --real", where="demo", fix="paribus demo winner, for instance"
+        )
+    if case is None and scenario is None:
+        _real(out, as_json=as_json)
+        return
+    from paribus.app.demo import run_demo
+    from paribus.shop.reading import load
+
+    what: str | Scenario = load(scenario) if scenario is not None else str(case)
+    told = (lambda kind, details: None) if as_json else _tell
+    result = run_demo(what, seed=seed, out=out, told=told, name=scenario.name if scenario is not None else "")
+    if as_json:
+        print_json(result)
+    else:
+        _conclude(result)
+
+
+def _tell(kind: str, details: dict[str, Any]) -> None:
+    """One line for each thing that happens."""
+    from paribus.workflow.step import BY_SLUG
+
+    if kind == "begun":
+        typer.echo(f"{details['title']} (simulated). {details['story']}")
+    elif kind == "history":
+        typer.echo(f"   the shop's last {details['days']} days are in the lake: {details['events']:,} events")
+    elif kind == "made":
+        step = BY_SLUG[details["step"]]
+        first = details["summary"].partition(". ")[0].rstrip(".")
+        role = step.role.rpartition("::")[2]
+        typer.echo(f"{step.number:>2} {step.title} · {role} ({details['seconds']:.1f} s)\n   ✓ {first}.")
+    elif kind == "staging":
+        typer.echo(f"   the release was tried on staging: {details['events']:,} events through the SDK")
+    elif kind == "traffic":
+        typer.echo(
+            f"   it is {details['until'][:16].replace('T', ' ')}: {details['exposures']:,} exposures and "
+            f"{details['events']:,} events came through the SDK"
+        )
+    elif kind == "stopped" and details["kind"] != "done":
+        typer.echo(f"   {details['kind']} at {details['step']}: {details['message']}")
+
+
+def _conclude(result: dict[str, Any]) -> None:
+    """The verdict, the truth beside it, the scorecard, and where the dossier is."""
+    recommendation = f"; recommended: {result['recommendation']}" if result["recommendation"] else ""
+    typer.echo(f"\nverdict: {result['verdict']}{recommendation}")
+    if result["named"]:
+        typer.echo("named:   " + "; ".join(result["named"]))
+    metrics = result["truth"]["metrics"]
+    if metrics:
+        width = max(len(each["metric"]) for each in metrics)
+        typer.echo(f"\n{'metric':<{width}}  {'truth':>8}  {'estimate':>8}  interval")
+        for each in metrics:
+            interval = "" if each["low"] is None else f"{_percent(each['low'])} to {_percent(each['high'])}"
+            mark = {True: "  ✓ holds the truth", False: "  misses the truth", None: ""}[each["interval_covers_truth"]]
+            typer.echo(
+                f"{each['metric']:<{width}}  {_percent(each['relative']):>8}  {_percent(each['estimate']):>8}  "
+                f"{interval}{mark}"
+            )
+        typer.echo(f"truth: {result['truth']['note']}")
+    else:
+        typer.echo(f"truth: {result['truth']['note']}")
+    typer.echo("")
+    for each in result["scorecard"].values():
+        typer.echo(f"{each['status']:<8} {each['title']}: {each['sentence']}")
+    typer.echo(f"\n{result['seconds']:.0f} s, seed {result['seed']}; the dossier: {result['dossier']}")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.1%}"
+
+
+def _real(out: Path, *, as_json: bool) -> None:
+    """Did subsidized work raise later earnings? (LaLonde 1986)"""
     from paribus import app
 
     with as_file(files("paribus") / "examples" / "nsw") as example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,6 +118,7 @@ def run(
             author=as_author or author(),
         )
         after = shop.show(key)
+    stop = _answered(stop, after)
     if as_json:
         print_json({**plain(stop), "made": made, "next": after["next"]})
     else:
@@ -300,6 +302,14 @@ def _asked(state: StepState, artifact: Artifact) -> bool | None:
     except typer.Abort:
         return None
     return {"y": True, "yes": True, "n": False, "no": False}.get(answer.strip().lower())
+
+
+def _answered(stop: Stop, after: dict[str, Any]) -> Stop:
+    """The stop after what was said at the keyboard: a rejection is more than an open approval."""
+    state = next(each for each in after["steps"] if each["step"] == stop.step)
+    if stop.kind == "approval" and state["state"] == "rejected":
+        return replace(stop, kind="rejected", message=state["reason"])
+    return stop
 
 
 def _say(stop: Stop, after: dict[str, Any]) -> None:

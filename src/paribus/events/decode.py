@@ -85,6 +85,7 @@ def quarantined(
         anonymous_id=event.anonymous_id,
         original_time=event.time,
         plan_revision=plan.revision,
+        environment=plan.environment,
     )
 
 

@@ -54,6 +54,7 @@ def infer(
     registered: Seal | None = None,
     as_of: datetime | None = None,
     deviations: tuple[str, ...] = (),
+    verdict_only: bool = False,
 ) -> Result:
     """The result that follows from a design and a measurement, and from nothing else.
 
@@ -63,6 +64,7 @@ def infer(
         registered: the seal; without one there is no verdict, only what the plan would have said.
         as_of: the time of reading; looks are those planned up to it.
         deviations: what differs from the sealed plan, in sentences.
+        verdict_only: leave out what describes and never decides: curve, segments, posteriors, estimates after a stop.
     """
     grouped = batches(design, measurement.cells, measurement.cutoffs)
     days = tuple(sorted({day for batch in grouped for day in batch.grid.days}))
@@ -82,7 +84,7 @@ def infer(
         reason = Reason.BLOCKED if blocking else Reason.PLAN_FORBIDS
         effects = _Effects(hidden(design, measurement, grouped, reason))
     else:
-        effects = _effects(design, measurement, grouped, read, family, before, days)
+        effects = _effects(design, measurement, grouped, read, family, before, days, describe=not verdict_only)
         health = (*health, *checks.run(replace(subject, comparisons=effects.whole), needs_effects=True))
     evidence = _evidence(design, effects, read, blocking)
     verdict = decide(evidence) if registered is not None else describe_unregistered(evidence)
@@ -294,6 +296,8 @@ def _effects(
     family: dict[Role, Family],
     before: list[list[Imbalance]],
     days: tuple[date, ...],
+    *,
+    describe: bool = True,
 ) -> _Effects:
     panels: list[Panel] = []
     segmented: list[Panel] = []
@@ -305,6 +309,8 @@ def _effects(
         adjust = adjustable(batch, design, found)
         panel = looks.whole(batch, design, read, _levels(design, family, batch.metrics), adjust)
         panels.append(panel)
+        if not describe:
+            continue
         by_level = by_segment(batch, design, read, adjust)
         if by_level is not None:
             segmented.append(by_level)
@@ -327,8 +333,10 @@ def _effects(
     order = {metric.name: i for i, metric in enumerate(design.metrics)}
     comparisons.sort(key=lambda c: order[c.metric])
     whole = with_caps(design, measurement, comparisons)
-    whole = with_posteriors(design, whole)
-    whole = with_early_stop(design, read, panels, whole)
+    if describe or design.plan.method is Method.BAYESIAN:
+        whole = with_posteriors(design, whole)
+    if describe:
+        whole = with_early_stop(design, read, panels, whole)
     if design.plan.method is Method.BAYESIAN:
         whole = decided_by_posterior(design, whole)
     return _Effects(

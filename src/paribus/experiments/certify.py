@@ -7,7 +7,7 @@ are re-randomized (`rerandomization`). Without effect the plan's test should rej
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +42,13 @@ Progress = Callable[[float, str], None]
 
 
 def certify(
-    document: Document, engine: Engine, *, replications: int = 1000, seed: int = 0, progress: Progress | None = None
+    document: Document,
+    engine: Engine,
+    *,
+    replications: int = 1000,
+    seed: int = 0,
+    windows: Sequence[int] = WINDOWS,
+    progress: Progress | None = None,
 ) -> Certificate:
     """Re-randomizes the history that a document points at and says how its design fares on it.
 
@@ -53,6 +59,7 @@ def certify(
         engine: what answers queries about them.
         replications: re-randomizations.
         seed: of the re-randomization; the buckets are always the same.
+        windows: days before exposure to try for covariates, each measured anew; none are tried without any.
         progress: called with the share done and a word.
 
     Raises:
@@ -75,11 +82,11 @@ def certify(
             fix="point the file at a longer history",
         )
     assigned = assignments(weights, replications, seed)
-    windows = _windows(bucketed, model, design, assigned[:_FOR_WINDOWS], tell)
+    gains = _windows(bucketed, model, design, assigned[:_FOR_WINDOWS], windows, tell)
     found = []
     for i, metric in enumerate(design.metrics):
         tell(0.4 + 0.6 * i / len(design.metrics), metric.name)
-        found.append(_metric(metric, design, cells.get(metric.name), assigned, weights, windows.get(metric.name)))
+        found.append(_metric(metric, design, cells.get(metric.name), assigned, weights, gains.get(metric.name)))
     tell(1.0, "done")
     return Certificate(
         experiment=design.key,
@@ -129,14 +136,19 @@ def _measured(
 
 
 def _windows(
-    bucketed: OneArm, model: DataModel, design: Design, assigned: NDArray[np.int8], tell: Progress
+    bucketed: OneArm,
+    model: DataModel,
+    design: Design,
+    assigned: NDArray[np.int8],
+    tried: Sequence[int],
+    tell: Progress,
 ) -> dict[str, dict[int, float | None]]:
     """Variance reduction by window and metric: the same statements with one covariate of that many days."""
     if model.exposures is None or not design.plan.cuped:
         return {}
     own = tuple(metric for metric in design.metrics if metric.type in _WITH_WINDOWS)
     out: dict[str, dict[int, float | None]] = {metric.name: {} for metric in own}
-    for i, days in enumerate(WINDOWS if own else ()):
+    for i, days in enumerate(tried if own else ()):
         tell(0.1 + 0.1 * i, f"covariates of {days} days")
         asked = tuple(replace(metric, covariates=(Covariate(days=days),)) for metric in own)
         cells, _ = _measured(bucketed, model, asked, design)

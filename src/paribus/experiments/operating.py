@@ -214,16 +214,26 @@ _SEAL = Seal("simulated", "simulated", START - timedelta(days=1), None, 0, "seal
 
 
 def _verdict(design: Design, samples: _Samples, r: int, looks: tuple[int, ...]) -> tuple[Verdict, float]:
-    """The first deciding verdict of one experiment, or the last look's; with the share of its length."""
+    """The first deciding verdict of one experiment, or the last look's; with the share of its length.
+
+    What an earlier look decided is recomputed at every later one, so an end without a decision had none before.
+    """
     if not looks:
-        return infer(design, samples.measurement(r, len(samples.keys), None), registered=_SEAL).verdict, 1.0
-    for k, day in enumerate(looks):
-        now = START + timedelta(days=day)
+        measured = samples.measurement(r, len(samples.keys), None)
+        return infer(design, measured, registered=_SEAL, verdict_only=True).verdict, 1.0
+
+    def at(k: int) -> Verdict:
+        now = START + timedelta(days=looks[k])
         measured = samples.measurement(r, (k + 1) * len(design.variants), now)
-        verdict = infer(design, measured, registered=_SEAL, as_of=now).verdict
-        if verdict.value in DECIDED:
-            break
-    return verdict, day / looks[-1]
+        return infer(design, measured, registered=_SEAL, as_of=now, verdict_only=True).verdict
+
+    end = at(len(looks) - 1)
+    if end.value in DECIDED:
+        for k in range(len(looks) - 1):
+            verdict = at(k)
+            if verdict.value in DECIDED:
+                return verdict, looks[k] / looks[-1]
+    return end, 1.0
 
 
 def _summary(

@@ -47,7 +47,7 @@ class Setting:
     notes: tuple[str, ...] = field(default=())
 
 
-def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -> Sizing:
+def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None, simulate: bool = True) -> Sizing:
     """The sizing that follows from a setting; the deciding method's rule is simulated at its own size."""
     setting = _sizable(setting)
     design, plan = setting.design, setting.design.plan
@@ -75,14 +75,18 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None) -
         plain_curve = _curve("without CUPED", setting, readers[plan.method], raw[0], xs, x)
     deciding = replace(design, plan=plan_for(plan, plan.method, threshold))
     populations = setting.populations
-    found = characteristics(
-        deciding,
-        populations,
-        truths_of(design, setting.effects, populations),
-        units=max(chosen.maximum, 2 * len(design.variants)),
-        looks=chosen.looks or tuple(7 * (i + 1) for i in range(count)),  # without arrivals a week is only a name
-        seed=seed,
-        progress=progress,
+    found = (
+        ()
+        if not simulate
+        else characteristics(
+            deciding,
+            populations,
+            truths_of(design, setting.effects, populations),
+            units=max(chosen.maximum, 2 * len(design.variants)),
+            looks=chosen.looks or tuple(7 * (i + 1) for i in range(count)),  # without arrivals a week is only a name
+            seed=seed,
+            progress=progress,
+        )
     )
     if plan.method is Method.BAYESIAN and plan.loss_threshold is None:
         notes.append(

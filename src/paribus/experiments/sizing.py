@@ -104,18 +104,25 @@ def from_history(
         InputError: no history, no effect to detect, or no metric that can be sized.
         EngineError: the engine failed.
     """
+    if progress is not None:
+        progress(0.0, "reading the history")
+    return size(setting_of(document, engine, mde=mde, daily_units=daily_units), seed=seed, progress=progress)
+
+
+def setting_of(
+    document: Document, engine: Engine, *, mde: float | None = None, daily_units: float | None = None
+) -> Setting:
+    """What sizes follow from, as measured on the history; arguments and errors as for `from_history`."""
     from paribus.experiments.history import look
 
     if mde is not None:
         mde = _checked_mde(mde)
     _check_counts(daily_units, 2, 0)
-    if progress is not None:
-        progress(0.0, "reading the history")
     past = look(document, engine)
     design = document.design
     effects = planned_effects(document, past.populations, mde)
     arrivals = constant_arrivals(daily_units) if daily_units else past.arrivals
-    setting = Setting(
+    return Setting(
         design=design,
         populations=past.populations,
         effects=effects,
@@ -124,7 +131,6 @@ def from_history(
         window=max((m.window_days or 0 for m in design.metrics if m.name in past.populations), default=0),
         notes=past.notes,
     )
-    return size(setting, seed=seed, progress=progress)
 
 
 def planned_effects(document: Document, populations: Mapping[str, Population], mde: float | None) -> dict[str, float]:

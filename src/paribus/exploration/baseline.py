@@ -102,7 +102,7 @@ def metrics_of(
     regrets = [name for name in log.events if REGRET.search(name) and name not in errors and name != conversion]
     found += [share(name, "guardrail", "decrease") for name in [*errors, *regrets]]
     for number in log.numbers:
-        timed = [event for event in number.events if event.startswith("$")] or list(number.events)
+        timed = [event for event in log.events if event in number.events]  # the most frequent first
         if LATENCY.search(number.name) and timed:
             found.append(
                 {"name": f"p95_{number.name}", "type": "quantile", "role": "guardrail", "direction": "decrease"}

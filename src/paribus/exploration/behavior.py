@@ -21,10 +21,10 @@ from paribus.warehouse.sql.portable import literal
 
 FEATURES = ("recency", "active_days", "actions", "conversions")
 WORDS = {
-    "recency": ("last seen at most {} days before the end", "last seen more than {} days before the end"),
-    "active_days": ("active on at most {} days", "active on more than {} days"),
-    "actions": ("at most {} actions per active day", "more than {} actions per active day"),
-    "conversions": ("at most {} conversions", "more than {} conversions"),
+    "recency": ("last seen at most {} before the end", "last seen more than {} before the end", "day"),
+    "active_days": ("active on at most {}", "active on more than {}", "day"),
+    "actions": ("at most {} per active day", "more than {} per active day", "action"),
+    "conversions": ("at most {}", "more than {}", "conversion"),
 }
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 MOST_CONVERSIONS = 10
@@ -153,9 +153,10 @@ def _described(values: NDArray[np.float64], weights: NDArray[np.float64], member
     options: list[tuple[NDArray[np.bool_], str]] = []
     for f, feature in enumerate(FEATURES):
         for cut in np.unique(values[:, f])[:-1][:40]:
-            below, above = WORDS[feature]
-            options.append((values[:, f] <= cut, below.format(f"{cut:g}")))
-            options.append((values[:, f] > cut, above.format(f"{cut:g}")))
+            below, above, noun = WORDS[feature]
+            number = f"{cut:g} {noun}" + ("" if cut == 1 else "s")
+            options.append((values[:, f] <= cut, below.format(number) if cut else f"no {noun}"))
+            options.append((values[:, f] > cut, above.format(number) if cut else f"at least one {noun}"))
     inside = weights * member
     size = float(inside.sum())
 

@@ -61,7 +61,7 @@ class Loss:
     p_value: float
 
 
-def find_losses(result: FunnelResult, *, level: float = 0.95, most: int = 10) -> tuple[Loss, ...]:
+def find_losses(result: FunnelResult, *, level: float = 0.95, most: int = 6) -> tuple[Loss, ...]:
     """The losses that stand out, the largest first; the whole funnel's weakest transitions are in the funnel itself."""
     candidates = [
         loss

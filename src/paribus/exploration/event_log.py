@@ -1,8 +1,8 @@
 """A table of events, wherever it is, as one relation that every analysis reads.
 
 The relation `events` has unit, event, at_us (microseconds since 1970, UTC), day (days since 1970, UTC) and session,
-and a column for each attribute and number that analyses may ask for. Files and the lake are read once into a working copy on
-disk; tables of a database stay where they are and the statements go to them.
+and a column for each attribute and number that analyses may ask for. Files and the lake are read once into a working
+copy on disk; tables of a database stay where they are and the statements go to them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Protocol
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import Attribute, Number, Property
 from paribus.warehouse.engine import Table
-from paribus.warehouse.sql.portable import literal, ported
+from paribus.warehouse.sql.portable import literal, ported, renamed
 from paribus.warehouse.working_copy import WorkingCopy
 
 DAY = 86_400_000_000  # microseconds
 GAP_MINUTES = 30
 """Without an id, a session ends after this long without an event."""
 EPOCH = date(1970, 1, 1)
+PREFIX = "pb_"
 OTHER = "other"
 NONE = "(none)"
 
@@ -77,30 +78,39 @@ class EventLog:
     """Relations of statements on a database, by name, in its own SQL."""
     system: frozenset[str] = frozenset()
     """Events that nobody did: exposures, requests, what SDKs report."""
-    _kept: int = 0
+    _has_visits: bool = False
 
     def query(self, select: str) -> Table:
         """The answer of a SELECT in DuckDB's words over `events` and what was kept."""
-        return self.engine.query(ported(select, self.engine.dialect, self.levels))
+        return self.engine.query(self.sql(select))
+
+    def sql(self, select: str) -> str:
+        """The statement as the engine is sent it."""
+        if isinstance(self.engine, WorkingCopy):
+            return select
+        return ported(renamed(select, self._names), self.engine.dialect, self.levels)
 
     def keep(self, name: str, select: str) -> str:
         """Gives a SELECT a name for later statements: kept on disk in a working copy, repeated on a database."""
         if isinstance(self.engine, WorkingCopy):
             self.engine.keep(name, select)
         else:
-            self.levels[name] = ported(select, self.engine.dialect)
+            self.levels[PREFIX + name] = ported(renamed(select, self._names), self.engine.dialect)
         return name
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """Names on a database, where a table may have ours: all start with a prefix there."""
+        return {name.removeprefix(PREFIX): name for name in self.levels}
 
     def leave_out_units(self, heavy: str) -> None:
         """From now on `events` has no event of the units that `heavy`, a SELECT of unit over `raw_events`, names."""
-        rest = f"SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM ({heavy}) AS heavy)"
         if isinstance(self.engine, WorkingCopy):
             self.engine.keep("heavy_units", heavy)
-            self.engine.keep(
-                "events", "SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM heavy_units)", as_view=True
-            )
+            rest = "SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM heavy_units)"
+            self.engine.keep("events", rest, as_view=True)
         else:
-            self.levels["events"] = ported(rest, self.engine.dialect)
+            self.keep("events", f"SELECT * FROM raw_events WHERE unit NOT IN (SELECT unit FROM ({heavy}) AS heavy)")
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -123,9 +133,9 @@ class EventLog:
 
     def visits(self) -> str:
         """The relation `visits`: events with `visit`, the session's id or a stretch without a gap of 30 minutes."""
-        if "visits" in self.levels or self._kept & 1:
+        if self._has_visits:
             return "visits"
-        self._kept |= 1
+        self._has_visits = True
         did = f"event IN ({self.names(self.actions)})"
         if self.has_sessions:
             return self.keep(

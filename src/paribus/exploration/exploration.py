@@ -14,7 +14,7 @@ from paribus.exploration.days import Days, arrivals, measure_days
 from paribus.exploration.engagement import Engagement, Retention, measure_engagement, measure_retention
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.funnel import FunnelResult, measure_funnel
-from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel
+from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel, conversion_event
 from paribus.exploration.path import Paths, measure_paths
 from paribus.exploration.pattern import Patterns, measure_patterns
 from paribus.exploration.quality import Quality, leave_out_bots, measure_quality
@@ -104,7 +104,7 @@ def explore(
         progress: told what goes on.
     """
     progress(0.05, "programs")
-    bots = leave_out_bots(log)
+    bots = leave_out_bots(log, funnel[-1] if funnel else conversion_event(log, plan or {}))
     progress(0.1, "days")
     days = measure_days(log)
     quality = measure_quality(log, days, bots)

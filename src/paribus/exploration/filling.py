@@ -112,8 +112,10 @@ def fill(
     if reading.relation == "staged":
         copy.drop("staged")
     copy.keep("events", "SELECT * FROM raw_events", as_view=True)
-    first, last, sessions, kept = copy.query(
-        "SELECT min(at_us), max(at_us), count(session), count(*) FROM raw_events"
+    system = ", ".join(literal(name) for name in sorted(SYSTEM))
+    first, last, kept, acted, in_session = copy.query(
+        "SELECT min(at_us), max(at_us), count(*), count(*) FILTER (acts), count(session) FILTER (acts) FROM "
+        f"(SELECT *, CAST(event AS VARCHAR) NOT IN ({system}) AS acts FROM raw_events)"
     ).rows[0]
     read = sum(usable.values())
     shown_columns = ", ".join(
@@ -138,7 +140,7 @@ def fill(
         unread=rows - read,
         copies=(landed - rows if landed else 0) + read - kept,
         exact=rows <= SAMPLE,
-        has_sessions=sessions > 0.9 * kept,
+        has_sessions=in_session > 0.9 * acted,
         has_received=reading.received is not None,
         system=SYSTEM,
     )
@@ -184,7 +186,8 @@ def _properties(copy: WorkingCopy, reading: Reading, known: str, rows: int) -> t
             f"WHERE type IN ('VARCHAR', 'BOOLEAN') AND event NOT IN ({system}) GROUP BY ALL"
         )
         for key, value, n in copy.query(
-            "SELECT key, value, n FROM (SELECT key, value, n, row_number() OVER (PARTITION BY key ORDER BY n DESC, value) "
+            "SELECT key, value, n FROM (SELECT key, value, n, row_number() OVER (PARTITION BY key ORDER BY n DESC, "
+            "value) "
             f"AS place FROM ({texts})) WHERE place <= {MOST_VALUES + 1} ORDER BY key, place"
         ).rows:
             values.setdefault((name, key), {})[value] = n

@@ -35,7 +35,7 @@ LAKE_COLUMNS = (
     "event_key",
 )
 SMALL = 30_000_000
-"""Bytes of files up to which one thread reads: sums then add up in one order, and the same events give the same bits."""
+"""Bytes of files up to which one thread reads: sums add up in one order then, the same events give the same bits."""
 JSON_NAMES = frozenset(
     {"properties", "event_properties", "context", "user_properties", "attributes", "params", "traits"}
 )
@@ -124,11 +124,11 @@ def open_files(
     relation = str(source)
     copy: WorkingCopy | None = None
     try:
-        kinds = engine.columns(relation)
-        found = infer(kinds, columns, where=relation)
         selected = engine.reader_sql(relation) or ""
         files = engine.fingerprint([relation])[relation]["files"]
         copy = WorkingCopy(threads=_threads(sum(file["size"] for file in files)), memory_limit=memory_limit)
+        kinds = copy.columns(selected)
+        found = infer(kinds, columns, where=relation)
         is_columnar = engine.is_columnar(relation)
         copy.keep(
             "staged",
@@ -201,6 +201,8 @@ def _time(copy: WorkingCopy, name: str, kind: ColumnKind) -> str:
     """Microseconds of a time column; numbers are seconds, milliseconds or microseconds by their size."""
     if kind == "text":
         return f"epoch_us(TRY_CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"
+    if kind == "timestamp_tz":
+        return f"epoch_us(CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"  # of any precision
     unit = ""
     if kind in {"integer", "number"}:
         middle = copy.query(f"SELECT median({quote(name)}) AS m FROM staged").rows[0][0] or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paribus.errors import InputError
-from paribus.exploration.event_log import EventLog, other_than
+from paribus.exploration.event_log import PREFIX, EventLog, other_than
 from paribus.exploration.filling import SYSTEM
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import (
@@ -77,7 +77,7 @@ def log_of_table(
         rows=rows,
         unread=rows - sum(usable.values()),
         has_sessions=bool(columns.session),
-        levels={"raw_events": base, "events": "SELECT * FROM raw_events"},
+        levels={f"{PREFIX}raw_events": base, f"{PREFIX}events": f"SELECT * FROM {PREFIX}raw_events"},
         system=SYSTEM,
     )
     first, last = log.query("SELECT MIN(at_us) AS a, MAX(at_us) AS b FROM events").rows[0]
@@ -118,25 +118,34 @@ def _properties(
 def _attributes(
     engine: Engine, relation: str, known: str, others: Mapping[str, ColumnKind], rows: int
 ) -> tuple[Attribute, ...]:
-    found: list[Attribute] = []
+    known_values: list[tuple[int, str, tuple[str, ...]]] = []
     for name, kind in others.items():
-        if kind not in {"text", "boolean"} or is_identifier(name, 0, 1) or len(found) == MOST_ATTRIBUTES:
+        if kind not in {"text", "boolean"} or is_identifier(name, 0, 1):
             continue
         value = text_column(name, kind, engine.dialect)
         counted = engine.query(
             f"SELECT {value} AS value, COUNT(*) AS n FROM {relation} WHERE {known} AND "
             f"{identifier(name, engine.dialect)} IS NOT NULL GROUP BY {value} ORDER BY n DESC LIMIT {MOST_VALUES + 1}"
         ).rows
-        if 2 <= len(counted) <= MOST_VALUES and sum(row[1] for row in counted) >= 0.2 * rows:
+        n = sum(int(row[1]) for row in counted)
+        if 2 <= len(counted) <= MOST_VALUES and n >= 0.2 * rows:
             values = other_than({str(row[0]): int(row[1]) for row in counted}, MOST_VALUES)
-            found.append(Attribute(name, f"attribute_{len(found)}", values, False, _PLAIN[kind]))
-    return tuple(found)
+            known_values.append((-n, name, values))
+    return tuple(
+        Attribute(name, f"attribute_{i}", values, False, _PLAIN[others[name]])
+        for i, (_, name, values) in enumerate(sorted(known_values)[:MOST_ATTRIBUTES])
+    )
 
 
 def _numbers(properties: tuple[Property, ...]) -> tuple[Number, ...]:
     events: dict[str, list[str]] = {}
     for each in properties:
-        if each.type in {"integer", "number"} and each.present > 0.5 and not is_identifier(each.name, 0, 1) and not CODE.search(each.name.lower()):
+        if (
+            each.type in {"integer", "number"}
+            and each.present > 0.5
+            and not is_identifier(each.name, 0, 1)
+            and not CODE.search(each.name.lower())
+        ):
             events.setdefault(each.name, []).append(each.event)
     order = sorted(events, key=lambda name: (not MONEY.search(name), not LATENCY.search(name), name))[:MOST_NUMBERS]
     return tuple(Number(name, f"number_{i}", tuple(sorted(events[name]))) for i, name in enumerate(order))

@@ -30,7 +30,7 @@ IDENTITY: dict[str, PersonalClass] = {
     "event_id": "none",
 }
 MASKED: tuple[PersonalClass, ...] = ("pseudonymous", "personal", "sensitive")
-SETTING = "paribus_pepper"  # of the session that reads a masked view; without it nothing can be joined
+SETTING = "paribus_pepper"  # a variable of the session that reads a masked view; without it ids are missing
 
 
 def classify(name: str) -> PersonalClass:
@@ -65,7 +65,7 @@ def mask_sql(column: str, personal: PersonalClass, pepper: str) -> str:
     if personal == "none":
         return column
     if personal == "pseudonymous":
-        return f"CASE WHEN {column} IS NULL THEN NULL ELSE sha256(concat({pepper}, ':', {column}::VARCHAR)) END"
+        return f"CASE WHEN {column} IS NULL THEN NULL ELSE sha256({pepper} || ':' || {column}::VARCHAR) END"
     if personal == "personal":
         return f"CASE WHEN {column} IS NULL THEN NULL ELSE '***' END"
     return "NULL::VARCHAR"

@@ -96,8 +96,9 @@ def _statement(engine: Engine, asked: Asked, who: str, unit: str, before: str) -
     theme = f"coalesce(CAST({quote(asked.by)} AS VARCHAR), '')" if asked.by else "''"
     return (
         f"SELECT theme, arm, count(*) AS units, sum(n) AS events, median(seconds) AS seconds FROM ("
-        f"SELECT theme, arm, w.unit AS unit, count(DISTINCT e.event_id) AS n, min(epoch(e.time) - epoch(w.t0)) AS seconds "
-        f"FROM ({who}) AS w JOIN (SELECT {unit} AS unit, time, event_id, {theme} AS theme "
+        f"SELECT theme, arm, w.unit AS unit, count(DISTINCT e.event_id) AS n, "
+        f"min(epoch(e.time) - epoch(w.t0)) AS seconds FROM ({who}) AS w "
+        f"JOIN (SELECT {unit} AS unit, time, event_id, {theme} AS theme "
         f"FROM {engine.relation_sql(events_of(asked.event))} WHERE {unit} IS NOT NULL{before}) AS e "
         f"ON e.unit = w.unit AND e.time >= w.t0 GROUP BY 1, 2, 3) GROUP BY 1, 2 ORDER BY 1, 2"
     )

@@ -124,19 +124,16 @@ def threshold(comparison: Comparison, estimate: Estimate, level: float = 0.95) -
 
 
 def _conditional(value: float, se: float, asked: float) -> TrueEffect:
-    from scipy.special import ndtr
+    """The confidence distribution given selection: the effects by P(an estimate at least as large | it was shown)."""
+    from scipy.special import log_ndtr, ndtr
 
-    alpha = float(2 * ndtr(-asked))
-    at = probabilities()
-    half = len(at) // 2
-    points = np.empty(len(at))
-    for i in range(half):
-        found = conditional_mle(value, se, alpha=alpha, level=float(1 - 2 * at[i]))
-        points[i], points[-1 - i] = float(found.lower), float(found.upper)
-    points[half] = (points[half - 1] + points[half + 1]) / 2
-    most_likely = float(conditional_mle(value, se, alpha=alpha).value)
+    x, sign = abs(value) / se, 1.0 if value >= 0 else -1.0
+    mu = np.linspace(x - 14.0, x + 9.0, 9_201)
+    shown = np.logaddexp(log_ndtr(mu - asked), log_ndtr(-mu - asked))
+    points = sign * se * np.interp(probabilities(), np.exp(log_ndtr(mu - x) - shown), mu)
+    likely = float(conditional_mle(value, se, alpha=float(2 * ndtr(-asked))).value)
     words = f"most likely effect given that it was shown (conditional likelihood, threshold z = {asked:.2f})"
-    return TrueEffect(most_likely, tuple(np.maximum.accumulate(points).tolist()), words, True)
+    return TrueEffect(likely, tuple(np.sort(points).tolist()), words, True)
 
 
 def _of_interval(good: float, estimate: Estimate, words: str) -> TrueEffect:

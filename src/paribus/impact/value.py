@@ -54,23 +54,23 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """The share of the measured effect that lasts through a year: most likely, and the least that cannot be ruled out.
+    """The share of the measured effect that a year keeps on average: the most, and the least that is not ruled out.
 
     Drawn evenly between both.
     """
 
-    likely: float = 1.0
+    most: float = 1.0
     least: float = 1.0
     why: str = "assumed to last"
 
     def draw(self, rng: np.random.Generator, n: int) -> Floats:
         """n draws."""
-        return rng.uniform(min(self.least, self.likely), self.likely, n)
+        return rng.uniform(min(self.least, self.most), self.most, n)
 
     @property
     def mean(self) -> float:
         """Mean of the draws."""
-        return (min(self.least, self.likely) + self.likely) / 2
+        return (min(self.least, self.most) + self.most) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def tornado(case: Case, *, level: float = 0.9) -> tuple[Swing, ...]:
         return replace(c, effect=replace(c.effect, value=x))
 
     def persistence(c: Case, x: float) -> Case:
-        return replace(c, persistence=replace(c.persistence, likely=x, least=x))
+        return replace(c, persistence=replace(c.persistence, most=x, least=x))
 
     lasting = case.persistence
     inputs: Sequence[tuple[str, tuple[float, float], Callable[[Case, float], Case]]] = (
@@ -180,7 +180,7 @@ def tornado(case: Case, *, level: float = 0.9) -> tuple[Swing, ...]:
         ("exposed units a year", ends(case.units_per_year), lambda c, x: replace(c, units_per_year=Uncertain(x))),
         ("share that succeeds without it", ends(case.base), lambda c, x: replace(c, base=Uncertain(x))),
         ("money per success", ends(case.money_per_success), lambda c, x: replace(c, money_per_success=Uncertain(x))),
-        ("persistence", (min(lasting.least, lasting.likely), lasting.likely), persistence),
+        ("persistence", (min(lasting.least, lasting.most), lasting.most), persistence),
         (
             "yearly costs",
             (0.5 * case.costs.yearly, 1.5 * case.costs.yearly),

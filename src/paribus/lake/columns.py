@@ -42,6 +42,7 @@ QUARANTINE_COLUMNS: dict[str, str] = {
     "received_time": "timestamp",
     "body": "string",
     "plan_revision": "long",
+    "environment": "string",
     "landing_id": "long",
     "landing_index": "long",
     "received_date": "date",

@@ -229,6 +229,7 @@ def _held(event: Record, problem: str | None) -> Quarantined:
         anonymous_id=event.anonymous_id,
         original_time=event.original_time,
         plan_revision=event.plan_revision,
+        environment=event.environment,
     )
 
 

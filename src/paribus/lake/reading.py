@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from paribus.clock import Clock
 from paribus.errors import StorageError
-from paribus.lake.columns import DUCKDB_TYPES
+from paribus.lake.columns import DUCKDB_TYPES, EVENT_COLUMNS, QUARANTINE_COLUMNS
 from paribus.lake.fresh import read_fresh
 from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.lateness import quantile_seconds
@@ -103,7 +103,7 @@ class LakeReader:
         """The events at a version, the newest by default."""
         watermark = self.watermark(version)  # first: what leaves the queue after this may only add
         handle = open_table(self.folder / EVENTS_TABLE, version)
-        columns = {name: DUCKDB_TYPES[kind] for name, kind in delta_columns(handle).items()}
+        columns = _types(handle, EVENT_COLUMNS)
         return Snapshot(str(handle.metadata().id), int(handle.version()), watermark, tuple(_uris(handle)), columns)
 
     def files(self, version: int | None = None) -> tuple[int, list[str]]:
@@ -121,13 +121,13 @@ class LakeReader:
             columns: only these columns; all by default.
         """
         handle = open_table(self.folder / EVENTS_TABLE, version)
-        types = {name: DUCKDB_TYPES[kind] for name, kind in delta_columns(handle).items()}
+        types = _types(handle, EVENT_COLUMNS)
         return select_events(_uris(handle), types, names, columns)
 
     def quarantine_sql(self, version: int | None = None) -> str:
         """A SELECT for DuckDB of the events in quarantine, one row each, copies included."""
         handle = open_table(self.folder / QUARANTINE_TABLE, version)
-        types = {name: DUCKDB_TYPES[kind] for name, kind in delta_columns(handle).items()}
+        types = _types(handle, QUARANTINE_COLUMNS)
         return _select_files(_uris(handle), types, "received_date")
 
     def watermark(self, version: int | None = None) -> datetime:
@@ -237,6 +237,11 @@ def _select_files(files: Sequence[str], types: dict[str, str], partition: str) -
         f"{empty} UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = true, hive_types = {{'{partition}': DATE}})"
     )
+
+
+def _types(handle: Any, known: Mapping[str, str]) -> dict[str, str]:
+    """The table's columns and those that a table of today has: an older one reads as if they were empty."""
+    return {name: DUCKDB_TYPES[kind] for name, kind in {**known, **delta_columns(handle)}.items()}
 
 
 def _uris(handle: Any) -> list[str]:

@@ -29,7 +29,7 @@ SHOWN = (
     "planned",
     "properties",
 )
-HELD = ("reason", "detail", "name", "source", "event_id", "received_time", "plan_revision", "body")
+HELD = ("reason", "detail", "name", "source", "event_id", "received_time", "plan_revision", "environment", "body")
 _PLACE = ("landing_id", "landing_index")
 _ROWS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

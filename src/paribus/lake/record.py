@@ -88,6 +88,7 @@ class Quarantined:
         reason: a short word that groups: `time`, `contract`, `unplanned`, `undecodable`.
         detail: what exactly broke which rule; holds no value of the event.
         body: the event as JSON text, so that it can be replayed.
+        environment: of the key that sent it.
     """
 
     reason: str
@@ -102,6 +103,7 @@ class Quarantined:
     anonymous_id: str | None = None
     original_time: int | None = None
     plan_revision: int = 0
+    environment: str = ""
 
 
 Decode = Callable[[LandingRow], Iterable[Record | Quarantined]]

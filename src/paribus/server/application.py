@@ -20,6 +20,7 @@ from paribus.server.cors import Cors
 from paribus.server.credentials import Door
 from paribus.server.definitions import Definitions
 from paribus.server.exposures import Exposures
+from paribus.server.flagd_sync import FlagdSync
 from paribus.server.health import Health
 from paribus.server.intake import Intake
 from paribus.server.live import Live
@@ -74,6 +75,7 @@ class Application:
         self._door = Door(live)
         arrivals = Intake(live, self._door, self.watches, self.observation)
         self.exposures = Exposures(arrivals.land_own, live.clock)
+        self._flagd = FlagdSync(live, self.watches)
         self._cors = Cors(live.settings.cors_origins)
         self._logs_all = live.settings.log_level == "debug"
         runs = Runs(live.settings)
@@ -131,6 +133,7 @@ class Application:
     async def stop(self) -> None:
         """Lands what is left; the last step of stopping, when no request runs any more."""
         self.stop_streams()
+        await self._flagd.stop()
         await self._agents.stop()
         await self.exposures.close()
         await self.watches.stopped()
@@ -211,6 +214,8 @@ class Application:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 self._pages.load()
+                if self.live.settings.flagd_port:
+                    await self._flagd.start(self.live.settings.host, self.live.settings.flagd_port)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.stop()

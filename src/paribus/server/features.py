@@ -58,6 +58,14 @@ class Decision(BaseModel):
     why: str = Field(default="", max_length=500)
 
 
+class Rejection(BaseModel):
+    """Why not; whoever makes the step again has to know what to change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
 class StepShown(BaseModel):
     """Where a step stands."""
 
@@ -224,7 +232,7 @@ async def approve_step(key: Key, step: Slug, decision: Decision, live: LiveHere,
 
 
 @router.post("/{key}/steps/{step}/reject", responses=problems(404, 409))
-async def reject_step(key: Key, step: Slug, decision: Decision, live: LiveHere, caller: Writer) -> StepShown:
+async def reject_step(key: Key, step: Slug, decision: Rejection, live: LiveHere, caller: Writer) -> StepShown:
     """Refuses a step's artifact, with the reason for whoever makes it again."""
     author = author_of(caller)
     return StepShown(**await _in_shop(live, lambda shop: shop.reject(key, step, author=author, why=decision.why)))

@@ -127,6 +127,12 @@ class Course:
             self.time = stop
         return self._leaving(until)
 
+    def leap(self, until: int) -> None:
+        """Lets time pass of which nothing is wanted: visits come and go, and no event is made."""
+        self._visits(until)
+        self.time = until
+        self._begin_day()
+
     def _begin_day(self) -> None:
         self.users.grow(self.world.users)
         self._before = Users(self.users.first.copy(), self.users.enrolled, self.users.treated.copy())
@@ -233,13 +239,10 @@ class Course:
         found = []
         for name, group in self._pending.items():
             leaves = group.due < until
-            if leaves.all():
-                self._pending[name] = group[:0]
-            else:
-                self._pending[name] = group[~leaves]
-                group = group[leaves]
-            if len(group):
-                found.append(group)
+            self._pending[name] = group[~leaves]
+            leaving = group if leaves.all() else group[leaves]
+            if len(leaving):
+                found.append(leaving)
         return found
 
 

@@ -34,9 +34,9 @@ MOST_ITEMS = 60
 class Outcome:
     """What happened in each visit.
 
-    reached: visits by steps of the funnel · failed: the checkout's request failed · seconds: its latency · sold_out: the
-    order found no stock · revenue, items: of the order, had there been one · value: of the cart · refund, survey,
-    ticket: whether they follow · score: of the survey
+    reached: visits by steps of the funnel · failed: the checkout's request failed · seconds: its latency · sold_out:
+    the order found no stock · revenue, items: of the order, had there been one · value, cart_items: of the cart ·
+    refund, survey, ticket: whether they follow · score: of the survey
     """
 
     reached: Booleans

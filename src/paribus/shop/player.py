@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from paribus_sdk.client import Client
 
 from paribus.shop.course import Course, Users
 from paribus.shop.scenario import Scenario
 from paribus.shop.sending import Shopkeeper, send
 from paribus.shop.world import World
-from paribus_sdk.client import Client
 
 FLUSH_SECONDS = 30.0
 

@@ -75,19 +75,19 @@ class Calendar(Part):
 class Population(Part):
     """Who comes: users with an account, and new ones."""
 
-    known_users: Annotated[int, Field(ge=100, le=2_000_000)] = 60_000
+    known_users: Annotated[int, Field(ge=100, le=2_000_000)] = 45_000
     """Users who had an account before the history: they are `returning`."""
-    visits_per_week: Positive = 0.30
+    visits_per_week: Positive = 0.24
     """Mean visits of a known user."""
-    visit_spread: Annotated[float, Field(ge=0, le=5)] = 0.8
+    visit_spread: Annotated[float, Field(ge=0, le=5)] = 0.6
     """Coefficient of variation of visits between users."""
-    new_users_per_day: NotNegative = 500.0
+    new_users_per_day: NotNegative = 100.0
     new_users_who_return: Share = 0.25
     """Share of new users who go on visiting like known users; on every later visit they are `returning`."""
     propensity_sd: Annotated[float, Field(ge=0, le=3)] = 0.7
     """How much users differ in the chance of each step (standard deviation of the log odds); the same user's chances
     stay so, which is why behavior before the experiment predicts behavior in it."""
-    device: dict[Device, NotNegative] = {"mobile": 0.74, "desktop": 0.26}
+    device: dict[Device, NotNegative] = {"mobile": 0.85, "desktop": 0.15}
     country: dict[Country, NotNegative] = {"NO": 0.30, "DE": 0.25, "US": 0.25, "GB": 0.20}
     channel: dict[Channel, NotNegative] = {"organic": 0.55, "ad": 0.30, "email": 0.15}
     logged_in: Share = 0.9
@@ -113,9 +113,9 @@ class Who(Part):
 class Funnel(Part):
     """The chance of each step after the one before, on average over users."""
 
-    product_viewed: Share = 0.94
-    cart_item_added: Share = 0.84
-    checkout_started: Share = 0.88
+    product_viewed: Share = 0.95
+    cart_item_added: Share = 0.88
+    checkout_started: Share = 0.92
     payment_submitted: Share = 0.78
     order_completed: Share = 0.96
 
@@ -173,7 +173,7 @@ class Late(Part):
 class Bots(Part):
     """Automatic visitors: always the same few, very often, never logged in, and they buy nothing."""
 
-    count: Annotated[int, Field(ge=0, le=10_000)] = 12
+    count: Annotated[int, Field(ge=0, le=10_000)] = 6
     visits_per_day: NotNegative = 6.0
     reach: Literal["session_started", "product_viewed", "cart_item_added", "checkout_started"] = "product_viewed"
     """The step at which they stop."""
@@ -302,8 +302,8 @@ class Scenario(Part):
     defects: list[Defect] = []
     stock_per_day: Annotated[int, Field(ge=1)] | None = None
     """Orders that can be filled in a day, shared by both arms; without it there is enough for all."""
-    config: dict[str, Any] = {}
-    """The feature's paribus.yaml, where it is not the default."""
+    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 4000}}
+    """The feature's paribus.yaml: a shop of this size has fewer users than the usual least sample."""
 
 
 PROPERTIES: dict[str, tuple[str, ...]] = {

@@ -21,14 +21,14 @@ SECOND = 1_000_000
 SERVER_EVENTS = ("$request", "$error")
 
 
-def user_id(user: int) -> str:
+def user_id(user: int, prefix: str = "") -> str:
     """The id of a user who is logged in."""
-    return f"u{user:06d}"
+    return f"{prefix}u{user:06d}"
 
 
-def anonymous_id(user: int) -> str:
+def anonymous_id(user: int, prefix: str = "") -> str:
     """The id of a user's browser."""
-    return f"a{user:06d}"
+    return f"{prefix}a{user:06d}"
 
 
 class Shopkeeper:
@@ -38,13 +38,22 @@ class Shopkeeper:
         client: of the SDK; any `Decider`.
         world: whose visits come.
         share: (which, of how many): this process serves only those users.
+        prefix: stands before every id, so that a rehearsal's users are nobody else's.
     """
 
-    def __init__(self, client: Decider, world: World, contexts: Contexts, share: tuple[int, int] = (0, 1)) -> None:
+    def __init__(
+        self,
+        client: Decider,
+        world: World,
+        contexts: Contexts,
+        share: tuple[int, int] = (0, 1),
+        prefix: str = "",
+    ) -> None:
         self._client = client
         self._scenario = world.scenario
         self._contexts = contexts
         self._share = share
+        self._prefix = prefix
         self.flag = world.scenario.feature.key
 
     def decide(self, place: Place) -> Decided:
@@ -63,7 +72,8 @@ class Shopkeeper:
         for i in range(count):
             if user[i] % many != which:
                 continue
-            unit = user_id(user[i]) if known[i] else anonymous_id(user[i])
+            name = user_id if known[i] else anonymous_id
+            unit = name(user[i], self._prefix)
             with in_request(unit, self._contexts[context[i]], time[i] / SECOND) as request:
                 decision = self._decided(place, i, control) if loses else self._client.decide(self.flag)
             treated[i] = decision.served is not None and decision.served != control
@@ -89,7 +99,13 @@ class Shopkeeper:
         return seen if lost[i] else self._client.decide(self.flag)
 
 
-def send(client: Client, groups: Sequence[Group], contexts: Contexts, share: tuple[int, int] = (0, 1)) -> int:
+def send(
+    client: Client,
+    groups: Sequence[Group],
+    contexts: Contexts,
+    share: tuple[int, int] = (0, 1),
+    prefix: str = "",
+) -> int:
     """Tracks every event with the client, in the order of leaving; how many."""
     which, many = share
     if many > 1:
@@ -98,17 +114,17 @@ def send(client: Client, groups: Sequence[Group], contexts: Contexts, share: tup
     track = client.track
     for _, time, name, user, known, visit, context, _, properties in rows:
         if name in SERVER_EVENTS:
-            track(name, user_id(user), time / 1000, properties=properties)
+            track(name, user_id(user, prefix), time / 1000, properties=properties)
         elif known:
-            unit = user_id(user)
-            seen = anonymous_id(user) if name == "login_completed" else None
+            unit = user_id(user, prefix)
+            seen = anonymous_id(user, prefix) if name == "login_completed" else None
             track(
                 name,
                 unit,
                 time / 1000,
                 user_id=unit,
                 anonymous_id=seen,
-                session_id=f"s{visit}",
+                session_id=f"{prefix}s{visit}",
                 properties=properties,
                 context=contexts[context],
             )
@@ -117,8 +133,8 @@ def send(client: Client, groups: Sequence[Group], contexts: Contexts, share: tup
                 name,
                 None,
                 time / 1000,
-                anonymous_id=anonymous_id(user),
-                session_id=f"s{visit}",
+                anonymous_id=anonymous_id(user, prefix),
+                session_id=f"{prefix}s{visit}",
                 properties=properties,
                 context=contexts[context],
             )

@@ -99,7 +99,7 @@ class WorkingCopy:
             rows = self._connection.execute(f"DESCRIBE {select}").fetchall()
         except duckdb.Error as error:
             raise engine_error(error) from error
-        return {row[0]: kind_of(row[1]) for row in rows}
+        return {row[0]: "timestamp_tz" if row[1].startswith("TIMESTAMPTZ") else kind_of(row[1]) for row in rows}
 
     def close(self) -> None:
         """Ends the connection and removes the folder."""

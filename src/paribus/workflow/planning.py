@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +158,8 @@ def tried(
     from paribus.experiments.certify import certify
     from paribus.experiments.on_lake import as_history, lake_engine
     from paribus.experiments.registry import document_of_body
-    from paribus.experiments.sizing import from_history
+    from paribus.experiments.sizes import size
+    from paribus.experiments.sizing import setting_of
 
     config = context.config
     notes: list[str] = []
@@ -172,7 +173,8 @@ def tried(
     document = history(body)
     with lake_engine(document.design, document.data, past.lake) as engine:
         context.progress(0.1, "sizing on the history")
-        sizing = from_history(document, engine, mde=mde, seed=context.seed)
+        setting = setting_of(document, engine, mde=mde)
+        sizing = size(setting, seed=context.seed, simulate=False)
         if (
             config.method is None
             and deciding == ANYTIME
@@ -184,10 +186,10 @@ def tried(
         if body["plan"]["method"] == BAYESIAN and "loss_threshold" not in body["plan"]:
             body["plan"]["loss_threshold"] = sizing.loss_threshold
         final = history(body)
-        if final.design.plan != document.design.plan:
-            sizing = from_history(final, engine, mde=mde, seed=context.seed)
+        context.progress(0.3, "simulating the sealed rule")
+        sizing = size(replace(setting, design=final.design), seed=context.seed)
         context.progress(0.7, "re-randomizing the history")
-        certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed)
+        certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed, windows=())
     return sizing, certificate, body, notes
 
 

@@ -90,3 +90,19 @@ def ported(statement: str, dialect: str, levels: Mapping[str, str] | None = None
         return written
     before = ", ".join(f"{name} AS ({select})" for name, select in levels.items())
     return f"WITH {before}, {written[5:]}" if written[:5].upper() == "WITH " else f"WITH {before} {written}"
+
+
+def renamed(statement: str, names: Mapping[str, str]) -> str:
+    """A statement in DuckDB's words with other names for these relations, as a table of that name may be there too.
+
+    >>> renamed("SELECT events.unit FROM events", {"events": "pb_events"})
+    'SELECT pb_events.unit FROM pb_events'
+    """
+    tree = sqlglot.parse_one(statement, read="duckdb")
+    for table in tree.find_all(exp.Table):
+        if table.name in names and not table.db:
+            table.set("this", exp.to_identifier(names[table.name]))
+    for column in tree.find_all(exp.Column):
+        if column.table in names:
+            column.set("table", exp.to_identifier(names[column.table]))
+    return tree.sql(dialect="duckdb")

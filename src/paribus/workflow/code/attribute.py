@@ -28,12 +28,13 @@ class Attribute:
 
 
 def attributes_of(flag: Mapping[str, Any], cohorts: tuple[str, ...], plan: PlanDoc) -> tuple[Attribute, ...]:
-    """The attributes of all rules and cohorts, by name.
+    """The attributes of all rules, and of the cohorts that events tell, by name.
 
     Raises:
         DefinitionError: a name that cannot be the name of a header.
     """
-    asked: dict[str, list[Any]] = {name: [] for name in cohorts if not name.startswith("$")}
+    told = {name for event in plan.events.values() for name in event.properties}
+    asked: dict[str, list[Any]] = {name: [] for name in cohorts if name in told}
     for name, value in _asked(flag.get("environments", {})):
         asked.setdefault(name, []).append(value)
     asked.pop("targetingKey", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import keyword
 import re
 
@@ -13,21 +14,16 @@ from paribus.events.plan import PlanDoc
 ELEMENT = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
 
 
-def python_name(text: str, where: str) -> str:
-    """An identifier of Python for a name: its words in lower case, joined by `_`.
+def python_name(text: str) -> str:
+    """An identifier of Python for a name: its ASCII words in lower case, joined by `_`; else a digest of it.
 
-    >>> python_name("one-click checkout", "feature")
+    >>> python_name("one-click checkout")
     'one_click_checkout'
-
-    Raises:
-        DefinitionError: no ASCII letter or digit is left of it.
     """
     words = re.findall(r"[A-Za-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text))
     name = "_".join(words).lower()
     if not name:
-        raise DefinitionError(
-            f"{text!r} gives no name for code", where=where, rule="a name holds at least one letter or digit"
-        )
+        return f"n_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     if not name[0].isalpha():
         name = f"n_{name}"
     return f"{name}_" if keyword.iskeyword(name) or keyword.issoftkeyword(name) else name
@@ -47,19 +43,18 @@ def exact_name(text: str, where: str) -> str:
     return name
 
 
-def element_id(text: str, where: str) -> str:
-    """The id of a page's element, checked.
+def element_id(text: str) -> str:
+    """The id of a page's element: the name itself where it can stand in HTML, an address and code alike.
 
-    Raises:
-        DefinitionError: it cannot stand in HTML, an address and code alike.
+    >>> element_id("start-checkout"), element_id("Checkout begun!")
+    ('start-checkout', 'Checkout-begun')
     """
-    if not ELEMENT.fullmatch(text):
-        raise DefinitionError(
-            f"{text!r} cannot be the id of an element",
-            where=where,
-            rule="letters, digits and -_.: and a letter first, at most 100",
-        )
-    return text
+    if ELEMENT.fullmatch(text):
+        return text
+    name = re.sub(r"[^A-Za-z0-9_.:-]+", "-", text).strip("-.:")[:80]
+    if not name:
+        return f"element-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return name if name[0].isalpha() else f"element-{name}"
 
 
 def title(text: str) -> str:

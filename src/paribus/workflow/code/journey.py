@@ -77,7 +77,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A page: what its first showing in a visit sends, what can be done on it, what is decided on it."""
+    """A page: what its showing sends, what can be done on it, what is decided on it.
+
+    enters      sent by its first showing in a visit, before anything is decided
+    outcomes    sent after the decision: what follows from it without an interaction
+    """
 
     path: str
     function: str
@@ -86,6 +90,7 @@ class Screen:
     interactions: tuple[Interaction, ...]
     decisions: tuple[Decision, ...]
     every_time: bool = False
+    outcomes: tuple[Sending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ class _Planner:
         self.elements: dict[str, list[tuple[str, Literal["GET", "POST"], str, str]]] = {}
         self.entering: list[str] = []
         self.taken: set[str] = set()
+        self.ids: set[str] = set()
         for key, event in sorted(instrument.interactions.items()):
             self._place(key, event)
 
@@ -142,15 +148,23 @@ class _Planner:
             return
         self._event(event, f"instrument/interactions.{key}")
         if route is None:
-            name = element_id(key, f"instrument/interactions.{key}")
+            name = self._element(key)
             self.elements.setdefault(event, []).append((name, "POST", f"/interactions/{name}", name))
         elif route[2] == "/" and route[1] in (None, "GET"):
             self.entering.append(event)
         else:
             words = re.sub(r"[^A-Za-z0-9]+", "-", route[2]).strip("-") or "start"
-            name = element_id(words, f"instrument/interactions.{key}")
+            name = self._element(words)
             path = "/" + re.sub(r"[^A-Za-z0-9/_-]+", "-", route[2]).strip("/-")
             self.elements.setdefault(event, []).append((name, "GET" if route[1] == "GET" else "POST", path, name))
+
+    def _element(self, key: str) -> str:
+        wanted = element_id(key)
+        unique, number = wanted, 2
+        while unique in self.ids:
+            unique, number = f"{wanted}-{number}", number + 1
+        self.ids.add(unique)
+        return unique
 
     def journey(self) -> Journey:
         """Screens along the funnel; what is not part of it stands on the first."""
@@ -163,10 +177,11 @@ class _Planner:
                 groups.append((event, []))
             else:
                 groups[-1][1].append(event)
+        decided = {point.event for point in self.architect.decision_points}
         used = {path for listed in self.elements.values() for _, _, path, _ in listed}
         paths = {}
         for event, _ in groups:
-            path = f"/{python_name(event, 'instrument/funnel').replace('_', '-')}"
+            path = f"/{python_name(event).replace('_', '-')}"
             paths[event] = f"{path}-screen" if path in used else path
         shown: list[tuple[str, str, list[str]]] = [("/", "", [])]  # path, title's event, events shown before it
         for event, follow in groups:
@@ -179,15 +194,16 @@ class _Planner:
                 interactions += [each for name in aside for each in self._interactions(name, [], "/")]
             if i < len(groups):
                 name, follow = groups[i]
-                interactions = [*self._interactions(name, follow, paths[name]), *interactions]
-            sent = self._sendings(enters) if i == 0 else ()
-            met = [*enters] if i == 0 else before
+                sent_along, _ = _split([name, *follow], decided)
+                interactions = [*self._interactions(name, sent_along[1:], paths[name]), *interactions]
+            met, outcomes = _split(enters if i == 0 else before, decided)
             screens.append(
                 Screen(
                     path=path,
                     function=self._function(event or "start"),
                     title=title(event) if event else "Start",
-                    enters=sent,
+                    enters=self._sendings(met) if i == 0 else (),
+                    outcomes=self._sendings(outcomes),
                     interactions=tuple(interactions),
                     decisions=tuple(
                         self._decision(point.id, point.where, point.event)
@@ -210,7 +226,7 @@ class _Planner:
         return [
             Interaction(
                 id=name,
-                function=self._function(f"on_{python_name(name, 'instrument/interactions')}"),
+                function=self._function(f"on_{python_name(name)}"),
                 method=method,
                 path=path,
                 label=title(label),
@@ -222,10 +238,10 @@ class _Planner:
         ]
 
     def _decision(self, key: str, where: str, after: str) -> Decision:
-        return Decision(key, python_name(key, "architect/decision_points"), where, after)
+        return Decision(key, python_name(key), where, after)
 
     def _function(self, name: str) -> str:
-        wanted = python_name(name, "instrument")
+        wanted = python_name(name)
         unique, number = wanted, 2
         while unique in self.taken:
             unique, number = f"{wanted}_{number}", number + 1
@@ -255,6 +271,12 @@ class _Planner:
                 fix="add it to the plan (step instrument), or take it out of the funnel",
             )
         return self.plan.events[event].properties
+
+
+def _split(events: list[str], decided: set[str]) -> tuple[list[str], list[str]]:
+    """The events up to the first that a decision follows, and those after it."""
+    place = next((i for i, event in enumerate(events) if event in decided), len(events))
+    return events[: place + 1], events[place + 1 :]
 
 
 def _field(name: str, argument: str, declared: PropertyDoc) -> Field:

@@ -40,7 +40,7 @@ def _screen(screen: Screen) -> dict[str, Any]:
     return {
         "operationId": screen.function,
         "summary": screen.title,
-        "x-events": [sending.event for sending in screen.enters],
+        "x-events": [sending.event for sending in (*screen.enters, *screen.outcomes)],
         "x-decisions": [point.id for point in screen.decisions],
         "responses": {"200": {"description": "the page", "content": {"text/html": {"schema": {"type": "string"}}}}},
     }

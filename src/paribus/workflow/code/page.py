@@ -62,7 +62,7 @@ class PageCode:
         functions = typescript_functions(service.plan)
         first = {each.sends[0].event: each for each in service.journey.interactions if each.by_page}
         return {
-            "name": python_name(service.feature, "feature").replace("_", "-") + "-page",
+            "name": python_name(service.feature).replace("_", "-") + "-page",
             "feature": service.feature,
             "requirement": service.requirement,
             "framework": service.framework,

@@ -47,7 +47,7 @@ class Service:
     @property
     def package(self) -> str:
         """The Python package of the service."""
-        return python_name(self.feature, "feature")
+        return python_name(self.feature)
 
     @property
     def control(self) -> str:
@@ -169,6 +169,7 @@ class Service:
                 "path": screen.path,
                 "function": screen.function,
                 "title": screen.title,
+                "heading": screen.interactions[0].label if screen.interactions else screen.title,
                 "enters": screen.enters,
                 "every_time": screen.every_time,
                 "defaults": {field.name: field.sample for sending in screen.enters for field in sending.fields},
@@ -176,6 +177,11 @@ class Service:
                     field.name: reading(field, "form") for sending in screen.enters for field in sending.fields
                 }.items(),
                 "decisions": screen.decisions,
+                "outcomes": screen.outcomes,
+                "outcome_defaults": {
+                    field.name: field.sample for sending in screen.outcomes for field in sending.fields
+                },
+                "is_first": screen is journey.screens[0],
                 "interactions": [
                     {
                         "id": each.id,
@@ -243,7 +249,12 @@ class Service:
             "decision_paths": {point.id: screen.path for screen in journey.screens for point in screen.decisions},
             "screen_paths": [screen.path for screen in journey.screens],
             "expected": expected,
-            "entering": [sending.event for sending in journey.screens[0].enters],
+            "entering": [sending.event for sending in (*journey.screens[0].enters, *journey.screens[0].outcomes)],
+            "outcomes": {
+                screen.path: [sending.event for sending in screen.outcomes]
+                for screen in journey.screens[1:]
+                if screen.outcomes
+            },
             "every_time": journey.screens[0].every_time,
             "has_page_events": any(each.by_page for each in journey.interactions),
             "requirements": self.requirements,

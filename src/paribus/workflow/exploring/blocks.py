@@ -59,13 +59,14 @@ def _losses(facts: ExploreFacts) -> list[Block]:
     if not facts.bottlenecks:
         said = "No segment falls short of a comparable one by more than chance explains, corrected for all looked at."
         return [*blocks, Paragraph(said if facts.funnels else "Without a funnel nothing can be said here.")]
+    titles = {segment.key: segment.title for segment in facts.segments}
     rows = [
         (
             b.from_event,
             b.to_event,
-            _segment(b.segment),
+            titles.get(b.segment, b.segment),
             _interval(b.rate),
-            f"{share(b.best.value or 0)} ({_segment(b.best_segment)})",
+            f"{share(b.best.value or 0)} ({titles.get(b.best_segment, b.best_segment)})",
             _whole(b.lost_units),
             count(b.lost_conversions.value or 0) if b.lost_conversions else "–",
         )
@@ -96,11 +97,12 @@ def _days(facts: ExploreFacts) -> list[Block]:
         blocks.append(
             Picture(
                 day_series(short, series["converted"], title=f"Users with {series['conversion']}, by day", flagged=out),
-                "",
+                f"Users with {series['conversion']}, by day",
                 "converted",
             )
         )
-    blocks.append(Picture(day_series(short, series["users"], title="Active users, by day", flagged=out), "", "users"))
+    active = day_series(short, series["users"], title="Active users, by day", flagged=out)
+    blocks.append(Picture(active, "Active users, by day", "users"))
     if facts.findings:
         blocks.append(Listing([finding.statement for finding in facts.findings]))
     return blocks
@@ -252,7 +254,3 @@ def _whole(x: Measured) -> str:
 
 def _or_dash(x: float | None) -> str:
     return "–" if x is None else fixed(x, 2)
-
-
-def _segment(key: str) -> str:
-    return key.replace("&", ", ") or "everyone"

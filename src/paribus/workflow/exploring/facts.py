@@ -94,6 +94,7 @@ def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
         return ()
     wanted: list[dict[str, str]] = [{a.name: v} for a in result.attributes for v in bounded_values(a)]
     wanted += [dict(loss.segment) for loss in found.losses if len(loss.segment) > 1]
+    wanted += [dict(loss.best_segment) for loss in found.losses if len(loss.best_segment) > 1]
     seen: dict[str, Segment] = {}
     for each in wanted:
         entered = segment_counts(result, each)[0]
@@ -287,9 +288,10 @@ def _quality(found: Exploration) -> dict[str, Any]:
         "copies_of_an_event_id": q.copies,
         "repeated_events": q.repeated,
         "programs": {
-            "users": q.heavy_units,
-            "events": q.heavy_events,
-            "limit_per_day": q.heavy_limit,
+            "users": q.bots.units,
+            "events": q.bots.events,
+            "limit_per_day": q.bots.per_day,
+            "limit_in_all": q.bots.in_all,
             "evidence": "bots",
         },
         "late": {"more_than_an_hour": q.late_hour, "more_than_a_day": q.late_day, "evidence": "late"}

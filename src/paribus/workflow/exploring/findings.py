@@ -33,15 +33,16 @@ def _data(found: Exploration) -> list[Finding]:
     for day, why in sorted(found.days.partial.items()):
         made.append(_finding(f"partial day {day}", "hole", f"{day} is not whole ({why}); not read", None, "days"))
     q = found.quality
-    if q.heavy_units:
+    if q.bots.units:
         made.append(
             _finding(
                 "programs",
                 "bots",
-                f"{count(q.heavy_units)} users did more than {count(q.heavy_limit)} things on one day, as only "
-                "programs do; "
-                f"they and their {count(q.heavy_events)} events are left out",
-                Measured(value=q.heavy_units, unit="users", evidence="bots"),
+                f"{count(q.bots.units)} users are taken for programs: more than {count(q.bots.per_day)} events on one "
+                "day, or "
+                f"more than {count(q.bots.in_all)} in all, nearly every day and without a conversion; they and their "
+                f"{count(q.bots.events)} events are left out",
+                Measured(value=q.bots.units, unit="users", evidence="bots"),
                 "bots",
             )
         )

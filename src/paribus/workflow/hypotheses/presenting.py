@@ -18,9 +18,10 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     facts = HypothesizeFacts.model_validate(artifact.facts)
     currency = str(facts.economics.get("currency", ""))
     own = facts.hypotheses[0]
+    because = f"{own.because[:1].lower()}{own.because[1:]}"
     blocks: list[Block] = [
         Paragraph(
-            f"**Because** {own.because}, **we believe** that {own.change}, **for** {own.for_whom}, **will** have the "
+            f"**Because** {because}, **we believe** that {own.change}, **for** {own.for_whom}, **will** have the "
             f"effect that {own.expected}, **measured by** `{own.measured_by}`."
             + ("" if own.findings else " It cites nothing that was found: it is an **opinion**.")
         )

@@ -140,6 +140,8 @@ def tree_of(own: Belief, currency: str, priced: Price, planned: float) -> tuple[
             "money a year", "", of_draws(yearly, "tree", unit=f"{currency}/year"), "if it were rolled out in any case"
         ),
         *nodes,
+        node("money per success", "money a year", of_draws(per, "tree", unit=currency), priced.words),
+        node("yearly costs", "money a year", measured(-case.costs.yearly, "config", unit=f"{currency}/year")),
         node(
             "money a year at the effect planned for",
             "",
@@ -155,8 +157,6 @@ def tree_of(own: Belief, currency: str, priced: Price, planned: float) -> tuple[
             ),
             "if the effect is as large as the plan can find",
         ),
-        node("money per success", "money a year", of_draws(per, "tree", unit=currency), priced.words),
-        node("yearly costs", "money a year", measured(-case.costs.yearly, "config", unit=f"{currency}/year")),
     )
 
 

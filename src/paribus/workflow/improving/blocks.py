@@ -100,7 +100,13 @@ def _lasting(facts: OptimizeFacts) -> list[Block]:
         blocks.append(Paragraph(str(facts.decay["sentence"])))
     half = facts.decay.get("half_life_days")
     if half is not None:
-        blocks.append(Paragraph(f"The decay that fits best halves the effect every {text(half)} days."))
+        first, lasting = (text(facts.decay[name], percent=True, signed=True) for name in ("first", "lasting"))
+        blocks.append(
+            Paragraph(
+                f"The decay that fits best falls from {first} at exposure to {lasting}; what fades of it halves every "
+                f"{text(half)} days."
+            )
+        )
     return blocks
 
 

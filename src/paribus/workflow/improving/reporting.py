@@ -126,6 +126,7 @@ def decay_facts(of: Observed) -> Json:
     return {
         "half_life_days": rounded(decay.half_life) if decay and isfinite(decay.half_life) else None,
         "first": rounded(decay.first) if decay else None,
+        "lasting": rounded(decay.lasting) if decay else None,
         "days": list(decay.days) if decay else [],
         "fitted": [rounded(x) for x in decay.fitted] if decay else [],
         "sentence": of.novelty,

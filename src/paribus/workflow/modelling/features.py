@@ -87,7 +87,7 @@ def feature_sql(log: EventLog, events: Sequence[str], success: str, cut: int) ->
 def _names(events: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for event in events:
-        name = f"{python_name(event, 'event')}_count"
+        name = f"{python_name(event)}_count"
         found.append(name if name not in found else f"{name}_{len(found)}")
     return tuple(found)
 

@@ -54,9 +54,9 @@ def checks(plan: PlanDoc, tables: Sequence[TablePlan], freshness_seconds: float)
 def tasks(feature: str, evidence: str) -> tuple[TaskPlan, ...]:
     """A run: reconcile, bring the star model up, export, transform and test, analyze.
 
-    `PARIBUS_DATA` names the data folder and `PARIBUS_PIPELINE` the folder of the dbt project.
+    `PARIBUS_DATA` names the data folder and `PIPELINE_FOLDER` the folder of the dbt project.
     """
-    project = '"$PARIBUS_PIPELINE"'
+    project = '"$PIPELINE_FOLDER"'
 
     def task(name: str, command: str, *after: str, produces: tuple[str, ...] = (), retries: int = 3) -> TaskPlan:
         return TaskPlan(

@@ -32,6 +32,7 @@ TARGETING = frozenset({"audience", "layer", "holdout"})
 OWN_OF_THE_WORKFLOW = frozenset({"feature", "artifact", "approval"})
 """Written by the workflow alone: no step answers for another, or agrees to itself."""
 SEALS = frozenset({"seal"})
+PAGE = 500
 VALIDATION = frozenset({"staging"})
 """Environments without real users, where validation plants its events."""
 
@@ -72,6 +73,15 @@ def served(flag: Mapping[str, Any] | None, environment: str) -> list[Any]:
     return [*serving, state.get("prerequisites", []), state.get("holdouts", []), default]
 
 
+def _names(value: Any, key: str) -> bool:
+    """Whether a text of this plain value is the key."""
+    if isinstance(value, Mapping):
+        return any(_names(item, key) for item in value.values())
+    if isinstance(value, list):
+        return any(_names(item, key) for item in value)
+    return bool(value == key)
+
+
 def _serves(rule: Mapping[str, Any], default: Any) -> bool:
     if rollout := rule.get("rollout"):
         return bool(rollout.get("traffic_bp", 0))
@@ -80,9 +90,14 @@ def _serves(rule: Mapping[str, Any], default: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one role may write; every refusal names the rule."""
+    """What one role may write; every refusal names the rule.
+
+    role    whose limits
+    store   where it is looked up whether a shared document has traffic behind it
+    """
 
     role: Role
+    store: Store
 
     def check(self, kind: str, key: str, before: Json | None, after: Json | None) -> None:
         """Returns when the role may turn one body of a document into another.
@@ -102,7 +117,7 @@ class Limits:
             )
         if self.role.moves_traffic:
             return
-        if kind in TARGETING and before is not None and before != after:
+        if kind in TARGETING and before is not None and before != after and self._has_traffic(key):
             raise _refused(self.role, f"tried to change {kind} {key}", "only the deployment engineer moves traffic")
         if kind == "flag":
             named = {*(before or {}).get("environments", {}), *(after or {}).get("environments", {})} - VALIDATION
@@ -114,13 +129,20 @@ class Limits:
                         "only the deployment engineer moves traffic",
                     )
 
-    def seal(self, key: str) -> None:
-        """Returns when the role may register a plan.
+    def _has_traffic(self, key: str) -> bool:
+        """Whether a flag that serves real units names this document."""
+        from paribus.store import DEFAULT_PROJECT
 
-        Raises:
-            AccessError: it may not.
-        """
-        self.check("seal", key, None, {})
+        for project in self.store.projects() or (DEFAULT_PROJECT,):
+            last = ""
+            while page := self.store.list(project, "flag", after=last, limit=PAGE):
+                for found in page:
+                    body = found.body or {}
+                    live = [name for name in body.get("environments", {}) if name not in VALIDATION]
+                    if any(_names(served(body, name), key) for name in live):
+                        return True
+                last = page[-1].address.key
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +155,11 @@ class BoundedOperations:
     @property
     def store(self) -> Store:
         """Documents and records, the documents within the same limits."""
-        return cast("Store", BoundedStore(self.whole.store, Limits(self.role)))
+        return cast("Store", BoundedStore(self.whole.store, self._limits))
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.role, self.whole.store)
 
     @property
     def folder(self) -> Path:
@@ -150,13 +176,13 @@ class BoundedOperations:
 
     def write(self, kind: str, key: str, body: Json, *, author: str, reason: str) -> Revision:
         found = self.whole.find(kind, key)
-        Limits(self.role).check(kind, key, found.body if found is not None else None, body)
+        self._limits.check(kind, key, found.body if found is not None else None, body)
         return self.whole.write(kind, key, body, author=author, reason=reason)
 
     def change(self, kind: str, key: str, step: Callable[[Json], Json], *, author: str, reason: str) -> Revision:
         def within(before: Json) -> Json:
             after = step(before)
-            Limits(self.role).check(kind, key, before, after)
+            self._limits.check(kind, key, before, after)
             return after
 
         return self.whole.change(kind, key, within, author=author, reason=reason)
@@ -165,7 +191,8 @@ class BoundedOperations:
         return self.whole.experiment(key)
 
     def seal(self, key: str, *, author: str, amend: str | None = None) -> Seal:
-        Limits(self.role).seal(key)
+        if amend is not None or self.whole.find("seal", key) is None:  # what is sealed already is only read
+            self._limits.check("seal", key, None, {})
         return self.whole.seal(key, author=author, amend=amend)
 
     def analyze(

@@ -147,9 +147,9 @@ def _facts(service: Service, counted: tuple[Counted, ...], trial: Trial) -> Back
             Route(
                 method="GET",
                 path=screen.path,
-                events=tuple(sending.event for sending in screen.enters),
+                events=tuple(sending.event for sending in (*screen.enters, *screen.outcomes)),
                 decision=", ".join(point.id for point in points),
-                once=not screen.every_time,
+                once=not screen.every_time and screen is service.journey.screens[0],
             )
         )
         decisions += [
@@ -234,7 +234,9 @@ def _checks(service: Service, files: dict[str, str], counted: tuple[Counted, ...
     wrong = [each.function for each in counted if (each.evaluations, each.exposures, each.callers) != (1, 1, 1)]
     strays = stray_evaluations(files, service.package)
     planned = {sending.function for each in service.journey.interactions for sending in each.sends}
-    planned |= {sending.function for screen in service.journey.screens for sending in screen.enters}
+    planned |= {
+        sending.function for screen in service.journey.screens for sending in (*screen.enters, *screen.outcomes)
+    }
     text = files[f"{service.package}/journey.py"]
     unsent = sorted(name for name in planned if not re.search(rf"\bevents\.{name}\(", text))
     if trial.failed:

@@ -155,7 +155,8 @@ def _cohorts(design: DesignFacts, explore: ExploreFacts) -> tuple[CohortKey, ...
 def _attributes(explore: ExploreFacts) -> list[str]:
     from paribus.workflow.audience import attributes
 
-    return [name for segment in explore.segments for name in attributes(segment.rule)]
+    named = [each.name for each in explore.attributes]
+    return named + [name for segment in explore.segments for name in attributes(segment.rule)]
 
 
 def _summary(facts: InstrumentFacts, plan: PlanDoc, explore: ExploreFacts) -> str:

@@ -27,7 +27,7 @@ from paribus.workflow.facts.validate import Coverage, Planted, ValidateFacts
 from paribus.workflow.launching.health import settled
 from paribus.workflow.launching.randomization import taking_part
 from paribus.workflow.validation import door as doors
-from paribus.workflow.validation import product, reading, scenario
+from paribus.workflow.validation import product, reading, scenario, verdict
 from paribus.workflow.validation.arrival import STATEMENT, Arrived, arrived, held_back, property_shares
 from paribus.workflow.validation.crawl import crawl, tracked
 from paribus.workflow.validation.door import SDK, Plant
@@ -42,9 +42,6 @@ SLUG = "validate"
 PLANTING, CRAWL = "validation", "crawl"
 OWN = (PLANTING, CRAWL, "rehearsal")
 COPIES = 3
-LEAST_SHARE = 0.99
-REPLAY_ALPHA = 0.001
-"""Below it, and only then, a replay without effect is called uneven: it is read for several metrics."""
 
 
 def run(context: Context) -> Artifact:
@@ -110,9 +107,8 @@ class _Validation:
         own, passages = self._product()
         self.context.progress(0.8, "replaying the experiment on history")
         replayed = self._replay()
-        seen = sorted(
-            {name for name, each in own.items() if each.events} | {each.event for each in planted if each.stored}
-        )
+        arriving = {name for name, each in own.items() if each.events}
+        arriving |= {each.event for each in planted if each.stored}
         facts = ValidateFacts(
             environment=STAGING,
             planted=planted,
@@ -136,7 +132,7 @@ class _Validation:
             quality=self._quality(own),
             replay=replayed,
             planned=tuple(sorted(self.planned)),
-            seen=tuple(sorted(seen & set(self.planned))),
+            seen=tuple(sorted(arriving & set(self.planned))),
             unplanned=tuple(sorted(name for name, each in own.items() if each.unplanned and not name.startswith("$"))),
         )
         checks = self._checks(facts, invalid, own, passages)
@@ -153,6 +149,7 @@ class _Validation:
         """A simulated product plays its staging release before this step; a real one is validated by its code."""
         if not self.context.feature.simulated:
             return
+        settled(self.context)
         if not any(each.events or each.held for each in product.events(self.reader, STAGING, OWN).values()):
             raise Waiting("staging traffic of the product is needed: a smoke run of its release with a staging key")
 
@@ -239,7 +236,7 @@ class _Validation:
     def _held(self, plants: Mapping[str, Sequence[Plant]]) -> Json:
         """Of the planted events, how many were held back that should not have been, and whether the broken one was."""
         ids = {plant.event_id for listed in plants.values() for plant in listed}
-        rows = held_back(self.reader, [PLANTING])
+        rows = held_back(self.reader, STAGING, [PLANTING])
         broken = self.broken
         return {
             "wrongly": sorted({f"{row['name']}: {row['detail']}" for row in rows if row["event_id"] in ids}),
@@ -272,13 +269,11 @@ class _Validation:
             for case, count in zip(cases["people"], counted, strict=True)
         )
         visiting = [
-            rows[plant.event_id] for case in cases["sessions"] for plant in case.plants if plant.event_id in rows
+            [rows[plant.event_id] for plant in case.plants if plant.event_id in rows] for case in cases["sessions"]
         ]
-        units = [case.plants[0].unit for case in cases["sessions"]]
-        visits = reading.visits(visiting, units, folder)
         sessions = tuple(
-            {"case": case.name, "expected": case.expected[0], "measured": visits[unit], "evidence": "sessions"}
-            for case, unit in zip(cases["sessions"], units, strict=True)
+            {"case": case.name, "expected": case.expected[0], "measured": count, "evidence": "sessions"}
+            for case, count in zip(cases["sessions"], reading.visits(visiting, folder), strict=True)
         )
         return funnel, people, sessions
 
@@ -416,14 +411,14 @@ class _Validation:
         passages: Sequence[product.Passage],
     ) -> tuple[Outcome, ...]:
         return (
-            _loss(facts, self.planned),
-            _contract(invalid),
-            _coverage(facts.coverage),
-            _funnel(facts.funnel),
-            _equal("Persons", "people", facts.people),
-            _equal("Sessions", "sessions", facts.sessions),
-            *_product_checks(own, passages, self._wanted(), sorted(self.planned)),
-            _replayed(facts.replay),
+            verdict.loss(facts, self.planned),
+            verdict.contract(invalid),
+            verdict.covered(facts.coverage),
+            verdict.funnel(facts.funnel),
+            verdict.equal("Persons", "people", facts.people),
+            verdict.equal("Sessions", "sessions", facts.sessions),
+            *verdict.product_checks(own, passages, self._wanted(), sorted(self.planned)),
+            verdict.replayed(facts.replay),
         )
 
     def _evidence(self, sent: Json) -> dict[str, Evidence]:
@@ -489,7 +484,7 @@ def present(artifact: Artifact) -> list[Block]:
     failed = [check for check in artifact.checks if check.status == "failed"]
     blocks: list[Block] = []
     if facts.planted:
-        sent, received, stored = (sum(getattr(each, name) for each in facts.planted) for name in _COUNTED)
+        sent, received, stored = (sum(getattr(each, name) for each in facts.planted) for name in verdict.COUNTED)
         blocks.append(
             Picture(
                 bars(
@@ -583,9 +578,6 @@ def present(artifact: Artifact) -> list[Block]:
     return blocks
 
 
-_COUNTED = ("sent", "received", "stored")
-
-
 def _complete(context: Context, reader: LakeReader, label: str) -> Arrived:
     """What came in, once two looks a moment apart say the same: the service delivers its last events as it ends."""
     before = -1
@@ -597,177 +589,6 @@ def _complete(context: Context, reader: LakeReader, label: str) -> Arrived:
             before = len(found.rows)
         time.sleep(0.25)
     return arrived(reader, STAGING, label)
-
-
-def _loss(facts: ValidateFacts, planned: Mapping[str, Any]) -> Outcome:
-    sent, received, stored = (sum(getattr(each, name) for each in facts.planted) for name in _COUNTED)
-    lossy = [f"{each.event} by {each.door}" for each in facts.planted if each.stored < each.sent]
-    changed = [f"{each.event}.{name}" for each in facts.planted for name, share in each.properties.items() if share < 1]
-    unsent = sorted(set(planned) - {each.event for each in facts.planted})
-    wrong = [*(f"lost: {each}" for each in lossy), *(f"changed: {each}" for each in changed)]
-    wrong += [f"no sample meets the pattern of {each}" for each in unsent]
-    return Outcome(
-        name="No loss from the door to the lake",
-        status="failed" if lossy or changed or received < sent else "warned" if unsent else "passed",
-        message="; ".join(wrong)
-        or f"{sent} events of {len(planned)} kinds sent, {received} received, {stored} stored, every property as sent",
-        evidence="planted",
-    )
-
-
-def _contract(invalid: Json) -> Outcome:
-    wrongly = invalid["wrongly"]
-    broken = invalid["broken"]
-    status = "failed" if wrongly or broken is False else "passed" if broken else "not_applicable"
-    return Outcome(
-        name="The plan is enforced",
-        status=status,
-        message="; ".join(wrongly)
-        or {
-            True: "an event that breaks the plan was held back, those that keep it were not",
-            False: "an event that breaks the plan was let through",
-            None: "no property of the plan has a type that can be broken",
-        }[broken],
-        evidence="planted",
-    )
-
-
-def _coverage(coverage: Coverage | None) -> Outcome:
-    if coverage is None:
-        return Outcome(
-            name="Coverage", status="not_applicable", message="no service was generated that could be crawled"
-        )
-    whole = coverage.performed == coverage.tracked and coverage.performed > 0
-    unlogged = coverage.performed - coverage.logged
-    share = coverage.tracked / coverage.performed if coverage.performed else 0.0
-    return Outcome(
-        name="Coverage",
-        status="passed" if whole else "failed",
-        message=f"{coverage.tracked} of {coverage.performed} interactions on {coverage.pages} pages left an event "
-        f"({share:.1%})"
-        + (f"; without any: {', '.join(coverage.missing)}" if coverage.missing else "")
-        + (f"; {unlogged} are not in the access log" if unlogged else ""),
-        evidence="crawl",
-    )
-
-
-def _funnel(found: Json) -> Outcome:
-    if not found:
-        return Outcome(name="Funnel", status="not_applicable", message="the feature's funnel has fewer than two steps")
-    equal = found["expected"] == found["measured"]
-    return Outcome(
-        name="Funnel",
-        status="passed" if equal else "failed",
-        message="users of known paths come out as planted"
-        if equal
-        else f"planted {found['expected']}, measured {found['measured']}",
-        evidence="funnel",
-    )
-
-
-def _equal(name: str, evidence: str, found: Sequence[Json]) -> Outcome:
-    wrong = [
-        f"{each['case']}: {each['measured']} instead of {each['expected']}"
-        for each in found
-        if each["measured"] != each["expected"]
-    ]
-    return Outcome(
-        name=name,
-        status="failed" if wrong else "passed",
-        message="; ".join(wrong) or f"{len(found)} cases come out as planted: {', '.join(e['case'] for e in found)}",
-        evidence=evidence,
-    )
-
-
-def _product_checks(
-    own: Mapping[str, product.EventHealth],
-    passages: Sequence[product.Passage],
-    wanted: Sequence[str],
-    planned: Sequence[str],
-) -> tuple[Outcome, ...]:
-    if not own:
-        return (
-            Outcome(
-                name="The product's own events",
-                status="not_applicable",
-                message="the product has sent nothing in staging; its generated code was crawled instead",
-                blocking=False,
-                evidence="product",
-            ),
-        )
-    missing = [name for name in wanted if name not in own or not (own[name].events or own[name].held)]
-    rare = [name for name in planned if name not in wanted and (name not in own or not own[name].events)]
-    held = {
-        name: each
-        for name, each in own.items()
-        if each.held and sum(each.held.values()) > (1 - LEAST_SHARE) * (each.events + sum(each.held.values()))
-    }
-    doubled = [name for name, each in own.items() if each.doubled > product.DOUBLED * max(each.events, 1)]
-    doubled = [name for name in doubled if name in planned]
-    lossy = [each for each in passages if each.is_lossy]
-    return (
-        Outcome(
-            name="Every event arrives",
-            status="failed" if missing or lossy else "passed",
-            message="; ".join(
-                [f"{name} never arrives" for name in missing]
-                + [
-                    f"{each.second} follows {each.first} for {each.went_on / each.units:.0%} of users, usually for "
-                    f"{each.usual:.0%}: it is not always sent"
-                    for each in lossy
-                ]
-            )
-            or f"each of {len(wanted)} events of the funnel and the metrics arrives as often as usual",
-            evidence="product",
-        ),
-        Outcome(
-            name="Every event keeps the plan",
-            status="failed" if held else "passed",
-            message="; ".join(f"{name}: {', '.join(sorted(each.held))}" for name, each in held.items())[:600]
-            or "no event of the product breaks the plan",
-            evidence="product",
-        ),
-        Outcome(
-            name="No event is sent twice",
-            status="failed" if doubled else "passed",
-            message=f"sent twice: {', '.join(doubled)}" if doubled else "no event of the product comes in copies",
-            evidence="product",
-        ),
-        Outcome(
-            name="Rare events",
-            status="warned" if rare else "passed",
-            message=f"planned and not seen in staging: {', '.join(rare)}" if rare else "every planned event was seen",
-            blocking=False,
-            evidence="product",
-        ),
-    )
-
-
-def _replayed(found: Json) -> Outcome:
-    if not found or "why_not" in found:
-        return Outcome(
-            name="A/A replay",
-            status="not_applicable",
-            message=found.get("why_not", "there is no history to replay"),
-            blocking=False,
-        )
-    failed = [each["check"] for each in found["failed_checks"]]
-    uneven = [
-        f"{each['metric']} (p = {each['p_value']:.2g})"
-        for each in found["effects"]
-        if each["p_value"] is not None and each["p_value"] < REPLAY_ALPHA
-    ]
-    total = sum(found["units"].values())
-    return Outcome(
-        name="A/A replay",
-        status="failed" if failed else "warned" if uneven else "passed",
-        message=f"health checks fail without any effect: {', '.join(failed)}"
-        if failed
-        else f"this split divides history unevenly: {', '.join(uneven)}; new salts would not"
-        if uneven
-        else f"{total:,} units of history, split by the real flag: nothing is found, as it must be",
-        evidence="replay",
-    )
 
 
 def _assumptions(facts: ValidateFacts, product_seen: bool) -> tuple[str, ...]:

@@ -57,12 +57,13 @@ def property_shares(plants: Sequence[Plant], stored: Mapping[str, Json]) -> dict
     return {name: kept.get(name, 0) / count for name, count in sorted(sent.items())}
 
 
-def held_back(reader: LakeReader, labels: Sequence[str], *, but: bool = False) -> list[Json]:
-    """Events that wait in quarantine, of these source labels; with `but` of all others."""
+def held_back(reader: LakeReader, environment: str, labels: Sequence[str], *, but: bool = False) -> list[Json]:
+    """Events of an environment that wait in quarantine, of these source labels; with `but` of all others."""
     found: list[Json] = []
     after: str | None = ""
     while after is not None:
         page = held(reader, after=after, limit=1000)
-        found += [row for row in page.rows if (str(row["source"]).rpartition(":")[2] in labels) is not but]
+        mine = (row for row in page.rows if row["environment"] == environment)
+        found += [row for row in mine if (str(row["source"]).rpartition(":")[2] in labels) is not but]
         after = page.next
     return found

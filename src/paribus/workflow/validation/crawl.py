@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from paribus.errors import TransientError
 from paribus.workflow.validation.page import Interaction, interactions
+from paribus.workflow.validation.staging import trust
 
 if TYPE_CHECKING:
     import httpx
@@ -131,7 +132,9 @@ def _perform(url: str, each: Interaction, headers: Mapping[str, str] | None) -> 
 def _visitor(url: str, headers: Mapping[str, str] | None) -> httpx.Client:
     import httpx
 
-    return httpx.Client(base_url=url, headers=dict(headers or {}), timeout=TIMEOUT_SECONDS, follow_redirects=False)
+    return httpx.Client(
+        base_url=url, headers=dict(headers or {}), timeout=TIMEOUT_SECONDS, follow_redirects=False, verify=trust()
+    )
 
 
 def _get(client: httpx.Client, path: str, trace: str) -> httpx.Response | None:

@@ -33,12 +33,15 @@ WHERE environment = $environment AND NOT list_contains($own, split_part(source, 
 GROUP BY name ORDER BY name
 """
 _NEXT = f"""
-WITH step AS (SELECT name, {_UNIT} AS unit, CAST(corrected_time AS DATE) AS day FROM {{events}}
-  WHERE (environment IS NOT DISTINCT FROM $environment) = $inside
-  AND NOT list_contains($own, split_part(source, ':', -1)) GROUP BY ALL)
-SELECT count(*) AS units, count(next.unit) AS went_on
-FROM (SELECT unit, day FROM step WHERE name = $first) AS here
-LEFT JOIN (SELECT unit, day FROM step WHERE name = $second) AS next ON next.unit = here.unit AND next.day = here.day
+WITH step AS (SELECT name, {_UNIT} AS unit, CAST(corrected_time AS DATE) AS day,
+    environment IS NOT DISTINCT FROM $environment AS inside FROM {{events}}
+  WHERE NOT list_contains($own, split_part(source, ':', -1)) GROUP BY ALL),
+pair AS (SELECT unnest($first) AS first, unnest($second) AS second)
+SELECT pair.first, pair.second, here.inside, count(*) AS units, count(next.unit) AS went_on
+FROM pair JOIN step AS here ON here.name = pair.first
+LEFT JOIN step AS next ON next.name = pair.second AND next.unit = here.unit AND next.day = here.day
+  AND next.inside = here.inside
+GROUP BY ALL
 """
 _COLUMNS = (
     "name",
@@ -93,7 +96,7 @@ class Passage:
 def events(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str, EventHealth]:
     """Each event of the product in an environment; `own` are the labels of validation's own keys."""
     rows = ask(reader, STATEMENT, columns=_COLUMNS, values={"environment": environment, "own": list(own)})
-    held = _held(reader, own)
+    held = _held(reader, environment, own)
     names = sorted({row["name"] for row in rows} | set(held))
     by_name = {row["name"]: row for row in rows}
     found = {}
@@ -113,37 +116,39 @@ def events(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str
 
 def passages(reader: LakeReader, steps: Sequence[str], environment: str, own: Sequence[str]) -> list[Passage]:
     """Each step of the funnel to the next on the same day, in an environment against all others."""
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
+    pairs = list(pairwise(steps))
+    if not pairs:
+        return []
+    rows = ask(
+        reader,
+        _NEXT,
+        names=list(steps),
+        columns=_COLUMNS,
+        values={
+            "environment": environment,
+            "own": list(own),
+            "first": [first for first, _ in pairs],
+            "second": [second for _, second in pairs],
+        },
+    )
+    counted = {(row["first"], row["second"], row["inside"]): (row["units"], row["went_on"]) for row in rows}
     found = []
-    for first, second in pairwise(steps):
-        here = _passage(reader, first, second, environment, own, inside=True)
-        there = _passage(reader, first, second, environment, own, inside=False)
-        if here["units"] == 0 or there["units"] == 0:
-            continue
-        usual = there["went_on"] / there["units"]
-        p_value = float(binom.cdf(here["went_on"], here["units"], usual)) if 0 < usual < 1 else 1.0
-        found.append(Passage(first, second, here["units"], here["went_on"], usual, p_value))
+    for first, second in pairs:
+        units, went_on = counted.get((first, second, True), (0, 0))
+        all_units, all_went_on = counted.get((first, second, False), (0, 0))
+        if units and all_units:
+            usual = all_went_on / all_units
+            p_value = float(bdtr(went_on, units, usual)) if 0 < usual < 1 else 1.0
+            found.append(Passage(first, second, units, went_on, usual, p_value))
     return found
 
 
-def _passage(
-    reader: LakeReader, first: str, second: str, environment: str, own: Sequence[str], *, inside: bool
-) -> Json:
-    (row,) = ask(
-        reader,
-        _NEXT,
-        names=[first, second],
-        columns=_COLUMNS,
-        values={"environment": environment, "own": list(own), "first": first, "second": second, "inside": inside},
-    )
-    return row
-
-
-def _held(reader: LakeReader, own: Sequence[str]) -> dict[str, Counter[str]]:
+def _held(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str, Counter[str]]:
     """What is in quarantine for breaking the plan, by event and detail; of sources that are not validation's own."""
     found: dict[str, Counter[str]] = {}
-    for row in held_back(reader, own, but=True):
+    for row in held_back(reader, environment, own, but=True):
         if row["reason"] in {"contract", "unplanned"}:
             found.setdefault(str(row["name"]), Counter())[str(row["detail"])] += 1
     return found

@@ -42,15 +42,15 @@ def persons(cases: Sequence[Case], stored: Mapping[str, Json], store: Store, env
     return found
 
 
-def visits(rows: Sequence[Json], units: Sequence[str], folder: Path) -> dict[str, int]:
-    """Sessions by unit, split where every analysis splits them."""
-    path = _written(rows, folder / "sessions.csv")
+def visits(cases: Sequence[Sequence[Json]], folder: Path) -> list[int]:
+    """Sessions of each case's rows, split where every analysis splits them; cases begin at different times."""
+    path = _written([row for rows in cases for row in rows], folder / "sessions.csv")
     if path is None:
-        return dict.fromkeys(units, 0)
+        return [0] * len(cases)
     with open_source(str(path)) as log:
-        table = log.query(f"SELECT unit, COUNT(DISTINCT visit) AS n FROM {log.visits()} GROUP BY unit")
-    counted = {str(row[0]): int(row[1]) for row in table.rows}
-    return {unit: counted.get(unit, 0) for unit in units}
+        table = log.query(f"SELECT MIN(at_us) AS first, COUNT(DISTINCT visit) AS n FROM {log.visits()} GROUP BY unit")
+    counted = {int(row[0]): int(row[1]) for row in table.rows}
+    return [counted.get(min((row["time"] for row in rows), default=-1), 0) for rows in cases]
 
 
 def _written(rows: Iterable[Json], path: Path) -> Path | None:

@@ -118,7 +118,7 @@ def sessions(event: str, begin: datetime, key: str, properties: Properties) -> t
 
     return (
         user("pauses under half an hour", begin, (0, 10, 39), 1),
-        user("a pause over half an hour", begin, (0, 10, 41), 2),
+        user("a pause over half an hour", begin + timedelta(minutes=1), (0, 10, 41), 2),
         user("over midnight", midnight, (-10, -1, 9), 1),
-        user("another campaign", begin, (0, 5, 10), 1),
+        user("another campaign", begin + timedelta(minutes=2), (0, 5, 10), 1),
     )

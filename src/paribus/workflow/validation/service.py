@@ -16,7 +16,7 @@ from typing import Any
 
 from paribus.errors import TransientError
 from paribus.workflow.facts.code import BackendFacts
-from paribus.workflow.validation.staging import Door
+from paribus.workflow.validation.staging import Door, trust
 
 Json = dict[str, Any]
 START_SECONDS = 30.0
@@ -103,13 +103,14 @@ def _wait(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
     import httpx
 
     end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if httpx.get(health, timeout=2).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.05)
+    with httpx.Client(timeout=2, verify=trust()) as client:
+        while time.monotonic() < end and process.poll() is None:
+            try:
+                if client.get(health).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
     raise TransientError(
         f"the generated service does not serve: {log.read_text(errors='replace')[-600:].strip() or 'no output'}",
         where=health,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from paribus.errors import InputError, TransientError
@@ -65,12 +67,19 @@ def ask(endpoint: Endpoint, method: str, path: str, body: Json | None = None) ->
             json=body,
             headers={"Authorization": f"Bearer {endpoint.key}"},
             timeout=TIMEOUT_SECONDS,
+            verify=trust(),
         )
     except httpx.HTTPError as error:
         raise TransientError(f"the server did not answer: {error}", where=endpoint.url, fix="see its log") from error
     if answer.status_code >= 400:
         raise TransientError(f"{method} {path}: {answer.status_code} {answer.text[:300]}", where=endpoint.url)
     return answer.json() if answer.content else None
+
+
+@lru_cache(1)
+def trust() -> ssl.SSLContext:
+    """Whom to trust over TLS: the system's certificates, read once, since reading them takes longer than a request."""
+    return ssl.create_default_context()
 
 
 def _revoke(endpoint: Endpoint, source: str, environment: str) -> None:

@@ -163,7 +163,7 @@ def _tornado(case: Case, unit: str) -> tuple[dict[str, Any], ...]:
 def _persistence(case: Case) -> dict[str, Any]:
     lasting = case.persistence
     return {
-        "likely": rounded(lasting.likely),
+        "most": rounded(lasting.most),
         "least": rounded(lasting.least),
         "why": lasting.why,
         "center": rounded(center(case)),

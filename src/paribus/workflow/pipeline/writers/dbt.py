@@ -14,7 +14,7 @@ from paribus.workflow.pipeline.writers import Plan
 
 SOURCE = "lake"
 _CLAUSES = "SELECT|FROM|LEFT JOIN|JOIN|WHERE|QUALIFY|GROUP BY|WINDOW|UNION ALL"
-EVENTS = "{{ env_var('PARIBUS_EVENTS', 'data/*.parquet') }}"
+EVENTS = "{{ env_var('PIPELINE_EVENTS', 'data/*.parquet') }}"
 
 
 def dbt_project(plan: Plan) -> list[File]:
@@ -30,7 +30,7 @@ def dbt_project(plan: Plan) -> list[File]:
         }),
         _yaml("profiles.yml", {
             plan.name: {"target": "local", "outputs": {"local": {
-                "type": "duckdb", "path": "{{ env_var('PARIBUS_WAREHOUSE', 'target/star.duckdb') }}", "threads": 2,
+                "type": "duckdb", "path": "{{ env_var('PIPELINE_WAREHOUSE', 'target/star.duckdb') }}", "threads": 2,
                 "settings": {"TimeZone": "UTC"},
             }}}
         }),
