@@ -65,24 +65,24 @@ def test_the_budget_is_one_for_the_experiment() -> None:
 def test_false_convictions_stay_within_the_budget_under_continuous_looking(control: float, treatment: float) -> None:
     """A/A, and the least favorable treatment within tolerance: 1.2 times control's rate."""
     guard = Guard(name="errors", events=("$error",), budget=0.05, minimum_difference=0.0)
-    found = simulate(guard, control, treatment, horizon_units=20_000, runs=600, seed=3)
+    found = simulate(guard, control, treatment, horizon_units=10_000, runs=400, seed=3)
     assert found.convicted <= guard.budget + 3.3 * np.sqrt(guard.budget * (1 - guard.budget) / found.runs)
     if control == treatment:
         assert found.convicted < 0.01
 
 
 def test_planted_harm_is_found_soon() -> None:
-    strong = simulate(GUARD, 0.0006, 0.0306, horizon_units=6000, runs=300, seed=4)
+    strong = simulate(GUARD, 0.0006, 0.0306, horizon_units=6000, runs=200, seed=4)
     assert strong.convicted == 1
     assert strong.units is not None
     assert strong.units_90 is not None
     assert strong.units < 1200
     assert strong.units_90 < 2000
-    triple = simulate(GUARD, 0.01, 0.03, horizon_units=20_000, runs=300, seed=5)
+    triple = simulate(GUARD, 0.01, 0.03, horizon_units=10_000, runs=200, seed=5)
     assert triple.units_90 is not None
     assert triple.units_90 < 8000
 
 
 def test_uneven_arms_are_no_harm() -> None:
-    found = simulate(GUARD, 0.02, 0.02, horizon_units=10_000, treatment_share=0.1, runs=300, seed=6)
+    found = simulate(GUARD, 0.02, 0.02, horizon_units=10_000, treatment_share=0.1, runs=200, seed=6)
     assert found.convicted <= 0.01

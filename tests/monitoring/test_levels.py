@@ -34,11 +34,11 @@ def test_the_interval_holds_where_requests_of_a_unit_are_equal() -> None:
     random = np.random.default_rng(2)
     truth = float(np.exp(5 + 0.5 * 1.6448536))
     hit = 0
-    for _ in range(300):
+    for _ in range(100):
         values = np.repeat(random.lognormal(5, 0.5, 300), 8)
         found = quantile(histogram(values), 300)
         hit += bool(found.low and found.high and found.low * 0.98 <= truth <= found.high * 1.02)
-    assert hit >= 275  # of 300 at 95%
+    assert hit >= 88  # of 100 at 95%
 
 
 def test_only_a_clear_difference_pauses() -> None:

@@ -44,7 +44,7 @@ def by_hand(events: list[Record]) -> tuple[dict[str, int], dict[str, int]]:
     return units, bad
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(happenings(), st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_count_the_same(events: list[Record], chance: random.Random) -> None:
     watch = Watch(experiment="f", flag="f", environment="", control="control", weights=WEIGHTS, guards=guards_of(()))

@@ -12,6 +12,7 @@ from paribus.rollout import act
 from paribus.rollout.history import moves
 from paribus.store import Address, Revision, open_store
 
+Json = dict[str, Any]
 FLAG = Address("default", "flag", "f")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+import paribus.workflow
 from paribus.errors import DefinitionError, NotFound
 from paribus.workflow.config import Config, check, json_schema_text, parse, read
 from paribus.workflow.config_effect import EFFECTS, leaves
@@ -156,3 +158,11 @@ def test_the_schema_accepts_what_we_accept() -> None:
 def test_a_stored_configuration_comes_back_the_same() -> None:
     config = parse(BLOCK)
     assert Config.model_validate(json.loads(json.dumps(config.model_dump(mode="json")))) == config
+
+
+def test_what_acts_is_read_by_the_workflow() -> None:
+    room = Path(paribus.workflow.__file__).parent
+    code = "\n".join(path.read_text() for path in room.rglob("*.py") if not path.name.startswith("config"))
+    for path, _ in leaves(Config()):
+        section, _, name = path.rpartition(".")
+        assert f"{section}.{name}" in code or f".{name}" in code, f"{path} is said to act, and nothing reads it"

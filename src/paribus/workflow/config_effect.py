@@ -91,7 +91,7 @@ def _platform(value: Any) -> list[Said]:
     if value == []:
         return [("acts", "only our own clients are expected")]
     return [
-        ("acts", f"clients of {value} may send here: /intake/{value}/ takes their requests"),
+        ("acts", f"clients of {value} may send to /intake/{value}/; step 5 shows how, step 10 plants events there"),
         ("waits", f"for {FORWARDERS}: events are not sent on to {value}, and the tracking plan is not exported there"),
     ]
 
@@ -107,12 +107,14 @@ def _provider(value: str) -> list[Said]:
 
 def _rollback(value: bool) -> list[Said]:
     said: list[Said] = [
-        ("acts", "an error rate proven worse than control's kills the flag by one revision, unattended")
+        ("acts", "errors, or a guardrail on events, proven worse than control's kill the flag, unattended")
         if value
-        else ("acts", "an error rate proven worse than control's alerts, and asks a person")
+        else ("acts", "errors, or a guardrail on events, proven worse than control's alert, and ask a person")
     ]
     if value:
-        said.append(("waits", f"for {FULL_GUARDING}: other guardrails are judged by steps 13 and 14, not unattended"))
+        said.append(
+            ("waits", f"for {FULL_GUARDING}: guardrails on sums, ratios and quantiles are judged by steps 12 to 14")
+        )
     return said
 
 
@@ -146,8 +148,8 @@ EFFECTS: dict[str, _Saying] = {
     "feature_flags.provider": _provider,
     "statistical_methods": _methods,
     "monitoring.real_time_metrics": _by_value(
-        true="the running server watches health while events arrive",
-        false="health is read when a step runs; reports say so",
+        true="health is read while events arrive; step 6 plans for seconds",
+        false="step 6 plans batches, health is read when a step runs, and reports say so; the safety watch goes on",
     ),
     "monitoring.anomaly_detection": _by_value(
         true="detectors look at metrics and data, and alert", false="no detector runs"

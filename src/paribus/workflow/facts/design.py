@@ -15,7 +15,7 @@ class MethodSize(Part):
     days: int | None
     mean_days: float | None = None
     false_ship: float | None = None
-    power: float | None = None
+    """Chance that the first success metric is shown better without any effect."""
     note: str = ""
     evidence: str
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, sqrt
 from typing import Any
 
 from paribus.errors import InputError
 from paribus.experiments.schema import METRIC_TYPES
 from paribus.experiments.words import pieces, stem, subjects
+from paribus.workflow.artifact import Measured
 from paribus.workflow.facts.explore import Baseline, Bottleneck, EventProfile, ExploreFacts, Funnel
 
 Json = dict[str, Any]
@@ -22,11 +23,14 @@ _ERROR = frozenset({"error", "exception", "crash", "failur", "fail", "timeout", 
 _HARM = frozenset(
     {"refund", "cancel", "cancell", "complaint", "complain", "ticket", "disput", "chargeback", "unsubscrib", "churn"}
 )
-_LATENCY = frozenset({"latenci", "duration", "ms", "elaps"})
+_LATENCY = frozenset({"latenci", "duration", "ms", "elaps", "second", "millisecond"})
+_REQUEST = frozenset({"request", "response", "api", "load", "http", "rpc", "query"})
+MOST_HARMS = 2
 _NUMERIC = ("number", "integer", "float", "double", "real", "decimal", "bigint")
 QUANTILE = 0.95
 LATENCY_MARGIN = 0.10
 SHARE_MARGIN = 0.10
+ROOM = 1.15  # the level where units meet the change is known only about
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,41 +97,48 @@ def success(explore: ExploreFacts, funnel: Funnel | None) -> Chosen:
 
 
 def guardrails(explore: ExploreFacts, chosen: Chosen) -> tuple[Chosen, ...]:
-    """What must not get worse: errors, latency, and harms that the events tell of; margins are set later."""
-    found: dict[str, Chosen] = {}
+    """What must not get worse: errors, latency, and harms that the events tell of; margins are set later.
 
-    def add(definition: Json, why: str, baseline: Baseline | None) -> None:
-        event = str(definition.get("event") or definition["name"])
-        if event != chosen.definition.get("event"):
-            found.setdefault(f"{event} {definition['type'] == 'quantile'}", Chosen(definition, why, baseline))
-
+    Every guardrail costs power, so there is one for latency, one for errors and at most `MOST_HARMS` for harms: those
+    that history has a baseline for, else the events that most units meet.
+    """
+    found: dict[str, list[Chosen]] = {"error": [], "harm": [], "latency": []}
     for baseline in explore.baselines:
         definition = dict(baseline.definition)
-        if definition.get("type") in METRIC_TYPES and (kind := harm_kind(definition)):
-            definition |= {"role": "guardrail", "direction": "decrease"}
-            add(definition, _why(kind), baseline)
-    for event in explore.events:
-        words = {stem(word) for word in pieces(event.name)}
-        if words & _ERROR:
-            add(_share_of(event.name), _why("error"), None)
-        elif words & _HARM:
-            add(_share_of(event.name), _why("harm"), None)
-        if value := latency_of(event):
-            add(
-                {
-                    "name": f"p95_{'_'.join(pieces(value))}",
-                    "type": "quantile",
-                    "role": "guardrail",
-                    "direction": "decrease",
-                    "event": event.name,
-                    "value": value,
-                    "quantile": QUANTILE,
-                    "level_of_rows": "row",
-                },
-                _why("latency"),
-                None,
-            )
-    return tuple(found.values())
+        kind = harm_kind(definition) if definition.get("type") in METRIC_TYPES else ""
+        if not kind or definition.get("event") == chosen.definition.get("event"):
+            continue
+        definition |= {"role": "guardrail", "direction": "decrease"}
+        if kind == "latency":
+            busiest = _busiest(explore, str(definition.get("value") or ""))
+            if busiest and busiest != definition.get("event"):
+                found[kind].append(Chosen({**definition, "event": busiest}, _why(kind)))
+                continue
+        found[kind].append(Chosen(definition, _why(kind), baseline))
+    for event in sorted(explore.events, key=lambda e: (-e.units, e.name)):
+        kind = harm_kind({"event": event.name})
+        known = kind and any(each.definition.get("event") == event.name for each in found[kind])
+        if kind in ("error", "harm") and not known and event.name != chosen.definition.get("event"):
+            found[kind].append(Chosen(_share_of(event.name), _why(kind), counted(explore, event)))
+        if (value := latency_of(event)) and not found["latency"]:
+            found["latency"].append(Chosen(_latency(event.name, value), _why("latency")))
+    return (*found["error"][:1], *found["harm"][:MOST_HARMS], *found["latency"][:1])
+
+
+def counted(explore: ExploreFacts, event: EventProfile) -> Baseline | None:
+    """The share of units with an event, from its profile: what stands in for a baseline that nobody measured."""
+    units = explore.units.value or 0.0
+    if units <= 0 or event.units <= 0:
+        return None
+    share = min(event.units / units, 1.0)
+    return Baseline(
+        metric=event.name,
+        definition=_share_of(event.name),
+        mean=Measured(value=share, unit="share", evidence=event.evidence),
+        sd=sqrt(share * (1 - share)),
+        units=round(units),
+        evidence=event.evidence,
+    )
 
 
 def secondary(
@@ -203,11 +214,12 @@ def with_margin(of: Chosen, detectable: float | None) -> Chosen:
         why = f"at most {LATENCY_MARGIN:.0%} more than in control"
         return Chosen(checked(definition), f"{of.why}; {why}", of.baseline)
     wanted = SHARE_MARGIN * base
-    margin = max(wanted, detectable or wanted)
-    if detectable is None or detectable <= wanted:
+    shown = wanted if detectable is None else ROOM * detectable
+    margin = max(wanted, shown)
+    if shown <= wanted:
         why = f"at most {SHARE_MARGIN:.0%} more than in control, which the runtime can show"
     else:
-        why = f"the smallest rise that the planned days can rule out, {_significant(detectable / base)} times its level"
+        why = f"the smallest rise that the planned days can rule out, {_significant(margin / base)} times its level"
     definition["margin"] = {"absolute": float(f"{margin:.3g}")}
     return Chosen(checked(definition), f"{of.why}; {why}", of.baseline)
 
@@ -249,11 +261,32 @@ def is_harm(definition: Mapping[str, Any]) -> bool:
 
 
 def latency_of(event: EventProfile) -> str:
-    """The property that tells how long something took; empty without one."""
+    """The property that tells how long an answer took; empty without one, or where the event is no request."""
+    if not {stem(word) for word in pieces(event.name)} & _REQUEST:
+        return ""
     for name, kind in event.properties.items():
         if {stem(w) for w in pieces(name)} & _LATENCY and kind.lower().startswith(_NUMERIC):
             return name
     return ""
+
+
+def _busiest(explore: ExploreFacts, value: str) -> str:
+    """The event with this property that most units meet: errors alone would say how slow errors are."""
+    having = [each for each in explore.events if value in each.properties]
+    return max(having, key=lambda e: (e.units, e.count, e.name)).name if having else ""
+
+
+def _latency(event: str, value: str) -> Json:
+    return {
+        "name": f"p95_{'_'.join(pieces(value))}",
+        "type": "quantile",
+        "role": "guardrail",
+        "direction": "decrease",
+        "event": event,
+        "value": value,
+        "quantile": QUANTILE,
+        "level_of_rows": "row",
+    }
 
 
 def _share_of(event: str) -> Json:

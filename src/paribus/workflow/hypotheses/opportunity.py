@@ -33,6 +33,7 @@ class Opportunity:
     daily        units per day that reach it for the first time, in the segment
     base         the success metric per unit from there
     variance     of the metric per unit from there
+    reaching     share of all units that get there
     headroom     relative rise of the metric if the step were as good as its plausible best; None without a bottleneck
     arrived      units that have arrived by a day
     """
@@ -42,6 +43,7 @@ class Opportunity:
     base: Uncertain
     variance: float
     is_share: bool
+    reaching: float
     headroom: float | None
     arrived: Callable[[float], float]
 
@@ -103,6 +105,7 @@ def opportunity(
         base=Uncertain(level, sqrt(variance / max(units * reaching * in_segment, 1.0))),
         variance=variance,
         is_share=is_share,
+        reaching=reaching,
         headroom=headroom,
         arrived=arrived,
     )
@@ -178,10 +181,17 @@ def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int) 
     if total < 20:
         return None
     base = of.baseline.mean.value
+    reached = max(at.reaching, 1e-9)
+    if of.kind == "proportion":
+        # Who gets to the decision is more active than others, and a rare event's level is known only about.
+        level = min((of.baseline.mean.high or base) / reached, 0.5)
+        variance = level * (1 - level)
+    else:
+        variance = of.baseline.sd**2 / reached
     asked = Comparison(
         metric=of.name,
         distance=0.1 * base,
-        variance=of.baseline.sd**2,
+        variance=variance,
         baseline=base,
         alpha=1 - config.experiment_config.confidence_level,
         power=power_per_metric(POWER, guardrails),

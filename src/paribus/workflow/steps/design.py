@@ -93,7 +93,7 @@ def present(artifact: Artifact) -> list[Block]:
             f"`{facts.entry_event}`."
         ),
         Table(
-            ("method", "units, all arms", "days", "expected days", "false ship", "power", ""),
+            ("method", "units, all arms", "days", "expected days", "false positives", ""),
             [
                 (
                     each.method + (" (decides)" if each.method == facts.chosen_method else ""),
@@ -101,13 +101,12 @@ def present(artifact: Artifact) -> list[Block]:
                     _whole(each.days),
                     _number(each.mean_days),
                     _share(each.false_ship),
-                    _share(each.power),
                     each.note,
                 )
                 for each in facts.methods
             ],
             caption="What each method would need for the same effect",
-            right=("units, all arms", "days", "expected days", "false ship", "power"),
+            right=("units, all arms", "days", "expected days", "false positives"),
         ),
     ]
     if curve := facts.operating.get("curve"):
@@ -289,7 +288,6 @@ def _method(each: Any, runtime: int) -> MethodSize:
         days=days,
         mean_days=each.days_h1 if isinstance(each.days_h1, int) else None,
         false_ship=each.false_positive,
-        power=None,
         note="" if days is None or days <= runtime else f"does not fit in {runtime} days",
         evidence="sizing",
     )
