@@ -58,7 +58,7 @@ def from_environment(environment: Mapping[str, str] | None = None, **given: Any)
     found: dict[str, Any] = {}
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or name in _OF_THE_SDK:
+        if not variable.startswith(PREFIX) or name in _OF_OTHERS:
             continue
         if name not in known:
             raise InputError(
@@ -71,7 +71,7 @@ def from_environment(environment: Mapping[str, str] | None = None, **given: Any)
     return replace(Settings(), **found)
 
 
-_OF_THE_SDK = {"url", "key", "cache_dir"}  # read by the client, in the same environment
+_OF_OTHERS = {"url", "key", "cache_dir", "model_key"}  # read by the client and by roles, in the same environment
 
 
 def _parsed(name: str, text: str) -> Any:

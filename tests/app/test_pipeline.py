@@ -35,6 +35,7 @@ def test_the_star_is_brought_up_and_exported(installed: tuple[Path, Artifact], t
     with definitions(from_environment(data=data)) as store:
         state = pipeline.refresh(store, data, FEATURE)
         assert pipeline.refresh(store, data, FEATURE) == state
+        assert set(pipeline.compare(store, data, FEATURE).values()) == {0}
     assert state.rows["obt_experiment"] == state.rows["fct_exposure"] == 20
     path = pipeline.export(data, tmp_path / "out")
     counted = duckdb.sql(f"SELECT count(*), count(DISTINCT event_id) FROM '{path}'").fetchall()[0]

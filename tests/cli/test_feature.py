@@ -151,6 +151,7 @@ def test_a_failed_check_blocks(run: Any) -> None:
         (["feature", "show", KEY, "--step", "design"], "--until design"),
         (["feature", "redo", KEY, "--step", "design"], "no artifact yet"),
         (["feature", "new", REQUIREMENT, "--key", KEY], "already"),
+        (["feature", "new", REQUIREMENT, "--key", "../X Y"], "x-y"),
         (["feature", "new", REQUIREMENT, "--previous", "nothing"], "nothing"),
         (["feature", "new", REQUIREMENT, "--config", "nothing.yaml"], "paribus config init"),
         (["role", "show", "data-scientits"], "did you mean 'data-scientist'?"),

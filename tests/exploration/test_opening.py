@@ -83,6 +83,18 @@ def test_a_database_is_asked_where_it_is_and_gives_the_same_answers(
     assert rounded[0] == expected[0]
 
 
+def test_postgresql_gives_the_same_answers(
+    small: pd.DataFrame, expected: tuple[object, ...], postgres_url: str
+) -> None:
+    import sqlalchemy as sa
+
+    server = sa.create_engine(postgres_url)
+    small.to_sql("happenings", server, index=False, if_exists="replace")
+    server.dispose()
+    with open_source(f"{postgres_url}#happenings") as log:
+        assert everything(log) == expected
+
+
 def test_properties_in_json_are_found_and_read(tmp_path: Path) -> None:
     rows = [
         f'{{"userId": "u{i % 40}", "name": "{name}", "timestamp": "2026-10-{5 + i % 20:02d}T10:00:{i % 60:02d}Z", '

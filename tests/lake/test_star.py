@@ -65,7 +65,7 @@ def rows(model: StarModel, table: str) -> list[tuple[Any, ...]]:
     return sorted(model.query(f"SELECT * FROM {table}"), key=repr)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_kept_from_new_files_equals_built_anew(tmp_path: Path, seed: int) -> None:
     source, clock = random.Random(seed), HandClock(START + timedelta(days=6))
     kept, anew = StarModel(tmp_path / "kept", threads=1), StarModel(tmp_path / "anew", threads=1)
@@ -83,6 +83,16 @@ def test_kept_from_new_files_equals_built_anew(tmp_path: Path, seed: int) -> Non
         for table in (*TABLES, "stg_observation"):
             assert rows(kept, table) == rows(anew, table), table
         assert kept.state() == anew.state()
+        assert kept.differences(lake.snapshot(), DEFINITION) == dict.fromkeys(TABLES, 0)
+        if seed == 1:
+            with kept._connection(kept.path) as connection:
+                connection.execute("DELETE FROM fct_exposure WHERE flag = 'f'")
+                connection.execute("UPDATE obt_experiment SET n_order_completed = n_order_completed + 1")
+            found = kept.differences(lake.snapshot(), DEFINITION)
+            assert found["fct_exposure"] > 0
+            assert found["obt_experiment"] == 2 * kept.state().rows["obt_experiment"]  # type: ignore[union-attr]
+            assert found["fct_event"] == 0
+            kept.build(lake.snapshot(), DEFINITION)
     check_against_python(kept, sent)
 
 

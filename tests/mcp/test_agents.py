@@ -20,6 +20,7 @@ from tests.workflow.visits import visits
 
 from mcp import Client, StdioServerParameters
 from paribus.app.feature import workshop
+from paribus.app.folder import open_folder
 from paribus.flags import change
 from paribus.mcp import policy
 from paribus.mcp.desk import Desk
@@ -32,6 +33,7 @@ from paribus.workflow.step import BY_SLUG, STEPS
 
 REQUIREMENT = "one-click checkout for returning mobile users"
 KEY = "one-click"
+MODEL = "model: {url: 'http://evil.example/v1'}"
 OTHERS = {"show", "approve", "reject", "redo", "export", "scorecard", "simulate", "explain", "verify", "config_check"}
 
 
@@ -106,6 +108,7 @@ async def test_the_prompt_carries_the_requirement_and_the_limits(settings: Setti
 
 
 async def test_an_agent_writes_a_feature_down_runs_a_step_and_reads_it(settings: Settings, tmp_path: Path) -> None:
+    policy.sign(open_folder(settings, create=True), Policy(sources=("lake", str(tmp_path))), author="ann")
     source = str(visits(tmp_path / "events.csv"))
     async with agent(settings) as client:
         found = await ask(client, "new_feature", requirement=REQUIREMENT, key=KEY, source=source)
@@ -135,6 +138,10 @@ async def test_an_agent_writes_a_feature_down_runs_a_step_and_reads_it(settings:
     [
         ("new_feature", {"requirement": "fix it"}, "does not say", "rule"),
         ("new_feature", {"requirement": REQUIREMENT, "config": "monitorin: 1"}, "monitorin", "where"),
+        ("new_feature", {"requirement": REQUIREMENT, "key": "../x"}, "cannot be a feature's key", "rule"),
+        ("new_feature", {"requirement": REQUIREMENT, "source": "/etc/passwd"}, "may be read from here", "rule"),
+        ("new_feature", {"requirement": REQUIREMENT, "source": "postgresql://x/y"}, "may be read from here", "rule"),
+        ("new_feature", {"requirement": REQUIREMENT, "config": MODEL}, "may not name a language model", "rule"),
         ("show", {"feature": "one-clik"}, "one-clik", "fix"),
         ("show", {"feature": KEY, "step": "desing"}, "desing", "fix"),
         ("show", {"feature": KEY, "step": "design"}, "no artifact yet", "fix"),
@@ -338,12 +345,16 @@ async def test_over_http_with_a_key(live: Installation, url: str, scope: str) ->
 
 
 async def test_over_http_a_run_goes_on_in_a_process_of_its_own(live: Installation, url: str, tmp_path: Path) -> None:
-    source = str(visits(tmp_path / "events.csv"))
+    sources = live.settings.data / "sources"
+    sources.mkdir()
+    source = str(visits(sources / "events.csv"))
     async with over_http(url, live.secret("agent")) as client:
         await ask(client, "new_feature", requirement=REQUIREMENT, key="ran", source=source)
         found = await ask(client, "explore", feature="ran")
         assert (found["state"], found["run"]["stopped"]) == ("done", "until")
-        lost = await ask(client, "new_feature", requirement=REQUIREMENT, key="lost", source="nowhere.parquet")
+        lost = await ask(
+            client, "new_feature", requirement=REQUIREMENT, key="lost", source=str(sources / "nowhere.csv")
+        )
         assert lost["next"]
         error = (await ask(client, "explore", fails=True, feature="lost"))["error"]
         assert error["what"]

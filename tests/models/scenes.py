@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def linear(weights: list[float], intercept: float = 0.0, *, columns: int = 1) -> bytes:
-    """features · weights + intercept, without a link; with `columns` 2 the answer is [1 − it, it], as classifiers give."""
+    """features · weights + intercept; with two `columns` the answer is [1 − it, it], as classifiers give it."""
     width = len(weights)
     table = np.zeros((width, columns), dtype=np.float32)
     table[:, -1] = weights

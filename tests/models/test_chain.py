@@ -20,6 +20,10 @@ def constant(score: float) -> Callable[[Row], float]:
     return lambda row: score
 
 
+def base_rate(row: Row) -> float:
+    return 0.1
+
+
 def failing(row: Row) -> float:
     raise RuntimeError("planted")
 
@@ -35,7 +39,7 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
-def chain(*scores: Callable[[Row], float], rule: Callable[[Row], float] = constant(0.1), **options: float) -> Chain:
+def chain(*scores: Callable[[Row], float], rule: Callable[[Row], float] = base_rate, **options: float) -> Chain:
     names = ("champion", "previous", "older")
     links = [Link(name, score) for name, score in zip(names, scores, strict=False)]
     return Chain(links, rule, **{"budget_seconds": BUDGET, **options})  # type: ignore[arg-type]

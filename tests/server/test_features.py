@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -67,8 +66,10 @@ def test_a_missing_feature_is_not_found_with_the_nearest(http: httpx.Client) -> 
     assert http.post("/features/nearbyy/run", json={}).status_code == 404
 
 
-def test_a_run_goes_on_by_itself_and_leaves_an_artifact_in_three_forms(http: httpx.Client, tmp_path: Path) -> None:
-    source = visits(tmp_path / "events.csv")
+def test_a_run_goes_on_by_itself_and_leaves_an_artifact_in_three_forms(live: Installation, http: httpx.Client) -> None:
+    sources = live.settings.data / "sources"
+    sources.mkdir()
+    source = visits(sources / "events.csv")
     http.post("/features", json={"requirement": REQUIREMENT, "key": "ran", "source": str(source)})
     assert not http.get("/features/ran/run").json()["running"]
     started = http.post("/features/ran/run", json={"until": "explore"})
@@ -96,8 +97,16 @@ def test_a_run_goes_on_by_itself_and_leaves_an_artifact_in_three_forms(http: htt
     assert "--until hypothesize" in failed.json()["fix"]
 
 
-def test_a_run_that_fails_says_why(http: httpx.Client) -> None:
-    http.post("/features", json={"requirement": REQUIREMENT, "key": "lost", "source": "nowhere.parquet"})
+@pytest.mark.parametrize("source", ["/etc/passwd", "../data.csv", "events.parquet"])
+def test_files_of_the_machine_are_not_read_from_afar(http: httpx.Client, source: str) -> None:
+    answer = http.post("/features", json={"requirement": REQUIREMENT, "key": "far", "source": source})
+    assert answer.status_code == 403
+    assert "sources" in answer.json()["rule"]
+
+
+def test_a_run_that_fails_says_why(live: Installation, http: httpx.Client) -> None:
+    nowhere = str(live.settings.data / "sources" / "nowhere.parquet")
+    http.post("/features", json={"requirement": REQUIREMENT, "key": "lost", "source": nowhere})
     http.post("/features/lost/run", json={"until": "explore"})
     deadline = time.monotonic() + 120
     while (state := http.get("/features/lost/run").json())["running"]:

@@ -13,7 +13,8 @@ from tests.store.test_records import SEATS, Seat
 from paribus.errors import InputError, NotFound, StorageError
 from paribus.store import Address, open_store
 from paribus.store.database import open_database
-from paribus.store.migration import SCHEMA, bring_up, schema_of
+from paribus.store.glance import SCHEMA
+from paribus.store.migration import bring_up, schema_of
 from paribus.store.tables import metadata
 
 X = Address("default", "flag", "x")

@@ -181,7 +181,7 @@ def test_removing_the_loser_is_one_diff_that_applies(scene: Scene, tmp_path: Pat
     subprocess.run(command, cwd=folder, check=True)
     text = (folder / "one_click_checkout.py").read_text()
     compile(text, "one_click_checkout.py", "exec")
-    loser = facts(made).control_function if kept == "treatment" else "def one_click_checkout("
+    loser = facts(made).control_function if kept == "treatment" else facts(made).treatment_function
     assert loser not in text
     assert "client.variant" not in text
 

@@ -10,12 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from tests.workflow.planned import EVENTS, FLAG, FUNNEL, INTERACTIONS, architecture, event, instrumentation
 from tests.workflow.stage import REQUIREMENT, staged
@@ -369,6 +370,19 @@ def test_the_code_is_linted_and_its_description_valid(tmp_path: Path) -> None:
                 Draft202012Validator.check_schema(body["schema"])
 
 
+def test_alerts_and_dashboard_ask_for_what_the_service_measures() -> None:
+    files = service().files()
+    rules = [rule for group in yaml.safe_load(files["monitoring/alerts.yml"])["groups"] for rule in group["rules"]]
+    panels = json.loads(files["monitoring/dashboard.json"])["panels"]
+    asked = [rule["expr"] for rule in rules] + [target["expr"] for panel in panels for target in panel["targets"]]
+    measured = set(re.findall(r'(?:Counter|Histogram)\(\s*"(\w+)"', files[f"{PACKAGE}/measures.py"]))
+    for expression in asked:
+        names = {re.sub(r"_(total|count|bucket)$", "", name) for name in re.findall(r"(\w+)\[", expression)}
+        assert names
+        assert names <= measured, expression
+    assert {"variant", "point"} <= set(re.findall(r"by \((?:le, )?(\w+)\)", " ".join(asked)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", ["fastapi", "flask"])
 def test_the_code_is_typed(tmp_path: Path, framework: str) -> None:
@@ -379,10 +393,10 @@ def test_the_code_is_typed(tmp_path: Path, framework: str) -> None:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        yield probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -93,6 +93,7 @@ def test_order_says_nothing() -> None:
         ("approvals: {required: [desgin]}\n", "1:23", "did you mean 'design'?"),
         ("economics: {currency: usd}\n", "1:23", "three capital letters"),
         ("model: {url: localhost}\n", "1:14", "http://"),
+        ("model: {key_variable: AWS_SECRET_ACCESS_KEY}\n", "1:23", "_MODEL_KEY"),
         ("minimum_detectable_effect: 5\n", "1:28", "5% or 0.05"),
         ("- a\n", "1:1", "mapping of keys"),
         ("a: [\n", "2", "not YAML"),

@@ -82,10 +82,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def seat(store: Store, url: str, timeout: float = 10, generation: int = 1) -> Any:
-    config = Config(model=Model(url=url, name="stub", key_variable="THE_KEY", timeout_seconds=timeout))
+    config = Config(model=Model(url=url, name="stub", key_variable="THE_MODEL_KEY", timeout_seconds=timeout))
     once = Effects(store, "f", "hypothesize", generation).once
     return model.agent_of(
-        config, feature="f", step="hypothesize", once=once, store=store, environ={"THE_KEY": "k-secret"}
+        config, feature="f", step="hypothesize", once=once, store=store, environ={"THE_MODEL_KEY": "k-secret"}
     )
 
 

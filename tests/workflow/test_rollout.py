@@ -112,6 +112,7 @@ def test_harm_is_rolled_back_by_the_server_and_recorded(tmp_path: Path) -> None:
         assert monitored.facts["errors_hold"] is False
 
 
+@pytest.mark.slow
 def test_without_automatic_rollback_traffic_stays_and_a_person_is_asked(tmp_path: Path) -> None:
     with launched(tmp_path, {"monitoring": {"automatic_rollback": False}}, dogfood=False) as scene:
         scene.make("setup")
@@ -132,6 +133,7 @@ def test_without_automatic_rollback_traffic_stays_and_a_person_is_asked(tmp_path
         assert made.facts["stopped"] == "too many errors"
 
 
+@pytest.mark.slow
 def test_a_slow_treatment_is_not_widened_and_named(tmp_path: Path) -> None:
     with launched(tmp_path, dogfood=False) as scene:
         scene.make("setup")

@@ -7,9 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.app import definition
-from paribus.app.folder import MARK, definitions
-from paribus.app.lake import reader_of
 from paribus.errors import NotFound
 from paribus.settings import from_environment
 
@@ -60,6 +57,9 @@ def explore(
     if source is not None:
         with open_source(source, columns=columns) as log:
             return report(log, name=log.source, **asked)
+    from paribus.app.folder import MARK, definitions
+    from paribus.app.lake import reader_of
+
     settings = from_environment(data=data)
     with definitions(settings) as store:
         found = store.find(_address())
@@ -84,6 +84,7 @@ def page(artifact: Artifact) -> str:
 
 
 def _address() -> Any:
+    from paribus.app import definition
     from paribus.events.plan import KEY, KIND
     from paribus.store import Address
 

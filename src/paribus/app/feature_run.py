@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.app.admission import check_key
 from paribus.errors import LockedError, ParibusError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Runs:
         Raises:
             LockedError: a run is under way in this folder.
         """
+        check_key(key)  # it names files
         with self._lock:
             if self._is_busy():
                 raise LockedError(

@@ -11,7 +11,7 @@ from paribus.errors import NotFound
 
 if TYPE_CHECKING:
     from paribus.lake import LakeReader
-    from paribus.lake.star import StarState
+    from paribus.lake.star import StarDefinition, StarState
     from paribus.store import Store
 
 
@@ -34,17 +34,23 @@ def refresh(
         NotFound: the feature has no pipeline plan yet, or nothing has arrived.
     """
     from paribus.lake.star import StarModel
-    from paribus.workflow.dossier import Dossier
-    from paribus.workflow.facts.pipeline import PipelineFacts
-    from paribus.workflow.steps.pipeline import star_of
 
-    made = Dossier(store).artifacts(feature).get("pipeline")
-    if made is None:
-        raise NotFound(
-            "there is no pipeline plan yet", where=feature, fix=f"paribus feature run {feature} --until pipeline"
-        )
-    definition = star_of(PipelineFacts.model_validate(made.facts))
-    return StarModel(folder, threads=threads).refresh(_lake(folder, clock), definition)
+    return StarModel(folder, threads=threads).refresh(_lake(folder, clock), _definition(store, feature))
+
+
+def compare(store: Store, folder: Path, feature: str, *, clock: Clock | None = None) -> dict[str, int]:
+    """Rows in which the kept star model, brought up to date, differs from one built anew; zero in each table.
+
+    Raises:
+        NotFound: the feature has no pipeline plan yet, or nothing has arrived.
+    """
+    from paribus.lake.star import StarModel
+
+    lake = _lake(folder, clock)
+    definition = _definition(store, feature)
+    model = StarModel(folder)
+    state = model.refresh(lake, definition)
+    return model.differences(lake.snapshot(state.version), definition)
 
 
 def export(folder: Path, target: Path, *, clock: Clock | None = None) -> Path:
@@ -73,6 +79,19 @@ def discover(folder: Path, urls: tuple[str, ...], *, clock: Clock | None = None)
     for url in urls:
         found += _tables(url)
     return found
+
+
+def _definition(store: Store, feature: str) -> StarDefinition:
+    from paribus.workflow.dossier import Dossier
+    from paribus.workflow.facts.pipeline import PipelineFacts
+    from paribus.workflow.steps.pipeline import star_of
+
+    made = Dossier(store).artifacts(feature).get("pipeline")
+    if made is None:
+        raise NotFound(
+            "there is no pipeline plan yet", where=feature, fix=f"paribus feature run {feature} --until pipeline"
+        )
+    return star_of(PipelineFacts.model_validate(made.facts))
 
 
 def _tables(url: str) -> list[Found]:

@@ -14,9 +14,10 @@ def texts() -> dict[str, str]:
     from paribus.events.plan import PlanDoc
     from paribus.experiments import schema, serialize
     from paribus.flags.document import KINDS
+    from paribus.shop.scenario import Scenario
     from paribus.workflow import config
 
-    documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc}
+    documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc, "scenario": Scenario}
     described = {
         f"{kind}.schema.json": json.dumps(
             {

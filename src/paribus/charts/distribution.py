@@ -78,8 +78,9 @@ def distribution(
                     tag("circle", cx=place, cy=floor - (2 * i + 1) * radius, r=max(radius - 0.6, 1), class_=class_)
                 )
         if row.value is not None and scale.holds(row.value):
-            drawn.append(tag("line", x1=scale(row.value), x2=scale(row.value), y1=y, y2=floor, class_="pb-margin"))
-            drawn.append(tag("title", text(f"{row.name}: {_said(row.value, unit)}")))
+            place = scale(row.value)
+            told = tag("title", text(f"{row.name}: {_said(row.value, unit)}"))
+            drawn.append(tag("line", told, x1=place, x2=place, y1=y, y2=floor, class_="pb-margin"))
         drawn.append(tag("line", x1=scale.start, x2=scale.end, y1=floor, y2=floor, class_="pb-grid"))
         y = floor + 10
     marks = ticks(lower, upper, max(2, int(width // 110)))

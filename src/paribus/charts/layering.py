@@ -5,9 +5,11 @@ Lanes stay apart: nodes of a lane never leave its stretch across the layers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 
 SWEEPS = 12
 STRAIGHT = 4.0  # how much more a long edge's straightness counts than a node's place between its neighbors
@@ -228,21 +230,26 @@ def _straighten(
     gap: float,
     pad: float,
 ) -> None:
-    """Long edges become straight lines where there is room for one."""
-    following = {a: b for a, b in links if a[0] == BEND == b[0]}
+    """Long edges, and chains of nodes that nothing else joins, become straight lines where there is room for one."""
+    after = Counter(a for a, _ in links)
+    before = Counter(b for _, b in links)
+    following = {a: b for a, b in links if lane[a] == lane[b] and (a[0] == BEND == b[0] or after[a] == before[b] == 1)}
     row_of = {each: row for row in rows for each in row}
     for first in [a for a in following if a not in set(following.values())]:
         chain = [first]
         while chain[-1] in following:
             chain.append(following[chain[-1]])
-        low, high = lanes[lane[first]][0] + pad, lanes[lane[first]][1] - pad
+        low, high = -inf, inf
         for each in chain:
-            row = row_of[each]
+            row, half = row_of[each], size[each] / 2
             at = row.index(each)
+            apart = half + (gap / 2 if each[0] == BEND else gap)
+            low = max(low, lanes[lane[each]][0] + pad + half)
+            high = min(high, lanes[lane[each]][1] - pad - half)
             if at and lane[row[at - 1]] == lane[each]:
-                low = max(low, middle[row[at - 1]] + size[row[at - 1]] / 2 + gap / 2)
+                low = max(low, middle[row[at - 1]] + size[row[at - 1]] / 2 + apart)
             if at + 1 < len(row) and lane[row[at + 1]] == lane[each]:
-                high = min(high, middle[row[at + 1]] - size[row[at + 1]] / 2 - gap / 2)
+                high = min(high, middle[row[at + 1]] - size[row[at + 1]] / 2 - apart)
         if low <= high:
             straight = min(max(sum(middle[each] for each in chain) / len(chain), low), high)
             middle.update(dict.fromkeys(chain, straight))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from paribus.charts.numbers import Unit, significant
 from paribus.charts.scale import Scale, ticks
-from paribus.charts.svg import CHARACTER_WIDTH, Figure, label, tag
+from paribus.charts.svg import CHARACTER_WIDTH, Figure, label, tag, text
 
 LINE, TOP, AXIS = 34.0, 8.0, 42.0
 
@@ -65,7 +65,7 @@ def tornado(
             (swing.at_high, swing.high, "pb-bar"),
         ):
             a, b = sorted((scale(center), scale(end)))
-            said = tag("title", f"{swing.name} {words}: {_number(end, unit)}")
+            said = tag("title", text(f"{swing.name} {words}: {_number(end, unit)}"))
             parts.append(tag("rect", said, x=a, width=max(b - a, 0.5), y=y + 7, height=LINE - 14, class_=class_))
             if words and b - a > len(words) * CHARACTER_WIDTH * 0.2:
                 outward = "end" if scale(end) < scale(center) else "start"

@@ -1,4 +1,4 @@
-"""`paribus demo`: the whole loop on a simulated shop with known truth; with --real, an analysis of a real experiment."""
+"""`paribus demo`: the whole loop on a simulated shop with known truth; or, with --real, a real experiment."""
 
 from __future__ import annotations
 

@@ -50,9 +50,11 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Write a feature down; nothing runs yet."""
+    from paribus.app.admission import check_key
     from paribus.workflow.dossier import refuse_vague
 
     refuse_vague(requirement)
+    check_key(key)
     with shop_of(data, create=True) as shop:
         made = shop.new(
             requirement,

@@ -41,6 +41,7 @@ def policy(
     max_traffic: Annotated[str, typer.Option(help="The widest traffic an agent may bring about.")] = "10%",
     approve: Annotated[str, typer.Option(help="Steps whose artifacts an agent may approve, by commas.")] = "",
     steps: Annotated[str, typer.Option(help="Steps an agent may run, by commas; all unless given.")] = "",
+    sources: Annotated[str, typer.Option(help="Data an agent may name: lake, folders, URLs, by commas.")] = "lake",
     redo: Annotated[bool, typer.Option("--redo/--no-redo", help="Whether it may take artifacts back.")] = True,
     reversible_only: Annotated[
         bool, typer.Option("--reversible-only/--any", help="Only what can be undone without a trace in the data.")
@@ -63,6 +64,7 @@ def policy(
         wanted = document.Policy(
             steps=_slugs(steps) or tuple(BY_SLUG),
             approve=_slugs(approve),
+            sources=_slugs(sources),
             redo=redo,
             max_traffic_bp=basis_points(max_traffic, "--max-traffic"),
             reversible_only=reversible_only,
@@ -78,6 +80,7 @@ def policy(
     typer.echo(f"signed by {found.signed_by}" if not found.is_default else "the default; none was signed here")
     typer.echo(f"  steps             {'all' if len(shown.steps) == len(BY_SLUG) else ', '.join(shown.steps) or 'none'}")
     typer.echo(f"  approve           {', '.join(shown.approve) or 'none; a person does'}")
+    typer.echo(f"  sources           {', '.join(shown.sources) or 'none'}")
     typer.echo(f"  redo              {'yes' if shown.redo else 'no'}")
     typer.echo(f"  traffic           up to {shown.max_traffic_bp / 100:g}%")
     typer.echo(f"  reversible only   {'yes' if shown.reversible_only else 'no'}")

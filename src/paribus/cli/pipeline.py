@@ -34,6 +34,24 @@ def refresh(feature: Feature, data: Data = None, as_json: Json = False) -> None:
 
 @app.command()
 @answers
+def compare(feature: Feature, data: Data = None, as_json: Json = False) -> None:
+    """Build the star model again and compare it with the one that is kept. Exit status: 0 equal, 1 not."""
+    from paribus.app import pipeline
+
+    settings = from_environment(data=data)
+    with store_of(data) as store:
+        found = pipeline.compare(store, settings.data, feature)
+    if as_json:
+        print_json(found)
+    else:
+        for name, rows in found.items():
+            typer.echo(f"{name:<16} {rows:>12,} rows differ")
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+@answers
 def export(
     folder: Annotated[Path, typer.Argument(help="Where events.parquet is written.")],
     data: Data = None,

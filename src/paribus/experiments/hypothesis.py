@@ -137,7 +137,7 @@ def checked_requirement(text: str) -> str:
         )
     words = [word for word in pieces(clean) if word not in VAGUE]
     meant = [each for each in stems(" ".join(words)) if not each.isdigit()]
-    if not any(each not in GENERIC for each in meant) or len([w for w in pieces(clean) if len(w) > 1]) < 2:
+    if not any(each not in GENERIC for each in meant) or len(meant) < 2:
         raise InputError(
             f"{clean!r} does not say what is built",
             where="requirement",

@@ -89,7 +89,7 @@ def _pairs(
     """
     treatments = [variant.name for variant in design.variants if variant.name != design.control]
     place = {key: i for i, key in enumerate(ranks.keys)}
-    points = {label: np.array([*values, np.nan]) for label, values in ranks.points.items()}
+    points = {label: np.array([*ranks.points.get(label, ()), np.nan]) for label in ("q", "lower", "upper")}
     n = np.array([*ranks.n, 0], dtype=np.float64)
     level = design.plan.confidence_level
     share = metric.quantile or 0.5

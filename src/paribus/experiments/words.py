@@ -22,10 +22,10 @@ STOP = _listed(
 )
 # Words that a wish can consist of without saying what is built.
 VAGUE = _listed(
-    """improve improvement improved better best good great nice new more less make making made optimize optimise
+    """improve improvement improved better best good great nice more less make making made optimize optimise
     optimization enhance enhancement increase decrease boost grow growth raise lift reduce fix feature features
     product products app application website site thing things stuff something anything experience ux ui conversion
-    conversions revenue sales engagement retention performance quality metric metrics kpi faster easier simple
+    conversions revenue sales engagement retention performance quality metric metrics kpi easier simple
     simpler cool modern awesome test todo tbd foo bar"""
 )
 # What an event name says about itself and not about its subject.

@@ -78,7 +78,7 @@ def find_anomalies(days: Days, *, alpha: float = 0.01, system: frozenset[str] = 
     bad: set[int] = set()
     for t in range(days.count):
         day = days.first + t
-        if total[t] <= 0.02 * usual[t]:
+        if usual[t] >= FEWEST / 2 and total[t] <= 0.02 * usual[t]:
             found.append(Anomaly("missing day", "", day, day + 1, float(total[t]), float(usual[t])))
             bad.add(t)
         elif total[t] < THIN * usual[t] and -z[t] > limit:

@@ -18,7 +18,7 @@ from paribus.exploration.days import Days
 from paribus.exploration.event_log import DAY, EventLog
 from paribus.exploration.funnel_choice import semantics_of
 from paribus.exploration.shape import FAILURE, LATENCY, MONEY, REGRET
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 
 WEEK = 7
 

@@ -17,7 +17,7 @@ from paribus.exploration.clustering import adjusted_rand, k_means
 from paribus.exploration.days import Days
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.shape import MONEY
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 
 FEATURES = ("recency", "active_days", "actions", "conversions")
 WORDS = {

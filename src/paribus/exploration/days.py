@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from paribus.exploration.event_log import DAY, EventLog, date_of
 
 HALF = 0.5
+STRAY = 0.0005  # share of events that may lie far before, or far after, all others
+FAR = 7  # days
 EVENING = 20 * 3_600_000_000
 
 
@@ -26,6 +28,7 @@ class Days:
         new: units with their first event of the data, by day.
         repeated: rows that have unit, name and time of another row, by day.
         partial: why the first and last days of the data are no whole days and are not read; by date.
+        outside: events on days that are not read.
         statement: the SQL of the counts.
     """
 
@@ -38,6 +41,7 @@ class Days:
     repeated: NDArray[np.float64]
     partial: dict[str, str]
     statement: str
+    outside: int = 0
 
     @property
     def count(self) -> int:
@@ -87,14 +91,7 @@ def measure_days(log: EventLog) -> Days:
     rows = np.array([[row[0], row[2], row[3]] for row in table.rows], dtype=np.float64).reshape(-1, 3)
     names = [str(row[1]) for row in table.rows]
     place = {name: i for i, name in enumerate(log.events)}
-    first, until = log.first_day, log.last_day + 1
-    # far from the middle of the data, days are wrong clocks: keep the stretch that holds all but a few events
-    total = np.zeros(until - first) if until - first < 4000 else None
-    if total is None:
-        order = np.argsort(rows[:, 0])
-        share = np.cumsum(rows[order, 1]) / rows[:, 1].sum()
-        first = int(rows[order, 0][np.searchsorted(share, 0.0005)])
-        until = int(rows[order, 0][np.searchsorted(share, 0.9995)]) + 1
+    first, until = _bulk(rows[:, 0], rows[:, 1])
     counts = np.zeros((len(place), until - first))
     units = np.zeros_like(counts)
     for (day, n, u), name in zip(rows, names, strict=True):
@@ -128,6 +125,7 @@ def measure_days(log: EventLog) -> Days:
         repeated[kept],
         partial,
         COUNTS,
+        int(rows[:, 1].sum() - counts[:, kept].sum()),
     )
 
 
@@ -143,6 +141,15 @@ def arrivals(log: EventLog, first: int, until: int, event: str | None = None) ->
         f"({did}) AND day >= {first} AND day < {until} GROUP BY unit) AS firsts GROUP BY first_day"
     )
     return tuple(float(n) for n in _by_day(log, statement, first, until)), statement
+
+
+def _bulk(day: NDArray[np.float64], n: NDArray[np.float64]) -> tuple[int, int]:
+    """The stretch of days that holds the events, without a few far from all others: those are wrong clocks."""
+    order = np.argsort(day, kind="stable")
+    day, share = day[order], np.cumsum(n[order]) / n.sum()
+    first, last = int(day[0]), int(day[-1])
+    low, high = int(day[np.searchsorted(share, STRAY)]), int(day[np.searchsorted(share, 1 - STRAY)])
+    return (low if low - first > FAR else first), (high if last - high > FAR else last) + 1
 
 
 def _by_day(log: EventLog, statement: str, first: int, until: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import Attribute, Number, Property
 from paribus.warehouse.engine import Table
-from paribus.warehouse.sql.portable import literal, ported, renamed
+from paribus.warehouse.event_views import literal
 from paribus.warehouse.working_copy import WorkingCopy
 
 DAY = 86_400_000_000  # microseconds
@@ -88,6 +88,8 @@ class EventLog:
         """The statement as the engine is sent it."""
         if isinstance(self.engine, WorkingCopy):
             return select
+        from paribus.warehouse.sql.portable import ported, renamed
+
         return ported(renamed(select, self._names), self.engine.dialect, self.levels)
 
     def keep(self, name: str, select: str) -> str:
@@ -95,6 +97,8 @@ class EventLog:
         if isinstance(self.engine, WorkingCopy):
             self.engine.keep(name, select)
         else:
+            from paribus.warehouse.sql.portable import ported, renamed
+
             self.levels[PREFIX + name] = ported(renamed(select, self._names), self.engine.dialect)
         return name
 

@@ -14,7 +14,7 @@ from paribus.exploration.days import Days, arrivals, measure_days
 from paribus.exploration.engagement import Engagement, Retention, measure_engagement, measure_retention
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.funnel import FunnelResult, measure_funnel
-from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel, conversion_event
+from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel, conversion_event, planned_funnels
 from paribus.exploration.path import Paths, measure_paths
 from paribus.exploration.pattern import Patterns, measure_patterns
 from paribus.exploration.quality import Quality, leave_out_bots, measure_quality
@@ -46,6 +46,8 @@ class Exploration:
         units_of: by event.
         arrivals: units by the day of their first action since `arrivals_from`, a stretch without bad days.
         choice, funnel, losses: the funnel, why this one, and where most are lost.
+        entry_days: days on which units entered the funnel, whose whole window lies in the days read.
+        others: further funnels of the tracking plan, by name.
         baselines: metrics before anything changes.
         entries: the same for units from each step of the funnel on.
         attributes: known of most units when they enter the funnel.
@@ -66,6 +68,8 @@ class Exploration:
     choice: Choice | None
     funnel: FunnelResult | None
     losses: tuple[Loss, ...]
+    entry_days: int
+    others: dict[str, FunnelResult]
     baselines: tuple[MetricBaseline, ...]
     entries: tuple[Entered, ...]
     attributes: tuple[Attribute, ...]
@@ -126,6 +130,9 @@ def explore(
     came, came_statement = arrivals(log, begin, end)
     progress(0.3, "funnel")
     choice = choose_funnel(log, plan=plan, given=funnel, window_hours=window_hours)
+    # who enters later is not seen for the whole window
+    last_entry = max(days.until - -(-int(window_hours) // 24), days.first + 1) if days.count > 1 else days.until
+    entry_days = sum(day not in bad for day in range(days.first, last_entry))
     attributes = _known(log, choice.events[0] if choice else None)
     result = None
     losses: tuple[Loss, ...] = ()
@@ -135,11 +142,17 @@ def explore(
             choice.events,
             window_hours=window_hours,
             exclude=exclude,
-            days=(days.first, days.until),
+            days=(days.first, last_entry),
             leave_out=bad,
             attributes=attributes,
         )
         losses = find_losses(result, level=level)
+    planned = planned_funnels(plan or {}, log.events) if choice is not None and choice.origin == "plan" else {}
+    others = {
+        name: measure_funnel(log, steps, window_hours=window_hours, days=(days.first, last_entry), leave_out=bad)
+        for name, steps in sorted(planned.items())
+        if choice is not None and name != choice.name
+    }
     conversion = choice.conversion if choice else None
     progress(0.5, "baselines")
     baselines: tuple[MetricBaseline, ...] = ()
@@ -176,6 +189,8 @@ def explore(
         choice,
         result,
         losses,
+        entry_days,
+        others,
         baselines,
         tuple(entries),
         attributes,

@@ -22,7 +22,7 @@ from paribus.exploration.shape import (
     is_identifier,
 )
 from paribus.warehouse.csv_types import quote
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 from paribus.warehouse.working_copy import WorkingCopy
 
 SAMPLE = 200_000  # rows that the profile of properties is made of

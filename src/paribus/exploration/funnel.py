@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from paribus.errors import InputError, did_you_mean
 from paribus.exploration.event_log import NONE, OTHER, EventLog
 from paribus.exploration.shape import Attribute
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 
 HOUR = 3_600_000_000  # microseconds
 MOST_CELLS_PER_ATTRIBUTE = 6

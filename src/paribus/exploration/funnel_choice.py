@@ -9,7 +9,7 @@ from typing import Any
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.funnel import HOUR
 from paribus.exploration.shape import CONVERSION, FAILURE, MONEY, REGRET
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 
 NEARLY_ALL = 0.8  # of the units that converted had the event before, within the window
 MOST_STEPS = 7

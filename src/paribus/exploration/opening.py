@@ -12,7 +12,6 @@ from paribus.exploration.filling import Reading, fill
 from paribus.exploration.roles import Columns, infer, plain_name
 from paribus.warehouse import open_engine
 from paribus.warehouse.csv_types import quote
-from paribus.warehouse.sql.portable import microseconds, text_column
 from paribus.warehouse.working_copy import MEMORY, WorkingCopy
 
 if TYPE_CHECKING:
@@ -178,17 +177,17 @@ def _reading_of_files(copy: WorkingCopy, kinds: Mapping[str, ColumnKind], found:
             plain[name] = (quote(name), kind)
     return Reading(
         relation="staged",
-        unit=text_column(found.unit, kinds[found.unit], "duckdb"),
-        event=text_column(found.event, kinds[found.event], "duckdb"),
+        unit=_text(found.unit),
+        event=_text(found.event),
         at=_time(copy, found.time, kinds[found.time]),
-        session=text_column(found.session, kinds[found.session], "duckdb") if found.session else None,
+        session=_text(found.session) if found.session else None,
         received=f"{_time(copy, found.received, kinds[found.received])} - {_time(copy, found.time, kinds[found.time])}"
         if found.received
         else None,
         row="_row" if not is_columnar else _row_hash(found),
         json=json,
         plain=plain,
-        event_id=text_column(found.event_id, kinds[found.event_id], "duckdb") if found.event_id else None,
+        event_id=_text(found.event_id) if found.event_id else None,
         shown="the files",
     )
 
@@ -197,17 +196,19 @@ def _row_hash(found: Columns) -> str:
     return f"hash({', '.join(quote(name) for name in (found.event_id or found.unit, found.time, found.event))})"
 
 
+def _text(name: str) -> str:
+    return f"CAST({quote(name)} AS VARCHAR)"
+
+
 def _time(copy: WorkingCopy, name: str, kind: ColumnKind) -> str:
     """Microseconds of a time column; numbers are seconds, milliseconds or microseconds by their size."""
     if kind == "text":
         return f"epoch_us(TRY_CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"
-    if kind == "timestamp_tz":
-        return f"epoch_us(CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"  # of any precision
-    unit = ""
-    if kind in {"integer", "number"}:
-        middle = copy.query(f"SELECT median({quote(name)}) AS m FROM staged").rows[0][0] or 0
-        unit = "us" if middle > 1e14 else "ms" if middle > 1e11 else "s"
-    return microseconds(name, kind, "duckdb", unit)
+    if kind not in {"integer", "number"}:  # without a zone it is UTC, as the working copy's own is
+        return f"epoch_us(CAST({quote(name)} AS TIMESTAMP WITH TIME ZONE))"
+    middle = copy.query(f"SELECT median({quote(name)}) AS m FROM staged").rows[0][0] or 0
+    factor = 1 if middle > 1e14 else 1_000 if middle > 1e11 else 1_000_000
+    return f"CAST({quote(name)} * {factor} AS BIGINT)"
 
 
 def _threads(size: int) -> int | None:

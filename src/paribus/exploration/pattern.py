@@ -9,8 +9,8 @@ import numpy as np
 
 from paribus.exploration.change_point import ChangePoint, find_change
 from paribus.exploration.days import Days
-from paribus.exploration.event_log import EventLog, date_of
-from paribus.warehouse.sql.portable import literal
+from paribus.exploration.event_log import EventLog
+from paribus.warehouse.event_views import literal
 
 MOST_EVENTS = 25
 FEWEST = 50  # visits with both
@@ -53,6 +53,7 @@ class Patterns:
         signs: events that go with conversion.
         hours: share of actions by hour of the day (UTC).
         weekdays: level by weekday against the mean, Monday first; empty when there are not two weeks.
+        weekly_p_value: of no difference between weekdays (analysis of variance).
         changes: series and where its level changed.
         statements: SQL by name.
     """
@@ -61,6 +62,7 @@ class Patterns:
     signs: tuple[Sign, ...]
     hours: tuple[float, ...]
     weekdays: tuple[float, ...]
+    weekly_p_value: float
     changes: tuple[tuple[str, ChangePoint], ...]
     statements: dict[str, str]
 
@@ -85,12 +87,14 @@ def measure_patterns(
     weekday = days.weekday()
     levels = [days.active[good & (weekday == d)] for d in range(7)]
     weekdays: tuple[float, ...] = ()
+    weekly = 1.0
     if min(len(each) for each in levels) >= 2:
         means = np.array([each.mean() for each in levels])
         weekdays = tuple(float(x) for x in means / means.mean()) if means.mean() else ()
+        weekly = _variance_ratio(levels)
     changes = _changes(days, good, conversion, log.system)
     return Patterns(
-        together, signs, tuple(float(x) for x in hours), weekdays, changes,
+        together, signs, tuple(float(x) for x in hours), weekdays, weekly, changes,
         {"together": together_sql, "signs": signs_sql, "hours": hours_sql},
     )  # fmt: skip
 
@@ -180,9 +184,15 @@ def _changes(
     return tuple(sorted(found, key=lambda each: each[1].p_value))
 
 
-def date_at(days: Days, place: int) -> str:
-    """The date of a place in the series of days."""
-    return date_of(days.first + place).isoformat()
+def _variance_ratio(groups: list[np.ndarray[tuple[int], np.dtype[np.float64]]]) -> float:
+    """The p-value of equal means (Fisher's analysis of variance)."""
+    from scipy.special import fdtrc
+
+    n, k = sum(len(g) for g in groups), len(groups)
+    mean = sum(float(g.sum()) for g in groups) / n
+    between = sum(len(g) * (float(g.mean()) - mean) ** 2 for g in groups) / (k - 1)
+    within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / (n - k)
+    return float(fdtrc(k - 1, n - k, between / within)) if within > 0 else 0.0 if between > 0 else 1.0
 
 
 def _z(p: float) -> float:

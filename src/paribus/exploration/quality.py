@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from paribus.exploration.days import Days
 from paribus.exploration.event_log import EventLog
-from paribus.warehouse.sql.portable import literal
+from paribus.warehouse.event_views import literal
 
 FEWEST_OF_A_BOT = 100
 """Events on one day, below which no unit is taken for a program."""

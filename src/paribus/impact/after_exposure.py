@@ -43,7 +43,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class AfterExposure:
-    """The exposed units by arm, what was counted, and the statements by event (and property)."""
+    """The exposed units by arm, what was counted, and the statements that counted, by name."""
 
     exposed: Mapping[str, int]
     counted: tuple[Counted, ...]
@@ -81,42 +81,53 @@ def after_exposure(
             f"WHERE reason = 'SPLIT' AND {unit} IS NOT NULL{before} GROUP BY 1 HAVING count(DISTINCT assigned) = 1"
         )
         rows = engine.query(f"SELECT arm, count(*) FROM ({who}) GROUP BY 1 ORDER BY 1").rows
-        counted: list[Counted] = []
-        statements = {"exposed": who}
-        for each in asked:
-            statement = _statement(engine, each, who, unit, before)
-            statements[f"{each.event}{' by ' + each.by if each.by else ''}"] = statement
-            counted += _read(each, engine.query(statement).rows)
-        return AfterExposure({str(arm): int(n) for arm, n in rows}, tuple(counted), statements)
+        statement = _statement(engine, asked, who, unit, before)
+        counted = _read(asked, engine.query(statement).rows) if asked else ()
+        return AfterExposure(
+            {str(arm): int(n) for arm, n in rows}, counted, {"exposed units": who, "events after": statement}
+        )
     finally:
         engine.close()
 
 
-def _statement(engine: Engine, asked: Asked, who: str, unit: str, before: str) -> str:
-    theme = f"coalesce(CAST({quote(asked.by)} AS VARCHAR), '')" if asked.by else "''"
+def _statement(engine: Engine, asked: Sequence[Asked], who: str, unit: str, before: str) -> str:
+    """One statement for everything, so that exposures are found once."""
+    parts = []
+    for number, each in enumerate(asked):
+        theme = f"coalesce(CAST({quote(each.by)} AS VARCHAR), '')" if each.by else "''"
+        parts.append(
+            f"SELECT {number} AS asked, {unit} AS unit, time, event_id, {theme} AS theme "
+            f"FROM {engine.relation_sql(events_of(each.event))} WHERE {unit} IS NOT NULL{before}"
+        )
     return (
-        f"SELECT theme, arm, count(*) AS units, sum(n) AS events, median(seconds) AS seconds FROM ("
-        f"SELECT theme, arm, w.unit AS unit, count(DISTINCT e.event_id) AS n, "
-        f"min(epoch(e.time) - epoch(w.t0)) AS seconds FROM ({who}) AS w "
-        f"JOIN (SELECT {unit} AS unit, time, event_id, {theme} AS theme "
-        f"FROM {engine.relation_sql(events_of(asked.event))} WHERE {unit} IS NOT NULL{before}) AS e "
-        f"ON e.unit = w.unit AND e.time >= w.t0 GROUP BY 1, 2, 3) GROUP BY 1, 2 ORDER BY 1, 2"
+        f"WITH who AS MATERIALIZED ({who}), did AS ("
+        "SELECT asked, theme, arm, w.unit AS unit, count(DISTINCT e.event_id) AS n, "
+        "min(epoch(e.time) - epoch(w.t0)) AS seconds "
+        f"FROM who AS w JOIN ({' UNION ALL '.join(parts)}) AS e ON e.unit = w.unit AND e.time >= w.t0 "
+        "GROUP BY 1, 2, 3, 4) "
+        "SELECT asked, theme, arm, count(*) AS units, sum(n) AS events, median(seconds) AS seconds FROM did "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
 
 
-def _read(asked: Asked, rows: Sequence[Sequence[object]]) -> list[Counted]:
-    by_theme: dict[str, dict[str, tuple[int, int, float]]] = {}
-    for theme, arm, units, events, seconds in rows:
-        own = by_theme.setdefault(str(theme), {})
+def _read(asked: Sequence[Asked], rows: Sequence[Sequence[object]]) -> tuple[Counted, ...]:
+    by_theme: dict[tuple[int, str], dict[str, tuple[int, int, float]]] = {}
+    for number, theme, arm, units, events, seconds in rows:
+        own = by_theme.setdefault((int(str(number)), str(theme)), {})
         own[str(arm)] = (int(str(units)), int(float(str(events))), float(str(seconds or 0.0)))
-    largest = sorted(by_theme, key=lambda t: (-sum(n for n, _, _ in by_theme[t].values()), t))[:MOST_THEMES]
-    return [
-        Counted(
-            asked.event,
-            theme,
-            {arm: n for arm, (n, _, _) in by_theme[theme].items()},
-            {arm: n for arm, (_, n, _) in by_theme[theme].items()},
-            {arm: s for arm, (_, _, s) in by_theme[theme].items()},
-        )
-        for theme in largest
-    ]
+    found = []
+    for number, each in enumerate(asked):
+        themes = [place for place in by_theme if place[0] == number]
+        themes.sort(key=lambda place: (-sum(n for n, _, _ in by_theme[place].values()), place[1]))
+        for place in themes[:MOST_THEMES]:
+            arms = by_theme[place]
+            found.append(
+                Counted(
+                    each.event,
+                    place[1],
+                    {arm: n for arm, (n, _, _) in arms.items()},
+                    {arm: n for arm, (_, n, _) in arms.items()},
+                    {arm: s for arm, (_, _, s) in arms.items()},
+                )
+            )
+    return tuple(found)

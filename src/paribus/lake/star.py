@@ -7,6 +7,7 @@ or retention the model is built again into a new file that replaces the old one.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class StarModel:
 
     def __init__(self, folder: str | Path, *, threads: int | None = None, memory_limit: str | None = None) -> None:
         self.path = Path(folder) / FOLDER / FILE
-        self._options = {"threads": threads, "memory_limit": memory_limit}
+        self._options: dict[str, Any] = {"threads": threads, "memory_limit": memory_limit}
 
     def state(self) -> StarState | None:
         """What it holds; None when it was never built."""
@@ -133,6 +134,32 @@ class StarModel:
         with self._connection(self.path, read_only=True) as connection:
             rows: list[tuple[Any, ...]] = connection.execute(statement).fetchall()
             return rows
+
+    def differences(self, snapshot: Snapshot, definition: StarDefinition) -> dict[str, int]:
+        """Rows by table that a full rebuild of the same version has and the kept model lacks, or the other way round.
+
+        Args:
+            snapshot: the version that the model holds.
+            definition: the one it was built for.
+
+        Raises:
+            InputError: the model holds another version or definition.
+        """
+        held = self.state()
+        wanted = (snapshot.table_id, snapshot.version, definition.digest())
+        if held is None or (held.table, held.version, held.definition) != wanted:
+            raise InputError("the star model does not hold this version", fix="refresh it first")
+        with tempfile.TemporaryDirectory(prefix="paribus-") as folder:
+            anew = StarModel(folder, **self._options)
+            anew.build(snapshot, definition)
+            with self._connection(self.path, read_only=True) as connection:
+                connection.execute(f"ATTACH {_literal(str(anew.path))} AS anew (READ_ONLY)")
+                found = {}
+                for name in TABLES:
+                    ways = ((f"anew.{name}", name), (name, f"anew.{name}"))
+                    apart = " UNION ALL ".join(f"(SELECT * FROM {a} EXCEPT ALL SELECT * FROM {b})" for a, b in ways)
+                    found[name] = int(connection.execute(f"SELECT count(*) FROM ({apart})").fetchall()[0][0])
+                return found
 
     def export(self, folder: str | Path, tables: Sequence[str] = TABLES) -> list[Path]:
         """The tables as Parquet files in a folder."""

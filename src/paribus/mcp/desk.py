@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.app.admission import check_key, refuse_far
 from paribus.app.feature import workshop
 from paribus.errors import InputError, NotFound, ParibusError
 from paribus.mcp import compact, traffic
@@ -58,12 +59,15 @@ class Desk:
         """Writes a feature down; `config` is the text of a paribus.yaml."""
         from paribus.workflow.config import parse
 
+        wanted, gate = parse(config), self._gate()
+        gate.new(has_model=bool(wanted.model.url), person="paribus feature new … --config")
+        refuse_far(source, self.settings.data, gate.policy.sources)
         with workshop(self.settings, create=True) as shop:
             made = shop.new(
                 requirement,
-                config=parse(config),
+                config=wanted,
                 source=source,
-                key=key or None,
+                key=check_key(key or None),
                 environment=environment,
                 author=self.author,
             )

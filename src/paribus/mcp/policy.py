@@ -32,6 +32,8 @@ class Policy(BaseModel):
     """Slugs of the steps that an agent may run."""
     approve: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Slugs of the steps whose artifacts an agent may approve; by default none, a person does."""
+    sources: Annotated[tuple[str, ...], Field(strict=False)] = ("lake",)
+    """Data that an agent may name as a feature's source: the lake, folders of files, URLs of databases."""
     redo: bool = True
     """Whether an agent may reject artifacts and take them back."""
     max_traffic_bp: Annotated[int, Field(ge=0, le=10_000)] = 1_000
@@ -39,7 +41,7 @@ class Policy(BaseModel):
     reversible_only: bool = True
     """Only what can be undone without a trace in the data: no redo of a plan after units were exposed."""
     powered_guardrails: bool = True
-    """Traffic only where every guardrail of the sealed plan has the units it asks for."""
+    """Traffic only where each guardrail of the sealed plan whose size is known gets the units it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,11 @@ class Gate:
         """Returns when an agent may run a step."""
         if slug not in self.policy.steps:
             raise _refused(f"may not run the step {slug}", f"steps: {', '.join(self.policy.steps) or 'none'}", person)
+
+    def new(self, *, has_model: bool, person: str) -> None:
+        """Returns when an agent may write a feature down with such a configuration."""
+        if has_model:
+            raise _refused("may not name a language model", "evidence goes only to a model that a person named", person)
 
     def approve(self, slug: str, person: str) -> None:
         """Returns when an agent may agree to a step's artifact."""

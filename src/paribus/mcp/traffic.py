@@ -9,8 +9,6 @@ from paribus.app import definition
 from paribus.errors import InputError, NotFound
 from paribus.flags.change import killed, ramped, rollout_of
 from paribus.mcp.policy import PERCENT, Gate
-from paribus.workflow.facts.architect import ArchitectFacts
-from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.roles.limits import served
 
 if TYPE_CHECKING:
@@ -26,23 +24,26 @@ def refuse_rollout(gate: Gate, shop: Workshop, key: str) -> None:
         AccessError: it does not.
     """
     found = shop.dossier.artifacts(key).get("architect")
-    stages = ArchitectFacts.model_validate(found.facts).stages if found is not None and found.facts else ()
-    widest = max((stage.traffic_bp for stage in stages), default=10_000)
+    stages = found.facts["stages"] if found is not None and found.facts else ()
+    widest = max((int(stage["traffic_bp"]) for stage in stages), default=10_000)
     gate.traffic(widest, unpowered=unpowered(shop, key), person=f"paribus feature run {key} --until rollout")
 
 
 def unpowered(shop: Workshop, key: str) -> tuple[str, ...] | None:
-    """Guardrails that ask for more units than the sealed plan expects; None when no plan is sealed."""
+    """Guardrails that ask for more units than the sealed plan expects; None when no plan is sealed.
+
+    A guardrail without a computed size (a quantile) is not counted, unless the plan has no other: then none is powered.
+    """
     found = shop.dossier.artifacts(key).get("design")
     if found is None or not found.facts:
         return None
-    design = DesignFacts.model_validate(found.facts)
-    expected = (design.arrivals_per_day.value or 0) * (design.runtime_days.value or 0)
-    return tuple(
-        str(metric["name"])
-        for metric in design.metrics
-        if metric.get("role") == "guardrail" and (metric.get("units") is None or metric["units"] > expected)
-    )
+    design = found.facts
+    expected = (design["arrivals_per_day"]["value"] or 0) * (design["runtime_days"]["value"] or 0)
+    guardrails = [each for each in design["metrics"] if each.get("role") == "guardrail"]
+    sized = [each for each in guardrails if each.get("units") is not None]
+    if not sized:
+        return tuple(str(each["name"]) for each in guardrails) or ("every guardrail",)
+    return tuple(str(each["name"]) for each in sized if each["units"] > expected)
 
 
 def has_exposed(shop: Workshop, key: str) -> bool:

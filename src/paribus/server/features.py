@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from paribus.app.admission import KEY, is_database, refuse_far
 from paribus.app.feature import workshop
 from paribus.app.feature_run import Runs
 from paribus.server.caller import Key, LiveHere, Reader, Writer, author_of, problems
@@ -37,7 +38,7 @@ class NewFeature(BaseModel):
     requirement: str = Field(min_length=1, max_length=2_000)
     config: str = Field(default="", max_length=100_000, description="Text of a paribus.yaml.")
     source: str = Field(default="lake", min_length=1, max_length=2_000)
-    key: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    key: str | None = Field(default=None, pattern=KEY)
     environment: str = Field(default="production", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     previous: str = Field(default="", max_length=200)
 
@@ -170,6 +171,8 @@ async def create_feature(wanted: NewFeature, live: LiveHere, caller: Writer) -> 
     from paribus.workflow.config import parse
 
     config = parse(wanted.config)
+    if not is_database(wanted.source):
+        refuse_far(wanted.source, live.settings.data)
     made = await _in_shop(
         live,
         lambda shop: shop.new(

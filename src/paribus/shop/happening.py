@@ -78,8 +78,8 @@ class Group:
         return len(self.user)
 
     def __getitem__(self, rows: Any) -> Group:
-        plain = {each.name: getattr(self, each.name)[rows] for each in fields(self)[1:8]}
-        mapped = {
+        plain: dict[str, Any] = {each.name: getattr(self, each.name)[rows] for each in fields(self)[1:8]}
+        mapped: dict[str, Any] = {
             each.name: {name: column[rows] for name, column in getattr(self, each.name).items()}
             for each in fields(self)[8:]
         }
@@ -113,9 +113,11 @@ def joined(groups: Sequence[Group]) -> Group:
     first = groups[0]
     if len(groups) == 1:
         return first
-    plain = {each.name: np.concatenate([getattr(group, each.name) for group in groups]) for each in fields(first)[1:8]}
+    plain: dict[str, Any] = {
+        each.name: np.concatenate([getattr(group, each.name) for group in groups]) for each in fields(first)[1:8]
+    }
     columns = {name: np.concatenate([np.asarray(group.columns[name]) for group in groups]) for name in first.columns}
-    marked = {
+    marked: dict[str, Any] = {
         kind: {
             name: np.concatenate([getattr(group, kind).get(name, np.zeros(len(group), np.bool_)) for group in groups])
             for name in {name for group in groups for name in getattr(group, kind)}
@@ -182,7 +184,7 @@ def happened(world: World, contexts: Contexts, visits: Visits, out: Outcome, var
         "status": np.where(out.failed, 500, 200),
         "seconds": out.seconds,
         "error": out.failed,
-        "exception": np.where(out.failed, np.array("PaymentProviderError", object), None),
+        "exception": _labels((None, "PaymentProviderError"), out.failed.astype(np.int64)),
         "variants": _objects(variants),
     }
     shown = out.failed | (reached[:, -1] & out.sold_out)
@@ -232,7 +234,7 @@ def happened(world: World, contexts: Contexts, visits: Visits, out: Outcome, var
             "error_shown",
             shown,
             np.where(out.failed, request_time, order_time) + SECOND // 10,
-            kind=np.where(out.failed, np.array("server_error", object), "out_of_stock"),
+            kind=label(("out_of_stock", "server_error"), out.failed.astype(np.int64)),
             route=said["route"],
         ),
         group(
@@ -270,9 +272,10 @@ def broken(
             group, uniform = joined([group, again]), np.concatenate([uniform, uniform[rows]])
         else:
             marked = "absent" if defect.kind == "property_missing" else "mistyped"
-            before = getattr(group, marked)
+            before: Mapping[str, Booleans] = getattr(group, marked)
             old = before.get(defect.property, np.zeros(len(group), np.bool_))
-            group = replace(group, **{marked: {**before, defect.property: old | rows}})
+            now: dict[str, Any] = {marked: {**before, defect.property: old | rows}}
+            group = replace(group, **now)
     return group
 
 
@@ -283,7 +286,7 @@ def broken_uniform(visits: Visits, name: str, row: Integers) -> Floats:
     return found
 
 
-def _labels(names: Sequence[str], codes: Any) -> Any:
+def _labels(names: Sequence[str | None], codes: Any) -> Any:
     """Names by code, or by uniform number."""
     table = np.array(names, dtype=object)
     if codes.dtype.kind == "f":

@@ -128,9 +128,9 @@ def outcome(
         failed,
         _latency(world, visits, treated),
         np.zeros(n, np.bool_),
-        np.round(value, 2),
+        _cents(value),
         cart_items,
-        np.round(np.maximum(_changed(world, "revenue", value, visits, treated, days), 0.0), 2),
+        _cents(np.maximum(_changed(world, "revenue", value, visits, treated, days), 0.0)),
         items,
         follows(orders.refunds, "refunds", REFUND),
         follows(orders.surveys, "surveys", SURVEY),
@@ -189,6 +189,11 @@ def _latency(world: World, visits: Visits, treated: Booleans) -> Floats:
             concerned = (treated == (defect.arm == "treatment")) & world.fits(defect.who, visits)
             seconds = np.where(concerned, seconds * defect.factor + defect.add_ms / 1000, seconds)
     rounded: Floats = np.round(seconds, 5)
+    return rounded
+
+
+def _cents(money: Floats) -> Floats:
+    rounded: Floats = np.round(money, 2)
     return rounded
 
 

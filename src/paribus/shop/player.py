@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,12 +44,11 @@ class Player:
         """Lets the time before there was a feature pass; its events are written by somebody else."""
         self.course.advance(until)
 
-    def play(self, until: int, begun: Callable[[], None] = lambda: None) -> Sent:
+    def play(self, until: int) -> Sent:
         """Decides, tracks and delivers everything up to a time in microseconds since 1970; the clock stands there."""
         course, client = self.course, self._client
         if not isinstance(course.policy, Shopkeeper):
-            course.policy = Shopkeeper(client, self.world, course.contexts, self._share)
-        begun()
+            course.policy = Shopkeeper(client, self.world, course.contexts, self._share, since=course.time)
         before = client.stats.exposures
         groups = course.advance(until)
         events = send(client, groups, course.contexts, self._share)

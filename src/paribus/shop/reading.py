@@ -20,7 +20,7 @@ from paribus.shop.scenario import Scenario
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's truth values: `on` is a word, and NO is a country."""
 
-    yaml_implicit_resolvers: typing.ClassVar[dict[str, Any]] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -38,6 +38,7 @@ class Shopkeeper:
         client: of the SDK; any `Decider`.
         world: whose visits come.
         share: (which, of how many): this process serves only those users.
+        since: microseconds since 1970 from which decisions are made: before, the release was not there.
         prefix: stands before every id, so that a rehearsal's users are nobody else's.
     """
 
@@ -47,8 +48,11 @@ class Shopkeeper:
         world: World,
         contexts: Contexts,
         share: tuple[int, int] = (0, 1),
+        *,
+        since: int = 0,
         prefix: str = "",
     ) -> None:
+        self._since = since
         self._client = client
         self._scenario = world.scenario
         self._contexts = contexts
@@ -70,7 +74,7 @@ class Shopkeeper:
         user = place.visits.user[place.rows].tolist()
         time, known, context = place.time.tolist(), place.known.tolist(), place.context.tolist()
         for i in range(count):
-            if user[i] % many != which:
+            if user[i] % many != which or time[i] < self._since:
                 continue
             name = user_id if known[i] else anonymous_id
             unit = name(user[i], self._prefix)
@@ -214,7 +218,7 @@ def _written(column: Any) -> Iterable[str]:
     if column.dtype.kind == "i":
         return map(str, column.tolist())
     if column.dtype.kind == "b":
-        return np.where(column, "true", "false").tolist()
+        return ("true" if each else "false" for each in column.tolist())
     values = column.tolist()
     if values and isinstance(values[0], dict):
         return map(json_text, values)

@@ -40,11 +40,10 @@ _DESCRIPTIONS = {
     "support_ticket_opened": "Help was asked for.",
     "error_shown": "An error was shown to the user.",
 }
-_SEMANTICS = {
+_SEMANTICS: dict[str, str] = {
+    **dict.fromkeys(("session_started", *STEPS), "funnel_step"),
     "order_completed": "conversion",
     "error_shown": "error",
-    "session_started": "funnel_step",
-    **dict.fromkeys(STEPS[:-1], "funnel_step"),
 }
 
 

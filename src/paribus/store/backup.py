@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import sqlalchemy as sa
 
 from paribus.errors import StorageError
-from paribus.store.migration import SCHEMA
+from paribus.store.glance import SCHEMA
 from paribus.store.tables import DOCUMENTS, HEADS, RECORDS, REVISIONS, UNITS
 
 FORMAT = 1

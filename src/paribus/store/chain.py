@@ -10,7 +10,7 @@ from typing import Any
 
 from paribus.errors import InputError
 from paribus.store.canonical import FIRST_LINK, link, text_hash
-from paribus.store.documents import REDACTION
+from paribus.store.glance import REDACTION
 
 _WRITTEN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})\Z")
 

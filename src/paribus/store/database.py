@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 from paribus.errors import Conflict, EngineError, InputError, MissingExtra, NotFound, StorageError, TransientError
+from paribus.store.glance import SQLITE_NAME
 from paribus.store.tables import HEADS
 
-SQLITE_NAME = "definitions.sqlite"
 BUSY_SECONDS = 30
 REWRITE_SECONDS = 2
 _POSTGRES = {"postgresql", "postgres", "postgresql+psycopg"}

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 
 from paribus.errors import InputError, NotFound, did_you_mean
 from paribus.store.address import Address, Change, Revision, StaleWrite
-from paribus.store.canonical import FIRST_LINK, body_of, canonical_text, instant_of, link, text_hash
+from paribus.store.canonical import FIRST_LINK, canonical_text, link, text_hash
+from paribus.store.glance import REDACTION, TOMBSTONE, revision_of
 from paribus.store.tables import DOCUMENTS, HEADS, REVISIONS
 
-REDACTION = "redaction"  # the kind under which each redaction is itself a document
-TOMBSTONE = "null"  # the body text of a removed document
 _CURRENT = REVISIONS.join(
     DOCUMENTS,
     sa.and_(REVISIONS.c.project == DOCUMENTS.c.project, REVISIONS.c.sequence == DOCUMENTS.c.sequence),
@@ -72,7 +71,7 @@ def append(
     )
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_notify("paribus_store", project)))
-    return [_revision(row) for row in rows]
+    return [revision_of(row) for row in rows]
 
 
 def find(connection: sa.Connection, address: Address, number: int | None = None) -> Revision | None:
@@ -82,7 +81,7 @@ def find(connection: sa.Connection, address: Address, number: int | None = None)
         row = connection.execute(_FIND, values).mappings().first()
     else:
         row = connection.execute(_FIND_NUMBER, {**values, "number": number}).mappings().first()
-    return _revision(row) if row else None
+    return revision_of(row) if row else None
 
 
 def page(connection: sa.Connection, project: str, kind: str, after: str, limit: int) -> list[Revision]:
@@ -94,12 +93,12 @@ def page(connection: sa.Connection, project: str, kind: str, after: str, limit: 
         .order_by(DOCUMENTS.c.key)
         .limit(limit)
     )
-    return [_revision(row) for row in connection.execute(query).mappings()]
+    return [revision_of(row) for row in connection.execute(query).mappings()]
 
 
 def history(connection: sa.Connection, address: Address) -> list[Revision]:
     """Every revision of one document, in order."""
-    return [_revision(row) for row in connection.execute(_HISTORY, _named(address)).mappings()]
+    return [revision_of(row) for row in connection.execute(_HISTORY, _named(address)).mappings()]
 
 
 def since(connection: sa.Connection, project: str, sequence: int, limit: int) -> list[Revision]:
@@ -110,7 +109,7 @@ def since(connection: sa.Connection, project: str, sequence: int, limit: int) ->
         .order_by(REVISIONS.c.sequence)
         .limit(limit)
     )
-    return [_revision(row) for row in connection.execute(query).mappings()]
+    return [revision_of(row) for row in connection.execute(query).mappings()]
 
 
 def rows(connection: sa.Connection, project: str) -> Iterator[Any]:
@@ -229,19 +228,3 @@ def dialect_of(connection: sa.Connection) -> Any:
 
 def _named(address: Address) -> dict[str, Any]:
     return {"project": address.project, "kind": address.kind, "key": address.key}
-
-
-def _revision(row: Any) -> Revision:
-    text = row["body"]
-    return Revision(
-        address=Address(row["project"], row["kind"], row["key"]),
-        number=row["number"],
-        sequence=row["sequence"],
-        body=None if text is None else body_of(text),
-        body_hash=row["body_hash"],
-        chain=row["chain"],
-        author=row["author"],
-        time=instant_of(row["time"]),
-        reason=row["reason"],
-        redacted=text is None,
-    )

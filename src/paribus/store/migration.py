@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from paribus.errors import NotFound, StorageError
 from paribus.store.database import Database
+from paribus.store.glance import SCHEMA
 
-SCHEMA = "0002"
 _LOCK = 0x70617269  # PostgreSQL's advisory locks are numbers; "pari"
 
 

@@ -109,8 +109,8 @@ class Model(Section):
     """Base URL, such as http://127.0.0.1:8080/v1; without one every role is deterministic."""
     name: str = ""
     """The model's name at that URL."""
-    key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "PARIBUS_MODEL_KEY"
-    """The environment variable that holds its key."""
+    key_variable: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*_)?MODEL_KEY$")] = "PARIBUS_MODEL_KEY"
+    """The environment variable that holds its key: MODEL_KEY, or one that ends so; no other secret is ever sent."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """After it the deterministic answer stands."""
 

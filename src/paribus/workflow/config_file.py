@@ -43,7 +43,7 @@ _BOUNDS = {
 _PATTERNS = {
     "currency": "three capital letters, such as USD",
     "url": "a URL that begins with http:// or https://",
-    "key_variable": "the name of an environment variable",
+    "key_variable": "MODEL_KEY, or the name of a variable that ends in _MODEL_KEY",
 }
 
 

@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from paribus.errors import InputError
-from paribus.warehouse.sql.build import Expr, as_text, text
+from paribus.warehouse.sql.build import Expr, as_text
 from paribus.warehouse.sql.dialects import hooks as hooks_of
 
 # Microseconds since 1970-01-01 UTC of the dialect's instant (see `Hooks.instant`), as a 64-bit integer.
@@ -66,11 +66,6 @@ def text_column(name: str, kind: str | None, dialect: str) -> str:
     column = hooks_of(dialect).column(name)
     shown: Expr = column if kind == "text" else as_text(column)
     return shown.sql(dialect)
-
-
-def literal(value: str, dialect: str = "duckdb") -> str:
-    """A text as the dialect writes it."""
-    return text(value).sql(dialect)
 
 
 def ported(statement: str, dialect: str, levels: Mapping[str, str] | None = None) -> str:

@@ -8,20 +8,21 @@ import re
 from paribus.workflow.artifact import File
 
 
-def separation(flag: str, control: str, treatment: str, arms: tuple[str, str]) -> tuple[File, ...]:
+def separation(flag: str, module: str, control: str, treatment: str, arms: tuple[str, str]) -> tuple[File, ...]:
     """The module with both functions, and for each outcome the diff that ends the experiment.
 
     Args:
         flag: its key.
+        module: name of the module.
         control, treatment: names of the two functions.
         arms: names of the control's and the treatment's variant.
     """
-    path = f"{treatment}.py"
-    both = _module(flag, control, treatment, arms)
+    path = f"{module}.py"
+    both = _module(flag, module, control, treatment, arms)
     return (
         File(path=f"separation/{path}", text=both),
-        File(path="separation/keep-treatment.diff", text=_diff(path, both, _single(treatment, treatment))),
-        File(path="separation/keep-control.diff", text=_diff(path, both, _single(treatment, control))),
+        File(path="separation/keep-treatment.diff", text=_diff(path, both, _single(module, treatment, is_new=True))),
+        File(path="separation/keep-control.diff", text=_diff(path, both, _single(module, control, is_new=False))),
     )
 
 
@@ -35,9 +36,9 @@ def identifier(text: str) -> str:
     return name if name[0].isalpha() else f"f_{name}"
 
 
-def _head(treatment: str) -> str:
+def _head(module: str) -> str:
     return (
-        f'"""The two ways of {treatment.replace("_", " ")}, and the one place that decides between them."""\n\n'
+        f'"""The two ways of {module.replace("_", " ")}, and the one place that decides between them."""\n\n'
         "from __future__ import annotations\n\nfrom typing import Any\n"
     )
 
@@ -46,9 +47,9 @@ def _function(name: str, said: str) -> str:
     return f'\n\ndef {name}(request: Any) -> Any:\n    """{said}"""\n    raise NotImplementedError("{name}")\n'
 
 
-def _module(flag: str, control: str, treatment: str, arms: tuple[str, str]) -> str:
+def _module(flag: str, module: str, control: str, treatment: str, arms: tuple[str, str]) -> str:
     return (
-        _head(treatment)
+        _head(module)
         + _function(control, "As it was: the control.")
         + _function(treatment, "What is new: the treatment.")
         + "\n\ndef serve(request: Any, client: Any, unit: str) -> Any:\n"
@@ -58,10 +59,10 @@ def _module(flag: str, control: str, treatment: str, arms: tuple[str, str]) -> s
     )
 
 
-def _single(treatment: str, kept: str) -> str:
-    said = "What is new: the treatment." if kept == treatment else "As it was: the control."
+def _single(module: str, kept: str, *, is_new: bool) -> str:
+    said = "What is new: the treatment." if is_new else "As it was: the control."
     return (
-        _head(treatment)
+        _head(module)
         + _function(kept, said)
         + '\n\ndef serve(request: Any, client: Any, unit: str) -> Any:\n    """Decided: one way is left."""\n'
         f"    return {kept}(request)\n"

@@ -26,6 +26,33 @@ REQUIREMENTS = {
 }
 KINDS = {"boolean": "boolean", "string": "string", "integer": "integer", "float": "float", "json": "object"}
 PYTHON_KINDS = {"boolean": "bool", "string": "str", "integer": "int", "float": "float", "object": "object"}
+PANELS = (
+    {
+        "title": "95th percentile of latency by arm",
+        "unit": "s",
+        "expression": "histogram_quantile(0.95, sum by (le, variant) (rate(request_seconds_bucket[5m])))",
+        "legend": "{{variant}}",
+    },
+    {
+        "title": "Share of requests that fail, by arm",
+        "unit": "percentunit",
+        "expression": "sum by (variant) (rate(request_errors_total[5m])) / sum by (variant) "
+        "(rate(request_seconds_count[5m]))",
+        "legend": "{{variant}}",
+    },
+    {
+        "title": "Requests a second by route",
+        "unit": "reqps",
+        "expression": "sum by (route) (rate(request_seconds_count[5m]))",
+        "legend": "{{route}}",
+    },
+    {
+        "title": "Control served because a variant raised",
+        "unit": "ops",
+        "expression": "sum by (point) (rate(fallbacks_total[5m]))",
+        "legend": "{{point}}",
+    },
+)
 Keep = Literal["both", "control", "treatment"]
 
 
@@ -86,6 +113,7 @@ class Service:
         made["tests/test_service.py"] = render("tests/test_service.py.j2", values)
         made["requirements.txt"] = render("common/requirements.txt.j2", values)
         made["monitoring/alerts.yml"] = render("common/alerts.yml.j2", values)
+        made["monitoring/dashboard.json"] = render("common/dashboard.json.j2", values)
         made["README.md"] = render("common/README.md.j2", values)
         return dict(sorted(made.items()))
 
@@ -258,6 +286,7 @@ class Service:
             "every_time": journey.screens[0].every_time,
             "has_page_events": any(each.by_page for each in journey.interactions),
             "requirements": self.requirements,
+            "panels": PANELS if keep == "both" else PANELS[:-1],
         }
 
 

@@ -32,6 +32,8 @@ def evidence_of(found: Exploration) -> dict[str, Evidence]:
             "The funnel by combination of attributes; a plausible best is the best comparable segment, shrunk",
             found.funnel.statement,
         )
+    for name, result in found.others.items():
+        made[f"funnel_{name}"] = sql(f"One row per unit that entered the plan's funnel {name}", result.statement)
     for i, each in enumerate(found.baselines):
         made[f"baseline_{i + 1}"] = sql(
             f"{each.definition['name']} of units from their first action on", each.statement

@@ -9,7 +9,7 @@ from paribus.exploration.baseline import MetricBaseline
 from paribus.exploration.bottleneck import DAYS_PER_YEAR, Loss
 from paribus.exploration.event_log import date_of
 from paribus.exploration.exploration import Exploration
-from paribus.exploration.funnel import bounded_values, segment_counts
+from paribus.exploration.funnel import FunnelResult, bounded_values, segment_counts
 from paribus.exploration.shape import Attribute as UnitAttribute
 from paribus.stats.proportion import proportion_interval
 from paribus.workflow.artifact import Measured
@@ -27,8 +27,6 @@ from paribus.workflow.facts.explore import (
     Segment,
     Window,
 )
-
-FUNNEL = "main"
 
 
 def facts_of(found: Exploration, level: float) -> ExploreFacts:
@@ -69,22 +67,24 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
 
 
 def _funnels(found: Exploration, level: float) -> tuple[Funnel, ...]:
-    result = found.funnel
-    if result is None or found.choice is None:
+    if found.funnel is None or found.choice is None:
         return ()
-    steps = []
-    for k, event in enumerate(result.events):
-        of = result.reached[k - 1] if k else result.reached[0]
-        steps.append(
-            FunnelStep(
-                event=event,
-                units=result.reached[k],
-                share=_share(result.reached[k], of, level, "funnel"),
-                median_seconds=result.median_seconds[k],
-            )
+    main = _funnel(found.choice.name, found.funnel, level, "funnel")
+    others = [_funnel(name, result, level, f"funnel_{name}") for name, result in found.others.items()]
+    return (main, *others)
+
+
+def _funnel(name: str, result: FunnelResult, level: float, evidence: str) -> Funnel:
+    steps = [
+        FunnelStep(
+            event=event,
+            units=result.reached[k],
+            share=_share(result.reached[k], result.reached[max(k - 1, 0)], level, evidence),
+            median_seconds=result.median_seconds[k],
         )
-    name = found.choice.name
-    return (Funnel(name=name, window_hours=result.window_hours, steps=tuple(steps), evidence="funnel"),)
+        for k, event in enumerate(result.events)
+    ]
+    return Funnel(name=name, window_hours=result.window_hours, steps=tuple(steps), evidence=evidence)
 
 
 def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
@@ -201,7 +201,7 @@ def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottlen
     assert found.funnel is not None  # noqa: S101 - losses come from a funnel
     assert found.choice is not None  # noqa: S101
     events = found.funnel.events
-    year = DAYS_PER_YEAR / max(found.good_days, 1)
+    year = DAYS_PER_YEAR / max(found.entry_days, 1)
     return Bottleneck(
         id=f"bottleneck_{i + 1}",
         funnel=found.choice.name,
@@ -220,7 +220,7 @@ def _bottleneck(found: Exploration, loss: Loss, i: int, level: float) -> Bottlen
             unit="users/year",
             evidence="bottlenecks",
         ),
-        reach=Measured(value=loss.units / max(found.good_days, 1), unit="users/day", evidence="bottlenecks"),
+        reach=Measured(value=loss.units / max(found.entry_days, 1), unit="users/day", evidence="bottlenecks"),
         best_segment=segment_key(loss.best_segment),
         lost_conversions=Measured(value=loss.converted * year, unit="users/year", evidence="bottlenecks"),
         p_value=loss.p_value,

@@ -32,6 +32,12 @@ def _data(found: Exploration) -> list[Finding]:
         )
     for day, why in sorted(found.days.partial.items()):
         made.append(_finding(f"partial day {day}", "hole", f"{day} is not whole ({why}); not read", None, "days"))
+    if found.days.outside > 0 and not found.days.partial:
+        said = (
+            f"{count(found.days.outside)} events lie far before or after all others and are not read; a clock is wrong"
+        )
+        size = Measured(value=found.days.outside, unit="events", evidence="days")
+        made.append(_finding("stray events", "quality", said, size, "days"))
     q = found.quality
     if q.bots.units:
         made.append(
@@ -94,13 +100,13 @@ def _habits(found: Exploration) -> list[Finding]:
 def _seasons(found: Exploration) -> list[Finding]:
     made = []
     levels = found.patterns.weekdays
-    if levels and max(levels) / max(min(levels), 1e-9) > 1.15:
+    if levels and found.patterns.weekly_p_value < 0.01 and max(levels) > 1.1 * max(min(levels), 1e-9):
         high, low = levels.index(max(levels)), levels.index(min(levels))
         said = (
             f"a week has a shape: {WEEKDAYS[high]} has {share(levels[high] - 1)} more users than the mean day, "
             f"{WEEKDAYS[low]} {share(1 - levels[low])} fewer; run experiments for whole weeks"
         )
-        size = Measured(value=levels[high] / levels[low], evidence="days")
+        size = Measured(value=levels[high] / levels[low] if levels[low] else None, evidence="days")
         made.append(_finding("weekly season", "season", said, size, "days"))
     hours = found.patterns.hours
     peak = max(range(24), key=lambda h: hours[h])

@@ -147,7 +147,7 @@ def believed(
         persistence=DRAFT_PERSISTENCE,
         costs=costs if money else replace(costs, build=0.0, running=0.0, support=0.0, model=0.0),
     )
-    days = planned_days(at, config)
+    days = planned_days(at, config, int(success.definition.get("window_days") or 0))
     smallest = detectable(success, at, config, guardrails, days)
     se, z = _error(success, at, config, guardrails, smallest, days)
     passes = power_per_metric(POWER, guardrails) ** guardrails if isfinite(smallest) else 0.0

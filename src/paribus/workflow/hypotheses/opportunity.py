@@ -138,11 +138,11 @@ def units_in(at: Opportunity, days: float, window: int) -> float:
     return float(at.arrived(max(days - window, 0.0)))
 
 
-def planned_days(at: Opportunity, config: Config) -> int:
-    """Full weeks of the planned runtime, and longer (to a limit) where the least sample size asks for it."""
+def planned_days(at: Opportunity, config: Config, window: int) -> int:
+    """Full weeks of the planned runtime, and longer (to a limit) where the least matured sample asks for it."""
     weeks = -(-config.experiment_config.runtime_days // 7)
     least = 2.0 * config.experiment_config.min_sample_size
-    while at.arrived(7.0 * weeks) < least and 7 * weeks < LONGEST_DAYS:
+    while units_in(at, 7.0 * weeks, window) < least and 7 * weeks < LONGEST_DAYS:
         weeks += 1
     return 7 * weeks
 
@@ -177,7 +177,8 @@ def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int) 
     """The smallest rise of a guardrail that the planned days can exclude, in its own unit; None where unknown."""
     if of.baseline is None or not of.baseline.mean.value or of.kind == "quantile":
         return None
-    total = units_in(at, planned_days(at, config), 0)
+    window = int(of.definition.get("window_days") or 0)
+    total = units_in(at, planned_days(at, config, window), window)
     if total < 20:
         return None
     base = of.baseline.mean.value

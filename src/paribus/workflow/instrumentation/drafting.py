@@ -47,6 +47,7 @@ def drafted(
     conversions: Iterable[str],
     needed: Mapping[str, Iterable[str]],
     owner: str,
+    seen_as: Mapping[str, Sequence[str]] | None = None,
 ) -> Draft:
     """The next plan: nothing that stands is lost or changes its type, and it is compatible by its versions.
 
@@ -57,6 +58,7 @@ def drafted(
         conversions: events of the success metrics.
         needed: properties that metrics read, by event: they are required.
         owner: of events that nobody owns yet.
+        seen_as: values that were seen of properties with few of them; they are described, not enforced.
     """
     draft = Draft(standing)
     events = dict(standing.events)
@@ -88,7 +90,7 @@ def drafted(
                 required=required,
                 enum=_enum(standing_type, profile.choices.get(name)) if before is None else None,
                 personal=classify(name),
-                description=_words(name),
+                description=_described(name, (seen_as or {}).get(name, ())),
             )
         if before is not None:
             events[profile.name] = before.model_copy(update={"properties": properties, "owner": before.owner or owner})
@@ -156,6 +158,11 @@ def _semantics(name: str, is_goal: bool, is_step: bool) -> Semantics:
 
 def _words(name: str) -> str:
     return " ".join(name.replace("-", " ").replace("_", " ").split())
+
+
+def _described(name: str, values: Sequence[str]) -> str:
+    """The property in words, with the values it was seen with."""
+    return f"{_words(name)}, seen as {', '.join(values)}" if values else _words(name)
 
 
 def _sentence(name: str) -> str:

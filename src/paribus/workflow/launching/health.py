@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from paribus.errors import EngineError, InputError
 from paribus.lake.recent import waiting
 from paribus.monitoring.finding import Finding, Severity
 from paribus.monitoring.rebuild import rebuild
@@ -86,8 +87,11 @@ def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime 
     state = rebuild(reader, watch, until=until + timedelta(microseconds=1) if until else None)
     verdict = sentence = ""
     if judge and min(state.tally.units().values(), default=0) > 0:
-        result = context.operations.analyze(watch.experiment)
-        verdict, sentence = str(result.verdict.value), result.verdict.sentence
+        try:
+            result = context.operations.analyze(watch.experiment)
+            verdict, sentence = str(result.verdict.value), result.verdict.sentence
+        except (InputError, EngineError) as error:  # an event that a metric reads has not come yet
+            sentence = f"not yet analyzed: {error.what}"
     return Health(now, state, tuple(state.findings()), verdict, sentence)
 
 

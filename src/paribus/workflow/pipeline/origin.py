@@ -41,7 +41,13 @@ def data_flow(made: Sequence[Job], tables: Sequence[TablePlan], senders: Sequenc
         flag: whose result stands at the end.
     """
     nodes = [
-        Node(f"from:{name}", name, "page" if name == "frontend" else "service", f"{kinds} kinds of events", "senders")
+        Node(
+            f"from:{name}",
+            name,
+            "page" if name == "frontend" else "service",
+            f"{kinds} kind{'s' * (kinds != 1)} of events",
+            "senders",
+        )
         for name, kinds in senders
     ]
     nodes += [

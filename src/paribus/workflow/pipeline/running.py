@@ -73,6 +73,7 @@ def tasks(feature: str, evidence: str) -> tuple[TaskPlan, ...]:
     return (
         task("reconcile", "paribus events reconcile", produces=("lake_events",)),
         task("refresh", f"paribus pipeline refresh {feature}", "reconcile", produces=("fct_event", "dim_user")),
+        task("compare", f'[ "$(date -u +%H)" != 03 ] || paribus pipeline compare {feature}', "refresh", retries=1),
         task("export", f"paribus pipeline export {project}/data", "reconcile", produces=("lake_events_export",)),
         task("transform", build, "export", produces=("obt_experiment",)),
         task("analyze", f"paribus analyze {feature} --json", "refresh", "transform", produces=("result",), retries=1),

@@ -199,6 +199,10 @@ def _staged(plan: PlanDoc) -> list[ColumnPlan]:
                 *_from(EVENTS, "context")),
         _column("is_planned", "BOOLEAN", "whether the plan declares it", False, "none", "coverage",
                 *_from(EVENTS, "planned")),
+        _column("landing_id", "BIGINT", "which accepted request it came in", True, "none", "first of copies",
+                *_from(EVENTS, "landing_id")),
+        _column("landing_index", "BIGINT", "its place in that request", True, "none", "first of copies",
+                *_from(EVENTS, "landing_index")),
     ]  # fmt: skip
 
 

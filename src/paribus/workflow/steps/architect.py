@@ -59,7 +59,7 @@ def run(context: Context) -> Artifact:
     arms = list(shares)
     treatment = next(name for name in arms if name != control)
     name = identifier(context.feature.key)
-    functions = {arm: name if arm == treatment else f"{name}_{identifier(arm)}" for arm in arms}
+    functions = {arm: f"{name}_{identifier(arm)}" for arm in arms}
     policy, reason = breaker(explore.baselines if explore is not None else ())
     graph = components(key, journey, shares, control, functions, plain_guard(policy))
     messages = request(key, journey, control, functions, context.feature.environment)
@@ -72,7 +72,7 @@ def run(context: Context) -> Artifact:
         reach_per_day=reach,
         runtime_days=round(design.runtime_days.value or context.config.experiment_config.runtime_days),
         units_per_arm=round(units) if units is not None else context.config.experiment_config.min_sample_size,
-        guardrails=[each for each in hypotheses.metrics if each.get("role") == "guardrail"],
+        guardrails=[each for each in design.document.get("metrics", ()) if each.get("role") == "guardrail"],
         staff=f"{key}-staff",
         treatment=treatment,
         audience=target,
@@ -101,7 +101,9 @@ def run(context: Context) -> Artifact:
         breaker={**policy, "evidence": "breaker"},
         decision_points=(
             DecisionPoint(
-                id=name, where=f"service: {name}.serve(), {journey.why}", event=journey.before or "$page_view"
+                id=f"{name}_decision",
+                where=f"service: {name}.serve(), {journey.why}",
+                event=journey.before or "$page_view",
             ),
         ),
         control_function=functions[control],
@@ -116,7 +118,7 @@ def run(context: Context) -> Artifact:
         following=journey.after,
     )
     files = [
-        *separation(key, functions[control], functions[treatment], (control, treatment)),
+        *separation(key, name, functions[control], functions[treatment], (control, treatment)),
         *_texts(graph, messages),
         *(File(path=f"providers/{each}.json", text=_json(one.document)) for each, one in written.items()),
         File(path="flag.json", text=_json(flag)),

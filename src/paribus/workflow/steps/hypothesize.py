@@ -15,12 +15,12 @@ from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.hypotheses import learnings
 from paribus.workflow.hypotheses.believing import Idea, because_of, believed, statement_of
+from paribus.workflow.hypotheses.blocks import blocks_of
 from paribus.workflow.hypotheses.economics import cost_lines, costs, price
 from paribus.workflow.hypotheses.matching import Support, support
 from paribus.workflow.hypotheses.metrics import Chosen, funnel_of, guardrails, secondary, success, with_margin
 from paribus.workflow.hypotheses.numbers import dots, measured, rounded
 from paribus.workflow.hypotheses.opportunity import detectable, excluded_rise
-from paribus.workflow.hypotheses.presenting import blocks_of
 from paribus.workflow.hypotheses.reporting import (
     choice_of,
     effects,
@@ -30,7 +30,7 @@ from paribus.workflow.hypotheses.reporting import (
     support_facts,
     tree_of,
 )
-from paribus.workflow.hypotheses.telling import assumptions_of, checks_of, summary_of
+from paribus.workflow.hypotheses.words import assumptions_of, checks_of, summary_of
 from paribus.workflow.step import BUSINESS_ANALYST
 
 if TYPE_CHECKING:

@@ -47,6 +47,7 @@ def run(context: Context) -> Artifact:
         conversions=[event for metric in success for event in _events(metric)],
         needed=needed(metrics),
         owner=AUTHOR,
+        seen_as={each.name: [str(value) for value in each.values] for each in explore.attributes},
     )
     plan = draft.plan
     found, missing = mapped(metrics, plan, explore.events)
@@ -317,7 +318,7 @@ def _funnel(facts: InstrumentFacts, plan: PlanDoc) -> Block:
     from paribus.workflow.block import Diagram
 
     nodes = [
-        Node(name, name, "event", f"{plan.events[name].semantics}, {facts.senders.get(name, '')}")
+        Node(name, name, "event", f"{plan.events[name].semantics.replace('_', ' ')}, {facts.senders.get(name, '')}")
         if name in plan.events
         else Node(name, name, "event")
         for name in facts.funnel

@@ -59,12 +59,12 @@ def run(context: Context) -> Artifact:
     arms = (watch.control, *(arm for arm in watch.weights if arm != watch.control))
     rates = {arm: rate(sums[arm], level=LEVEL) for arm in arms if arm in sums}
     latencies = {arm: each for arm, each in state.latencies(level=LEVEL).items() if each.value is not None}
-    margin = _latency_margin(design.document)
+    margin = latency_margin(design.document)
     differences = {arm: difference(rates[watch.control], each) for arm, each in _treated(rates, watch).items()}
     ratios = {
         arm: ratio(_rate(latencies[watch.control]), _rate(each)) for arm, each in _treated(latencies, watch).items()
     }
-    degraded = _degraded(ratios, margin)
+    degraded = is_degraded(ratios, margin)
     levels = _levels(context, watch, until)
     checks = context.operations.analyze(setup.experiment).checks
     anomalies = _anomalies(context, rollout, until) if context.config.monitoring.anomaly_detection else ()
@@ -89,7 +89,7 @@ def run(context: Context) -> Artifact:
         error_rate={arm: _measured(each, "share of requests") for arm, each in rates.items()},
         p95_latency_ms={arm: _measured(_rate(each), "ms") for arm, each in latencies.items()},
         latency_is_degraded=degraded,
-        errors_hold=_errors_hold(rates, differences),
+        errors_hold=errors_hold(rates, differences),
         error_difference={arm: _measured(each, "share of requests") for arm, each in differences.items()},
         latency_ratio={arm: _measured(each, "ratio") for arm, each in ratios.items()},
         anomalies=anomalies,
@@ -221,7 +221,7 @@ def _anomalies(context: Context, rollout: RolloutFacts, until: datetime) -> tupl
     return tuple({**each.to_dict(), "evidence": "counts"} for each in found[:20])
 
 
-def _latency_margin(document: Mapping[str, Any]) -> float:
+def latency_margin(document: Mapping[str, Any]) -> float:
     """The plan's own margin for a quantile that should fall; a tenth where it has none."""
     for metric in document.get("metrics", ()):
         if metric.get("type") == "quantile" and metric.get("direction") == "decrease":
@@ -235,7 +235,7 @@ def _latency_margin(document: Mapping[str, Any]) -> float:
     return LATENCY_MARGIN
 
 
-def _degraded(ratios: Mapping[str, Rate], margin: float) -> bool | None:
+def is_degraded(ratios: Mapping[str, Rate], margin: float) -> bool | None:
     """True where an arm is shown slower beyond the margin, False where all are shown within it, None else."""
     known = [each for each in ratios.values() if each.low is not None and each.high is not None]
     if any(each.low is not None and each.low > 1 + margin for each in known):
@@ -246,7 +246,7 @@ def _degraded(ratios: Mapping[str, Rate], margin: float) -> bool | None:
     return True if shown else None
 
 
-def _errors_hold(rates: Mapping[str, Rate], differences: Mapping[str, Rate]) -> bool | None:
+def errors_hold(rates: Mapping[str, Rate], differences: Mapping[str, Rate]) -> bool | None:
     """Whether every treatment fails less than the limit, or no more than the margin above control; None: not known."""
     if not differences or any(each.high is None for each in differences.values()):
         return None

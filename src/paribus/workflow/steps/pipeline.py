@@ -97,7 +97,7 @@ def run(context: Context) -> Artifact:
             "kinesis": "waits for its adapter",
         },
         batch={
-            "nightly": "the star model is built again and compared with the kept one",
+            "nightly": "the star model is built again and compared with the kept one, row by row",
             "warehouse": "the dbt project builds the same star from Parquet",
         },
         feature_store=_feature_store(context),
@@ -175,7 +175,7 @@ def _summary(facts: PipelineFacts, found: Load) -> str:
     peak = f", {found.peak.value:.3g} in the busiest hour" if found.peak and found.peak.value is not None else ""
     fresh = f"{taken.p95_freshness_seconds.value:g} seconds"
     said = (
-        f"{rate:.3g} events arrive each second{peak}, which {taken.moving_parts} moving part(s) carry for about "
+        f"{rate:.3g} events arrive each second{peak}, which the {taken.name} way carries for about "
         f"{taken.cost_per_month.value:,.0f} USD a month; the {other.name} way would cost "
         f"{other.cost_per_month.value:,.0f}. Nineteen rows in twenty can be queried {fresh} after they happen. "
         f"{len(facts.checks)} checks stand between the door and {served} tables."

@@ -18,6 +18,7 @@ from paribus.experiments.registry import document_of_body
 from paribus.experiments.result import Result
 from paribus.lake.record import Record
 from paribus.lake.rows import write_records
+from paribus.metrics.definition import Role
 from paribus.warehouse.event_views import exposures_of
 from paribus.workflow.launching.randomization import at_traffic
 
@@ -48,7 +49,7 @@ def replay(
     where: Mapping[str, Sequence[str]] | None,
     attributes: Mapping[str, Any],
 ) -> Replay:
-    """The analysis of a stored experiment on its history.
+    """The analysis of a stored experiment on its history: its success metrics, which decide, and its health.
 
     Args:
         body: the experiment's document.
@@ -87,9 +88,9 @@ def replay(
         data = replace(
             document.data, exposures=replace(document.data.exposures, relation=exposures_of(key, ENVIRONMENT))
         )
-        plan = replace(document.design.plan, start=None)
-        played = replace(document, data=data, design=replace(document.design, plan=plan))
-        result = analyze_on_lake(played, whole)
+        judged = tuple(each for each in document.design.metrics if each.role is Role.SUCCESS)
+        design = replace(document.design, plan=replace(document.design.plan, start=None), metrics=judged)
+        result = analyze_on_lake(replace(document, data=data, design=design), whole, segments=())
     return Replay(result, result.units, excluded)
 
 

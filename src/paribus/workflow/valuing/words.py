@@ -63,7 +63,7 @@ def assumptions_of(
     if case is not None:
         found += [
             f"Eligible units that reach {design.entry_event} for the first time are {text(case.units_per_year.value)} "
-            "a year, as in the history; each counts once, so units that return are not counted twice.",
+            "a year, as in the history; a unit that comes back within the history's stretch is counted once.",
             f"Persistence: {case.persistence.why}.",
             "The level without the change is the control arm's, measured beside every other launch of the time, so "
             "nothing that others brought is counted here.",

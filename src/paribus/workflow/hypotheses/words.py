@@ -80,8 +80,8 @@ def assumptions_of(facts: HypothesizeFacts, belief: Belief, priced: Price) -> tu
         "Sizes of bottlenecks and headroom are observational: they bound an opportunity and prove no cause.",
         f"Before the experiment the relative effect is normal with mean {text(prior.mean, percent=True)} and standard "
         f"deviation {text(prior.sd, percent=True)}: {prior.origin}.",
-        "Each unit counts once a year, with what it does within the metric's window; between half and all of an effect "
-        "is taken to last the year.",
+        "Units a year are those of the history's stretch, each counted once in it, times the stretches of a year; each "
+        "counts with what it does within the metric's window, and between half and all of an effect is taken to last.",
         f"The plan is taken to run {days:g} days, with the arrivals of the exploration's window.",
         "Every candidate is taken to cost what the configuration says of this one; confidence is by class of evidence.",
     ]
