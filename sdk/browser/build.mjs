@@ -52,6 +52,7 @@ await Promise.all([
   bundle("src/index.ts", "dist/paribus.mjs", { format: "esm", plugins: [chunk, vitals] }),
   bundle("src/script.ts", "dist/paribus.iife.js", { format: "iife", plugins: [script, vitals] }),
   bundle("src/react.ts", "dist/react.mjs", { format: "esm", external: ["react"] }),
+  bundle("src/following.ts", "dist/following.mjs", { format: "esm" }),
   // rrweb arrives minified, and mangling again would only take time.
   build({
     entryPoints: [here("src/recording.ts")],

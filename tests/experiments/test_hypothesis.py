@@ -21,6 +21,9 @@ SOUND = Statement(
 )
 
 
+CHANGES = ["dark mode", "one-click checkout", "faster search for new visitors", "show reviews on product pages"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

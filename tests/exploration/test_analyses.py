@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from tests.exploration.shopping import FUNNEL
 
-from paribus.exploration.baseline import Stretch, measure_baselines, metrics_of, stretch_of
+from paribus.exploration.baseline import Stretch, measure_baselines, stretch_of
 from paribus.exploration.days import arrivals, measure_days
 from paribus.exploration.engagement import measure_engagement, measure_retention
 from paribus.exploration.event_log import EventLog
+from paribus.exploration.metric_choice import metrics_of
 from paribus.exploration.opening import open_frame
 from paribus.exploration.path import END, measure_paths
 from paribus.exploration.pattern import measure_patterns

@@ -71,7 +71,7 @@ def test_planted_kinds_of_users_are_stable_groups_with_a_rule(two_kinds: pd.Data
     assert sum(each.units for each in regular) == pytest.approx(500, abs=10)
     for each in found.segments:
         assert min(each.fidelity) > 0.5
-        assert "days" in each.rule or "conversions" in each.rule
+        assert "day" in each.rule or "conversion" in each.rule
 
 
 def test_recency_frequency_money_add_up(two_kinds: pd.DataFrame) -> None:

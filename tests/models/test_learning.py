@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import numpy as np
 import pytest
+from tests.models.scenes import linear
 
-from paribus.errors import InputError
-from paribus.models import FeatureDoc, ModelDoc, OnnxModel, quality
+from paribus.errors import InputError, MissingExtra
+from paribus.models import FeatureDoc, ModelDoc, OnnxModel, check_model, quality
 from paribus.models.logistic import Logistic, fit_logistic
 from paribus.models.onnx_export import to_onnx
 from paribus.models.quality import quality_by_arm
@@ -88,3 +90,14 @@ def test_calibration_and_arms() -> None:
     assert by["control"].auc == pytest.approx(0.5)
     with pytest.raises(InputError):
         quality([1, 1], [0.5, 0.5])
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = linear([1.0])
+    document = ModelDoc(sha256=check_model(content, "x"), size=len(content), inputs=(FeatureDoc(name="a"),), owner="ml")
+    for package in ("onnx", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, package, None)
+    for use in (lambda: OnnxModel(content, document), lambda: to_onnx(Logistic(np.array([1.0]), 0.0))):
+        with pytest.raises(MissingExtra, match="not installed") as error:
+            use()
+        assert error.value.fix == 'pip install "paribus[ml]"'

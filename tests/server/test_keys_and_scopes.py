@@ -38,6 +38,12 @@ TABLE = [
     ("POST", "/api/v1/events/quarantine/replay", {"admin"}),
     ("GET", "/api/v1/events/reconcile", {"admin"}),
     ("POST", "/api/v1/experiments/e/analyze", {"admin"}),
+    ("GET", "/api/v1/features", {"admin", "agent"}),
+    ("GET", "/api/v1/features/f/steps/design", {"admin", "agent"}),
+    ("POST", "/api/v1/features", {"admin"}),
+    ("POST", "/api/v1/features/f/run", {"admin"}),
+    ("POST", "/api/v1/features/f/steps/design/approve", {"admin"}),
+    ("POST", "/mcp", {"admin", "agent"}),
 ]
 
 

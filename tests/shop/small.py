@@ -9,7 +9,7 @@ from paribus_sdk.testing import InMemoryClient
 from paribus.flags import change
 from paribus.flags.snapshot import build
 from paribus.shop import Course, Scenario, World
-from paribus.shop.happening import Group
+from paribus.shop.group import Group
 from paribus.shop.sending import Shopkeeper
 
 KEY = "one-click-checkout"

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from tests.workflow.visits import visits
 
+from paribus.app.feature import workshop
 from paribus.clock import system_clock
 from paribus.errors import MissingExtra
+from paribus.settings import Settings
 from paribus.store import Store, open_store
 from paribus.workflow.config import Config, Model
 from paribus.workflow.effect import Effects
@@ -209,3 +212,18 @@ def test_a_configured_model_without_its_extra_says_what_to_install(
 )
 def test_numbers_are_told_apart_from_their_spelling(one: str, other: str, same: bool) -> None:
     assert (numbers_in(one) == numbers_in(other)) is same
+
+
+def test_a_run_asks_the_configured_model_and_goes_on_without_its_answer(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data")
+    with answering(lambda body: (503, "busy")) as (url, asked), workshop(settings) as shop:
+        config = Config(model=Model(url=url, timeout_seconds=5))
+        source = str(visits(tmp_path / "events.csv"))
+        shop.new("one-click checkout for mobile users", key="f", config=config, source=source, author="ann")
+        stop = shop.run("f", until="hypothesize", author="ann")
+        assert stop.kind == "until"
+        recorded = uses(shop.operations.store, "f")
+        assert asked
+        assert {(use.step, use.outcome) for use in recorded} == {("hypothesize", "failed")}
+        sources = {each["source"] for each in shop.dossier.artifact("f", "hypothesize").facts["hypotheses"]}
+        assert "model" not in sources

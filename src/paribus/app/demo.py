@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app.feature import Workshop, workshop
-from paribus.app.simulation import AUTHOR, ENVIRONMENT, TRUTH, Simulation
+from paribus.app.simulated_history import ENVIRONMENT
+from paribus.app.simulation import AUTHOR, TRUTH, Simulation
 from paribus.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Demo:
     def run(self) -> Json:
         """The case, its steps, verdict, truth, scorecard, seconds and dossier; everything stands in `out`."""
         began = time.monotonic()
-        config = _config(self.scenario)
+        config = config_of(self.scenario)
         key = self.scenario.feature.key
         self.told("begun", {"case": self.case, "title": self.scenario.title, "story": self.scenario.story})
         with Simulation(self.out, self.scenario, self.seed, senders=self.senders) as simulation:
@@ -180,7 +181,12 @@ def run_demo(
     return Demo(called, scenario, seed, out, told, senders).run()
 
 
-def _config(scenario: Scenario) -> Config:
+def config_of(scenario: Scenario) -> Config:
+    """The feature's configuration that the scenario holds.
+
+    Raises:
+        DefinitionError: it is wrong.
+    """
     import yaml
 
     from paribus.workflow.config_file import parsed

@@ -6,19 +6,20 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
-from paribus.clock import Clock, system_clock
+from paribus.clock import Clock
 from paribus.errors import LockedError
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
 from paribus.workflow.dossier import Dossier, StepState, key_of, refuse_vague
 from paribus.workflow.effect import Effects
-from paribus.workflow.roles.agent import Agent, Deterministic
+from paribus.workflow.roles.limits import bounded
+from paribus.workflow.roles.model import agent_of
 from paribus.workflow.step import Step
 
 if TYPE_CHECKING:
@@ -123,7 +124,6 @@ class Workshop:
     settings: Settings
     operations: Operating
     endpoint: Endpoint | None = None
-    agent: Callable[[Config], Agent] = field(default=lambda config: Deterministic())
     seed: int = 20261124
     is_demo: bool = False
 
@@ -285,18 +285,20 @@ class Workshop:
     def _context(self, feature: Feature, step: Step) -> Context:
         config = self.dossier.feature(feature.key)[1]
         generation = self.dossier.generation(feature.key, step.slug)
-        return Context(
+        once = Effects(self.operations.store, feature.key, step.slug, generation).once
+        whole = Context(
             feature=feature,
             config=config,
             artifacts=self.dossier.artifacts(feature.key),
             operations=self.operations,
             folder=self.operations.folder,
             clock=self.operations.clock,
-            once=Effects(self.operations.store, feature.key, step.slug, generation).once,
-            agent=self.agent(config),
+            once=once,
+            agent=agent_of(config, feature=feature.key, step=step.slug, once=once, store=self.operations.store),
             endpoint=self.endpoint,
             seed=self.seed,
         )
+        return bounded(whole, step)
 
     def _runs(self) -> str:
         return self.settings.store_url or f"sqlite:///{self.operations.folder / RUNS}"
@@ -304,17 +306,18 @@ class Workshop:
 
 @contextmanager
 def workshop(
-    settings: Settings, *, endpoint: Endpoint | None = None, create: bool = True, clock: Clock = system_clock
+    settings: Settings, *, endpoint: Endpoint | None = None, create: bool = True, clock: Clock | None = None
 ) -> Iterator[Workshop]:
     """The features of a data folder.
 
     Raises:
         NotFound: there is no such folder and `create` is not set.
     """
-    from paribus.app.folder import definitions
+    from paribus.app.folder import clock_of, definitions, is_demo
 
     with definitions(settings, create=create, clock=clock) as store:
-        yield Workshop(settings, Operating(store, settings.data, clock), endpoint)
+        here = Operating(store, settings.data, clock or clock_of(settings.data))
+        yield Workshop(settings, here, endpoint, is_demo=is_demo(settings.data))
 
 
 @contextmanager

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from paribus.app.folder import CLOCK, definitions, make_demo_folder
 from paribus.app.live import running_server
+from paribus.app.simulated_history import ENVIRONMENT, history
+from paribus.app.traffic import Sender
 from paribus.errors import StorageError
 from paribus.settings import Settings
 
@@ -25,12 +26,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-ENVIRONMENT, STAGING = "production", "staging"
+STAGING = "staging"
 AUTHOR = "demo"
 START_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 FLUSH_SECONDS = 0.3
-ROW_EVENTS = 5_000
 POST_ROWS = 4
 STRIDE = timedelta(hours=6)
 DATA, TRUTH = "data", "truth"
@@ -260,87 +260,6 @@ class Simulation:
         for sender in self._traffic:
             sender.tell(command)
         return [sender.hear() for sender in self._traffic]
-
-
-class Sender:
-    """A child process that plays traffic, spoken to line by line."""
-
-    def __init__(self, told: Json) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "paribus.app.traffic"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.tell(told)
-
-    def tell(self, command: Json) -> None:
-        """Writes a command."""
-        self._pipe(self._process.stdin).write(json.dumps(command).encode() + b"\n")
-        self._pipe(self._process.stdin).flush()
-
-    def hear(self) -> Json:
-        """The answer to a command.
-
-        Raises:
-            StorageError: the process ended.
-        """
-        line = self._pipe(self._process.stdout).readline()
-        if not line:
-            raise StorageError(f"a sender of the demo ended with status {self._process.wait()}", where="demo")
-        answer: Json = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._pipe(self._process.stdin).close()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._pipe(self._process.stdout).close()
-
-    @staticmethod
-    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-        assert stream is not None  # noqa: S101
-        return stream
-
-
-def history(scenario: Scenario, seed: int, settings: Settings) -> Iterator[tuple[int, list[LandingRow], int]]:
-    """The days before the feature as landing rows, judged by the plan in force as at the door: (day, rows, events)."""
-    from paribus.app import definition
-    from paribus.shop.course import Course
-    from paribus.shop.sending import Letters
-    from paribus.shop.world import World
-
-    world = World(scenario, seed)
-    course = Course(world)
-    letters = Letters(world, course.contexts)
-    with definitions(settings) as store:
-        plan = definition.tracking_plan(store, definition.PROJECT, ENVIRONMENT)
-    for day in range(scenario.calendar.history_days):
-        end = world.midnight(day + 1)
-        texts = letters.write(course.advance(end))
-        yield day, landing_rows(texts, end, plan), len(texts)
-
-
-def landing_rows(texts: Sequence[str], received: int, plan: Any) -> list[LandingRow]:
-    """Events as the door lands them when they come at a time (microseconds since 1970)."""
-    from paribus.app.decoder import local_key
-    from paribus.app.definition import PROJECT
-    from paribus.events.dialects import dialect_named
-    from paribus.events.request import IntakeRequest
-    from paribus.events.timing import to_datetime
-
-    dialect, key = dialect_named("paribus"), local_key(PROJECT, ENVIRONMENT)
-    at = to_datetime(received)
-    rows = []
-    for first in range(0, len(texts), ROW_EVENTS):
-        batch = ",".join(texts[first : first + ROW_EVENTS])
-        body = f'{{"sent_at":"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z","batch":[{batch}]}}'.encode()
-        checked = dialect.check(IntakeRequest("POST", "/api/v1/events", {}, {}, body, at), plan)
-        rows.append(checked.row(key))
-    return rows
 
 
 def _write_plan(store: Any) -> None:

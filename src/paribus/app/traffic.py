@@ -6,16 +6,20 @@ The parent writes one JSON object a line and reads one back: first where everyth
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
+
+from paribus.errors import StorageError
 
 if TYPE_CHECKING:
     from paribus_sdk import Client
 
     from paribus.shop.player import Player
 
+Json = dict[str, Any]
 DEFINITIONS_SECONDS = 10.0
 
 
@@ -81,6 +85,50 @@ class Traffic:
     def close(self) -> None:
         """Ends the client."""
         self.client.close()
+
+
+class Sender:
+    """A child process that plays traffic, spoken to line by line."""
+
+    def __init__(self, told: Json) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "paribus.app.traffic"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.tell(told)
+
+    def tell(self, command: Json) -> None:
+        """Writes a command."""
+        self._pipe(self._process.stdin).write(json.dumps(command).encode() + b"\n")
+        self._pipe(self._process.stdin).flush()
+
+    def hear(self) -> Json:
+        """The answer to a command.
+
+        Raises:
+            StorageError: the process ended.
+        """
+        line = self._pipe(self._process.stdout).readline()
+        if not line:
+            raise StorageError(f"a sender of the demo ended with status {self._process.wait()}", where="demo")
+        answer: Json = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._pipe(self._process.stdin).close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._pipe(self._process.stdout).close()
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None  # noqa: S101
+        return stream
 
 
 def main() -> None:

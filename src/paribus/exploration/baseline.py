@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from paribus.exploration.days import Days
 from paribus.exploration.event_log import DAY, EventLog
-from paribus.exploration.funnel_choice import semantics_of
-from paribus.exploration.shape import FAILURE, LATENCY, MONEY, REGRET
 from paribus.warehouse.event_views import literal
 
 WEEK = 7
@@ -76,41 +74,6 @@ def stretch_of(days: Days, bad: Sequence[int] = ()) -> Stretch | None:
     window = WEEK if length >= 2 * WEEK else max(1, length // 3)
     before = min(WEEK, (length - window) // 3) if length - window >= 2 else 0
     return Stretch(best[0] + before, best[1] - window + 1, window, before)
-
-
-def metrics_of(
-    log: EventLog, conversion: str | None, window_days: int, plan: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Metric definitions that the data support: success first, then money, then what must not get worse."""
-    found: list[dict[str, Any]] = []
-
-    def share(event: str, role: str, direction: str = "increase") -> dict[str, Any]:
-        metric: dict[str, Any] = {"name": event.lstrip("$"), "type": "proportion", "role": role, "event": event}
-        return metric | ({"direction": direction} if direction == "decrease" else {}) | {"window_days": window_days}
-
-    if conversion is not None:
-        found.append(share(conversion, "success"))
-        for number in log.numbers:
-            if MONEY.search(number.name) and conversion in number.events:
-                name = f"{conversion}_{number.name}"
-                found.append(
-                    {"name": name, "type": "mean", "role": "secondary", "event": conversion, "value": number.name}
-                    | {"window_days": window_days}
-                )
-                break
-    errors = list(semantics_of(plan, "error", log.events)) or [name for name in log.events if FAILURE.search(name)]
-    regrets = [name for name in log.events if REGRET.search(name) and name not in errors and name != conversion]
-    found += [share(name, "guardrail", "decrease") for name in [*errors, *regrets]]
-    for number in log.numbers:
-        timed = [event for event in log.events if event in number.events]  # the most frequent first
-        if LATENCY.search(number.name) and timed:
-            found.append(
-                {"name": f"p95_{number.name}", "type": "quantile", "role": "guardrail", "direction": "decrease"}
-                | {"event": timed[0], "value": number.name, "quantile": 0.95, "level_of_rows": "row"}
-                | {"window_days": window_days}
-            )
-            break
-    return found
 
 
 def measure_baselines(

@@ -23,7 +23,7 @@ from paribus.stats.proportion import proportion_interval
 
 FEWEST = 50  # units at a step, below which a segment is no candidate
 DAYS_PER_YEAR = 365.25
-NEGLIGIBLE = 0.3  # share of a segment's loss outside a part, up to which the loss is the part's
+MINOR = 0.4  # outside a part, the gap to the best against the whole segment's: up to this the loss is the part's
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,7 @@ def _concentrated(result: FunnelResult, loss: Loss, standing: Sequence[Loss]) ->
         if each.step != loss.step or len(inner) <= len(own) or any(inner.get(k) != v for k, v in own.items()):
             continue
         n, x = loss.units - each.units, loss.reached - each.reached
-        rest = n * loss.best - x
-        if rest <= NEGLIGIBLE * loss.lost and each.units <= 0.9 * loss.units:
+        if n >= FEWEST and loss.best - x / n <= MINOR * (loss.best - loss.rate):
             parts.append((each.units, each.segment, each))
     return min(parts, key=lambda part: part[:2])[2] if parts else loss
 
@@ -207,7 +206,7 @@ def _is_new(result: FunnelResult, loss: Loss, earlier: Loss, z: float) -> bool:
         error = math.sqrt(_variance(rest_x, rest_n) + _variance(x, n))
         return gap > z * error
     gap = loss.best - x / n
-    if n * gap <= NEGLIGIBLE * loss.lost:
+    if gap <= MINOR * (loss.best - loss.rate):
         return False
     return gap > z * math.sqrt(_variance(x, n) + loss.best * (1 - loss.best) / max(n, 1))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paribus.exploration.anomaly import Anomaly, find_anomalies
-from paribus.exploration.baseline import MetricBaseline, Stretch, measure_baselines, metrics_of, stretch_of
+from paribus.exploration.baseline import MetricBaseline, Stretch, measure_baselines, stretch_of
 from paribus.exploration.behavior import Behavior, measure_behavior
 from paribus.exploration.bottleneck import Loss, find_losses
 from paribus.exploration.days import Days, arrivals, measure_days
@@ -15,6 +15,7 @@ from paribus.exploration.engagement import Engagement, Retention, measure_engage
 from paribus.exploration.event_log import EventLog
 from paribus.exploration.funnel import FunnelResult, measure_funnel
 from paribus.exploration.funnel_choice import WINDOW_HOURS, Choice, choose_funnel, conversion_event, planned_funnels
+from paribus.exploration.metric_choice import metrics_of
 from paribus.exploration.path import Paths, measure_paths
 from paribus.exploration.pattern import Patterns, measure_patterns
 from paribus.exploration.quality import Quality, leave_out_bots, measure_quality

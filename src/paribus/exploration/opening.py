@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
+from paribus.exploration.discovery import Reading
 from paribus.exploration.event_log import EventLog
-from paribus.exploration.filling import Reading, fill
+from paribus.exploration.filling import fill
 from paribus.exploration.roles import Columns, infer, plain_name
 from paribus.warehouse import open_engine
 from paribus.warehouse.csv_types import quote

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from paribus.errors import InputError
+from paribus.exploration.discovery import SYSTEM
 from paribus.exploration.event_log import PREFIX, EventLog, other_than
-from paribus.exploration.filling import SYSTEM
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import (
     CODE,

@@ -13,7 +13,7 @@ from paribus.errors import InputError
 from paribus.rollout.state import Evidence, Kind, Move, State
 
 RETRY = timedelta(hours=6)
-"""How long a hold lasts when the evidence was too small or a level was broken."""
+"""How long a hold lasts at least when the evidence was too small or a level was broken."""
 
 
 def next_move(state: State, evidence: Evidence, now: datetime) -> Move:
@@ -47,7 +47,7 @@ def next_move(state: State, evidence: Evidence, now: datetime) -> Move:
         return Move(Kind.FINISH, here, "the last stage of the plan is over")
     missing = _missing(state, evidence, until)
     if missing:
-        return Move(Kind.HOLD, here, missing, until=_earlier(now + RETRY, state.end))
+        return Move(Kind.HOLD, here, missing, until=_again(now, state.end))
     why = f"{_name(state)} was held for its time, and its guardrails show no harm in {evidence.units:,} units per arm"
     return Move(Kind.WIDEN, following.traffic_bp, why, following)
 
@@ -72,6 +72,11 @@ def _held_until(state: State) -> datetime | None:
 def _name(state: State) -> str:
     stage = state.stage
     return f"the stage {stage.name} ({state.traffic_bp / 100:g}% of traffic)" if stage else "the rollout"
+
+
+def _again(now: datetime, end: datetime | None) -> datetime:
+    """When a hold without a time of its own is looked at again: after a third of what is left."""
+    return now + RETRY if end is None else min(now + max(RETRY, (end - now) / 3), end)
 
 
 def _earlier(one: datetime, other: datetime | None) -> datetime:

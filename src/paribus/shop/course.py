@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from paribus.shop.happening import ORDER_AT, Contexts, Group, broken, broken_uniform, happened, joined
+from paribus.shop.group import Contexts, Group, joined
+from paribus.shop.happening import ORDER_AT, happened
+from paribus.shop.instrumentation import broken, broken_uniform
 from paribus.shop.outcome import CHECKOUT, Outcome, outcome, reach_decision, whole_days
 from paribus.shop.scenario import InstrumentationDefect, LostExposureDefect, Who
 from paribus.shop.world import DAY, LOST, Booleans, Integers, Visits, World

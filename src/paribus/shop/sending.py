@@ -13,7 +13,7 @@ from paribus_sdk.event import SDK_VERSION, json_text, quoted
 from paribus_sdk.request import in_request
 
 from paribus.shop.course import Decided, Place, sent_rows
-from paribus.shop.happening import Contexts, Group
+from paribus.shop.group import Contexts, Group
 from paribus.shop.outcome import CHECKOUT, Outcome
 from paribus.shop.world import World
 
@@ -170,7 +170,7 @@ class Letters:
     def _texts(self, group: Group) -> Iterator[str]:
         times = np.datetime_as_string(group.time.astype("datetime64[us]")).tolist()
         user, visit, copy = group.user.tolist(), group.visit.tolist(), group.copy.tolist()
-        said = _properties_texts(group)
+        said = property_texts(group)
         name, prefix, label = group.name, self._prefix, group.name.strip("$")
         if name in SERVER_EVENTS:
             for at, who, number, again, properties in zip(times, user, visit, copy, said, strict=True):
@@ -195,7 +195,7 @@ class Letters:
             )
 
 
-def _properties_texts(group: Group) -> list[str]:
+def property_texts(group: Group) -> list[str]:
     """The properties of each event as JSON text."""
     if not group.columns:
         return ["{}"] * len(group)

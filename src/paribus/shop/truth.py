@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from paribus.shop.course import NEVER, Course, Decided, Place
-from paribus.shop.happening import Group
+from paribus.shop.group import Group
 from paribus.shop.outcome import Outcome
 from paribus.shop.scenario import Scenario
 from paribus.shop.world import DAY, Booleans, Floats, Integers, World

@@ -10,6 +10,7 @@ from typing import Literal
 from paribus.workflow.artifact import Artifact
 from paribus.workflow.context import Context, Feature
 from paribus.workflow.dossier import Dossier, State, StepState
+from paribus.workflow.roles.limits import refuse_foreign
 from paribus.workflow.step import STEPS, Step, named
 from paribus.workflow.waiting import Waiting
 
@@ -63,6 +64,7 @@ def make(dossier: Dossier, key: str, slug: str, context: MakeContext, *, author:
         return state.hash
     feature, _ = dossier.feature(key)
     made = state.step.run(context(feature, state.step))
+    refuse_foreign(made, state.step)
     return dossier.save(made, author=author)
 
 

@@ -20,6 +20,10 @@ class Route(Part):
     """Decision point that the route passes."""
     once: bool = False
     """Whether its events are sent once per visit only."""
+    screen: str = ""
+    """Path of the page that the element stands on."""
+    leads_to: str = ""
+    """Path of the page that comes after it."""
 
 
 class CodedDecision(Part):

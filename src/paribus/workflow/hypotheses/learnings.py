@@ -10,6 +10,7 @@ from paribus.impact.forecast import Scored
 from paribus.workflow.facts.conclude import FollowUp
 
 if TYPE_CHECKING:
+    from paribus.store import Store
     from paribus.workflow.context import Context
 
 Card = dict[str, Any]
@@ -17,16 +18,18 @@ Card = dict[str, Any]
 
 def cards(context: Context) -> tuple[Card, ...]:
     """The learning cards of every other feature that was decided, in the order of their keys."""
+    return every(context.store, but=context.feature.key)
+
+
+def every(store: Store, *, but: str = "") -> tuple[Card, ...]:
+    """The learning cards of all features that came as far, in the order of their keys, without one of them."""
     from paribus.workflow.dossier import Dossier
 
-    dossier = Dossier(context.store)
     found = []
-    for key in sorted(dossier.keys()):
-        if key == context.feature.key:
-            continue
-        impact = dossier.artifacts(key).get("impact")
-        if impact is not None and impact.facts.get("learning"):
-            found.append(impact.facts["learning"])
+    for key in sorted(Dossier(store).keys()):
+        learning = _facts(store, key, "impact").get("learning") if key != but else None
+        if learning:
+            found.append(learning)
     return tuple(found)
 
 
@@ -57,11 +60,16 @@ def scored(learned: Sequence[Card]) -> tuple[Scored, ...]:
 
 def follow_ups(context: Context) -> tuple[FollowUp, ...]:
     """The follow-ups that the feature before this one ended in; none without a feature before."""
-    from paribus.workflow.dossier import Dossier
-
     if not context.feature.previous:
         return ()
-    artifact = Dossier(context.store).artifacts(context.feature.previous).get("optimize")
-    if artifact is None:
-        return ()
-    return tuple(FollowUp.model_validate(each) for each in artifact.facts.get("follow_ups", ()))
+    drafted = _facts(context.store, context.feature.previous, "optimize").get("follow_ups", ())
+    return tuple(FollowUp.model_validate(each) for each in drafted)
+
+
+def _facts(store: Store, key: str, slug: str) -> Card:
+    """The facts of one step of another feature; empty while it has not come as far."""
+    from paribus.store import DEFAULT_PROJECT, Address
+    from paribus.workflow.dossier import ARTIFACT
+
+    found = store.find(Address(DEFAULT_PROJECT, ARTIFACT, f"{key}.{slug}"))
+    return dict(found.body["facts"]) if found is not None and found.body is not None else {}

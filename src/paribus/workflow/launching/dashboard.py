@@ -58,3 +58,25 @@ def grafana(key: str, requirement: str, arms: Sequence[str]) -> str:
         )
         + "\n"
     )
+
+
+def datadog(flag: str) -> str:
+    """Monitors for Datadog, as its API takes them."""
+    monitors = [
+        {
+            "name": f"{flag}: errors by arm",
+            "type": "query alert",
+            "query": "sum(last_5m):sum:request_errors.count{*} by {variant}.as_count() / "
+            "sum:request_seconds.count{*} by {variant}.as_count() > 0.001",
+            "message": f"More than 0.1% of requests of {flag} fail.",
+            "tags": ["paribus", f"feature:{flag}"],
+        },
+        {
+            "name": f"{flag}: a watch fired",
+            "type": "query alert",
+            "query": "change(max(last_5m),last_10m):max:paribus_watch_alerts{*} > 0",
+            "message": f"See paribus feature show {flag}.",
+            "tags": ["paribus", f"feature:{flag}"],
+        },
+    ]
+    return json.dumps({"monitors": monitors}, indent=2) + "\n"

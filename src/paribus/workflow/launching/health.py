@@ -50,6 +50,8 @@ class Health:
             ),
             "",
         )
+        if self.verdict == "invalid":
+            concern = concern or f"the analysis is invalid now: {self.sentence}"
         decided = f"the sealed rule has decided: {self.sentence}" if self.verdict in STOPPING else ""
         return Evidence(
             self.as_of,

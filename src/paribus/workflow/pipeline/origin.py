@@ -46,7 +46,7 @@ def data_flow(made: Sequence[Job], tables: Sequence[TablePlan], senders: Sequenc
             name,
             "page" if name == "frontend" else "service",
             f"{kinds} kind{'s' * (kinds != 1)} of events",
-            "senders",
+            "lake",
         )
         for name, kinds in senders
     ]
@@ -63,14 +63,9 @@ def data_flow(made: Sequence[Job], tables: Sequence[TablePlan], senders: Sequenc
             edges.append(Edge("door", table.name))
     edges += [Edge(each.name, job.output.name) for job in made for each in job.inputs]
     fed = {each.name for job in made for each in job.inputs}
-    nodes.append(Node("result", f"result of {flag}", "decision", "the sealed rule", "reading"))
+    nodes.append(Node("result", f"result of {flag}", "decision", "the sealed rule", "star"))
     edges += [Edge(job.output.name, "result") for job in made if job.output.name not in fed]
-    groups = (
-        Group("senders", "Senders"),
-        Group("lake", "Lake"),
-        Group("star", "Star model"),
-        Group("reading", "Reading"),
-    )
+    groups = (Group("lake", "From the product to the lake"), Group("star", "From the lake to the answer"))
     return Graph("How data flow", tuple(nodes), tuple(edges), groups, "down")
 
 

@@ -21,7 +21,7 @@ from paribus.workflow.artifact import Artifact, Evidence, File, Outcome
 from paribus.workflow.block import Block, Code, Diagram, Heading, Listing, Paragraph, Table
 from paribus.workflow.config_effect import ADAPTIVE, FLAG_READERS
 from paribus.workflow.context import Context
-from paribus.workflow.facts.architect import ArchitectFacts, DecisionPoint
+from paribus.workflow.facts.architect import ArchitectFacts, DecisionPoint, Stage
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
@@ -271,6 +271,18 @@ def _reason(context: Context) -> str:
     return f"step 4 of {context.feature.key}: draft"
 
 
+def _days(hours: int) -> str:
+    return f"{hours / 24:g} day{'s' * (hours != 24)}"
+
+
+def _criteria(stage: Stage, stages: tuple[Stage, ...]) -> str:
+    """What the stage asks for; what the one before asked for already is not said again."""
+    before = next((each for each in reversed(stages[: stages.index(stage)]) if each.in_analysis), None)
+    if before is None or not stage.in_analysis or not set(before.criteria) <= set(stage.criteria):
+        return "; ".join(stage.criteria)
+    return "; ".join([f"as {before.name}", *(each for each in stage.criteria if each not in before.criteria)])
+
+
 def present(artifact: Artifact) -> list[Block]:
     """The architecture for its reader: diagrams, stages, breaker, audience, providers."""
     facts = ArchitectFacts.model_validate(artifact.facts)
@@ -280,8 +292,8 @@ def present(artifact: Artifact) -> list[Block]:
             stage.name,
             "staff" if stage.name == "dogfood" else f"{stage.traffic_bp / 100:g}%",
             f"{stage.units_per_day:,.0f}" if stage.units_per_day is not None else "",
-            f"{stage.hold_hours / 24:g} days",
-            "; ".join(stage.criteria),
+            _days(stage.hold_hours),
+            _criteria(stage, facts.stages),
             stage.approver,
             "yes" if stage.in_analysis else "no",
         )
@@ -306,11 +318,11 @@ def present(artifact: Artifact) -> list[Block]:
         Code(_json(facts.flag), "json", "The flag as drafted"),
         Code(_json(facts.value_schema), "json", "Its value"),
         Heading("Circuit breaker"),
+        Paragraph(f"{artifact.evidence['breaker'].statement}."),
         Table(
             ("setting", "value"),
-            [(name, f"{value:g}") for name, value in facts.breaker.items() if name != "evidence"],
-            artifact.evidence["breaker"].statement,
-            ("value",),
+            [(name, f"{value:,.10g}") for name, value in facts.breaker.items() if name != "evidence"],
+            right=("value",),
         ),
         Heading("Other providers"),
         Table(

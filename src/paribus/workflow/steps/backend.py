@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+from paribus.charts.flow import flow
+from paribus.charts.graph import mermaid
 from paribus.workflow.artifact import Artifact, Evidence, File, Outcome
-from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Table
+from paribus.workflow.block import Block, Code, Diagram, Heading, Listing, Paragraph, Table
 from paribus.workflow.code.openapi import describe
+from paribus.workflow.code.picture import walk
 from paribus.workflow.code.service import Service, plan_service
 from paribus.workflow.code.survey import Counted, count_decisions, stray_evaluations
 from paribus.workflow.code.trial import COMMAND, Trial, missing, try_tests
@@ -92,7 +95,9 @@ def present(artifact: Artifact) -> list[Block]:
     texts = {file.path: file.text for file in artifact.files}
     tests = facts.tests
     ran = f"{tests.passed} passed, {tests.failed} failed" if tests.passed + tests.failed else f"not run: {tests.note}"
+    drawn = walk(facts)
     blocks: list[Block] = [
+        Diagram(mermaid(drawn), flow(drawn), "What can be done on each page, and where that leads", "pages"),
         Heading("What each route sends"),
         Table(
             ("Route", "Element", "Planned events", "Decision"),
@@ -164,9 +169,18 @@ def _facts(service: Service, counted: tuple[Counted, ...], trial: Trial) -> Back
             )
             for point in points
         ]
-    for each in service.journey.interactions:
-        events = tuple(sending.event for sending in each.sends)
-        routes.append(Route(method=each.method, path=each.path, events=events, element=each.id))
+    routes += [
+        Route(
+            method=each.method,
+            path=each.path,
+            events=tuple(sending.event for sending in each.sends),
+            element=each.id,
+            screen=screen.path,
+            leads_to=each.leads_to,
+        )
+        for screen in service.journey.screens
+        for each in screen.interactions
+    ]
     return BackendFacts(
         framework=service.framework,
         provider=service.provider,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from paribus.events.codegen import python_client, typescript_client
@@ -250,6 +249,7 @@ def present(artifact: Artifact) -> list[Block]:
     """The plan for its reader: funnel, metrics, events with their properties, what changed, cohort keys."""
     facts = InstrumentFacts.model_validate(artifact.facts)
     plan = parse_plan(facts.plan)
+    owners = sorted({event.owner for event in plan.events.values() if event.owner})
     blocks: list[Block] = []
     if facts.funnel:
         blocks.append(_funnel(facts, plan))
@@ -265,13 +265,12 @@ def present(artifact: Artifact) -> list[Block]:
     blocks += [
         Heading("Events"),
         Table(
-            ("event", "version", "meaning", "owner", "sent by", "properties"),
+            ("event", "version", "meaning", "sent by", "properties"),
             [
                 (
                     name,
                     str(event.version),
-                    event.semantics,
-                    event.owner,
+                    event.semantics.replace("_", " "),
                     facts.senders.get(name, ""),
                     ", ".join(
                         f"{key}{'' if part.required else '?'} {part.type}" for key, part in event.properties.items()
@@ -279,7 +278,7 @@ def present(artifact: Artifact) -> list[Block]:
                 )
                 for name, event in plan.events.items()
             ],
-            "A question mark: may be missing.",
+            f"A question mark: may be missing. Owners: {', '.join(owners)}.",
         ),
     ]
     personal = [
@@ -291,12 +290,15 @@ def present(artifact: Artifact) -> list[Block]:
     if personal:
         blocks.append(Table(("event", "property", "personal class"), personal))
     blocks.append(Heading("What changed"))
-    kinds = Counter(each.what for each in facts.differences if not each.property)
+    new = [each.event for each in facts.differences if each.what == "added" and not each.property]
+    rest = [each for each in facts.differences if each.property or each.what != "added"]
     blocks.append(
-        Paragraph(f"{len(facts.differences)} differences to the plan before: {kinds.get('added', 0)} new events.")
+        Paragraph(f"New events: {', '.join(f'`{name}`' for name in new)}." if new else "No event is new.")
+        if facts.differences
+        else Paragraph("Nothing: the plan that stood measures this feature already.")
     )
-    if facts.differences:
-        blocks.append(Table(("event", "property", "what"), [(d.event, d.property, d.what) for d in facts.differences]))
+    if rest:
+        blocks.append(Table(("event", "property", "what"), [(d.event, d.property, d.what) for d in rest]))
     if facts.lapses:
         blocks += [
             Heading("Names"),

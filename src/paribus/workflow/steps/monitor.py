@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from paribus.charts.bars import Bar, bars
 from paribus.monitoring import rebuild
 from paribus.monitoring.alert import ALERTS, Alert
 from paribus.monitoring.latency import Latency
@@ -17,12 +15,13 @@ from paribus.monitoring.unusual_days import STATEMENT, unusual_days
 from paribus.monitoring.watch import Watch, stored
 from paribus.store import DEFAULT_PROJECT
 from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
-from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.block import Block
 from paribus.workflow.context import Context
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.launch import MonitorFacts, RolloutFacts, SetupFacts
+from paribus.workflow.launching import health_page
 from paribus.workflow.launching.alerts import service_levels
-from paribus.workflow.launching.dashboard import grafana
+from paribus.workflow.launching.dashboard import datadog, grafana
 from paribus.workflow.launching.health import settled
 
 Json = dict[str, Any]
@@ -100,7 +99,7 @@ def run(context: Context) -> Artifact:
     )
     return context.artifact(
         SLUG,
-        _summary(setup, facts, watch, margin),
+        health_page.summary(setup, facts, watch, margin),
         facts,
         evidence=_evidence(setup, watch, rollout),
         assumptions=(
@@ -118,78 +117,14 @@ def run(context: Context) -> Artifact:
         checks=_checks(facts, watch, rates, differences, margin),
         files=(
             File(path="dashboards/grafana.json", text=grafana(setup.flag, context.feature.requirement, setup.arms)),
-            File(path="dashboards/datadog.json", text=_datadog(setup)),
+            File(path="dashboards/datadog.json", text=datadog(setup.flag)),
         ),
     )
 
 
 def present(artifact: Artifact) -> list[Block]:
     """Arms side by side, then service levels, alerts and their outcome, checks."""
-    facts = MonitorFacts.model_validate(artifact.facts)
-    blocks: list[Block] = []
-    if facts.p95_latency_ms:
-        blocks.append(
-            Picture(
-                bars(
-                    [Bar(arm, each.value or 0.0) for arm, each in facts.p95_latency_ms.items()],
-                    title="95th percentile of latency, ms",
-                ),
-                "p95 of requests by arm",
-                "latency",
-            )
-        )
-    if facts.error_rate or facts.p95_latency_ms:
-        arms = list(facts.units)
-        blocks.append(
-            Table(
-                ("arm", "units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
-                [
-                    (
-                        arm,
-                        f"{facts.units[arm].value:,.0f}",
-                        _percent(facts.error_rate.get(arm)),
-                        _interval(facts.error_rate.get(arm), percent=True),
-                        _milliseconds(facts.p95_latency_ms.get(arm)),
-                        _interval(facts.p95_latency_ms.get(arm)),
-                    )
-                    for arm in arms
-                ],
-                right=("units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
-            )
-        )
-    blocks += [
-        Heading("Service levels"),
-        Table(
-            ("level", "arm", "state"),
-            [(each["what"], each["arm"] or "all", each["message"]) for each in facts.service_levels],
-        ),
-        Heading("Alerts that fired"),
-        Table(
-            ("when", "alert", "arm", "what came of it", "message"),
-            [
-                (each["time"][:16].replace("T", " "), each["what"], each["arm"], each["outcome"], each["message"])
-                for each in facts.alerts
-            ],
-        )
-        if facts.alerts
-        else Paragraph("No alert fired."),
-        Heading("Checks"),
-        Listing([f"**{check.name}**: {check.message}" for check in artifact.checks]),
-        Table(
-            ("check", "state", "what it found"),
-            [
-                (
-                    each.get("check") or each["what"],
-                    each.get("status") or each["severity"],
-                    each.get("sentence") or each["message"],
-                )
-                for each in facts.health
-            ],
-        ),
-    ]
-    if facts.anomalies:
-        blocks += [Heading("Unusual days"), Listing([each["message"] for each in facts.anomalies])]
-    return blocks
+    return health_page.blocks(artifact)
 
 
 def _alerts(context: Context, setup: SetupFacts) -> tuple[Json, ...]:
@@ -302,32 +237,6 @@ def _checks(
     return tuple(found)
 
 
-def _summary(setup: SetupFacts, facts: MonitorFacts, watch: Watch, margin: float) -> str:
-    control, arms = watch.control, [arm for arm in facts.units if arm != watch.control]
-    said = []
-    if arms and control in facts.error_rate and arms[0] in facts.error_rate:
-        said.append(
-            f"{_percent(facts.error_rate[arms[0]])} of requests failed in {arms[0]} and "
-            f"{_percent(facts.error_rate[control])} in control"
-        )
-    if arms and control in facts.p95_latency_ms and arms[0] in facts.p95_latency_ms:
-        word = {True: "slower than the margin allows", False: "within the margin", None: "not yet told apart"}
-        said.append(
-            f"95 of 100 requests took at most {_milliseconds(facts.p95_latency_ms[arms[0]])} in {arms[0]} and "
-            f"{_milliseconds(facts.p95_latency_ms[control])} in control, {word[facts.latency_is_degraded]}"
-        )
-    killed = [each for each in facts.alerts if each["outcome"] == "killed"]
-    count = len(facts.alerts)
-    alerts = f"{count} alert{'' if count == 1 else 's'} fired" if count else "No alert fired"
-    if killed:
-        alerts += f", and {killed[0]['what']} ended the experiment"
-    unhealthy = [each for each in facts.health if each.get("severity") == "blocking" and each["status"] == "failed"]
-    health = (
-        f"{unhealthy[0]['check']} failed, so results are hidden" if unhealthy else "The experiment itself is healthy"
-    )
-    return ". ".join([*said, alerts, health]) + "."
-
-
 def _evidence(setup: SetupFacts, watch: Watch, rollout: RolloutFacts) -> dict[str, Evidence]:
     span = f"{rollout.first_exposure} to {rollout.ended_at}"
     return {
@@ -356,37 +265,6 @@ def _evidence(setup: SetupFacts, watch: Watch, rollout: RolloutFacts) -> dict[st
     }
 
 
-def _blocking(facts: MonitorFacts) -> list[str]:
-    """Names of the blocking checks that failed."""
-    return [
-        str(each["check"])
-        for each in facts.health
-        if each.get("severity") == "blocking" and each.get("status") == "failed"
-    ]
-
-
-def _datadog(setup: SetupFacts) -> str:
-    """Monitors for Datadog, as its API takes them."""
-    monitors = [
-        {
-            "name": f"{setup.flag}: errors by arm",
-            "type": "query alert",
-            "query": "sum(last_5m):sum:request_errors.count{*} by {variant}.as_count() / "
-            "sum:request_seconds.count{*} by {variant}.as_count() > 0.001",
-            "message": f"More than 0.1% of requests of {setup.flag} fail.",
-            "tags": ["paribus", f"feature:{setup.flag}"],
-        },
-        {
-            "name": f"{setup.flag}: a watch fired",
-            "type": "query alert",
-            "query": "change(max(last_5m),last_10m):max:paribus_watch_alerts{*} > 0",
-            "message": f"See paribus feature show {setup.flag}.",
-            "tags": ["paribus", f"feature:{setup.flag}"],
-        },
-    ]
-    return json.dumps({"monitors": monitors}, indent=2) + "\n"
-
-
 def _treated(by_arm: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
     if watch.control not in by_arm:
         return {}
@@ -410,17 +288,3 @@ def _measured(each: Rate, unit: str) -> Measured:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
-
-
-def _percent(measured: Measured | None) -> str:
-    return "" if measured is None or measured.value is None else f"{measured.value:.3%}"
-
-
-def _milliseconds(measured: Measured | None) -> str:
-    return "" if measured is None or measured.value is None else f"{measured.value:,.0f} ms"
-
-
-def _interval(measured: Measured | None, *, percent: bool = False) -> str:
-    if measured is None or measured.low is None or measured.high is None:
-        return ""
-    return f"{measured.low:.3%} to {measured.high:.3%}" if percent else f"{measured.low:,.0f} to {measured.high:,.0f}"

@@ -19,7 +19,8 @@ from paribus.workflow.facts.code import BackendFacts
 from paribus.workflow.validation.staging import Door, trust
 
 Json = dict[str, Any]
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+LEAST_OFFSET = 60.0  # seconds between two clocks that are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,13 @@ def running(
 
 
 def _command(command: Sequence[str], offset: float) -> list[str]:
+    """The command, its module run as a guest of this process."""
     words = [sys.executable if word == "{python}" else word for word in command]
-    if abs(offset) < 60 or "-m" not in words:
+    if "-m" not in words:
         return words
-    place = words.index("-m")
-    return [*words[:place], "-m", "paribus.workflow.validation.shifted", f"{offset:.3f}", words[place + 1]]
+    place = words.index("-m") + 1
+    shift = offset if abs(offset) >= LEAST_OFFSET else 0.0
+    return [*words[:place], "paribus.workflow.validation.guest", f"{shift:.3f}", *words[place:]]
 
 
 def _wait(health: str, process: subprocess.Popen[bytes], log: Path) -> None:

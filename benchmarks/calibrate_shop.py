@@ -1,0 +1,322 @@
+"""Does the sealed plan keep its promise on whole shops? `python -m benchmarks.calibrate_shop --seed N --seeds 200`.
+
+One plan is made by steps 1 to 3 on a shop's history, and sealed. Then many shops with an effect of exactly the plan's
+minimum detectable effect, and as many without any effect, are simulated, written as files of the lake and analyzed by
+the engine, without doors. The share that ships must be what the plan promised, within 3.3 standard errors, and novelty
+or a segment against the whole may be named for at most 5% of shops without effect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from paribus_sdk.testing import InMemoryClient
+
+from paribus.app.feature import workshop
+from paribus.app.simulated_history import ENVIRONMENT, history
+from paribus.app.simulation import Simulation
+from paribus.experiments.document import Document
+from paribus.experiments.plan import Seal
+from paribus.flags import change
+from paribus.shop import Course, Scenario, Truth, World, case
+from paribus.shop.course import NEVER
+from paribus.shop.group import Group
+from paribus.shop.sending import Shopkeeper, property_texts
+from paribus.workflow.facts.design import DesignFacts
+
+RESULTS = Path(__file__).parent / "results"
+Z = 3.3
+MOST_NAMED = 0.05
+SECONDS_EACH = 5.0
+TUNING_SEEDS, TUNING_STEPS = 2, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The plan that all shops are read by, and what it promises."""
+
+    facts: DesignFacts
+    document: Document
+    seal: Seal
+    flag: dict[str, Any]
+    effect: float
+    """Relative effect on the payment step whose effect on orders is the plan's minimum detectable effect."""
+
+    @property
+    def promise(self) -> dict[str, float]:
+        """Ship rates by world: with the minimum detectable effect, and without effect."""
+        worlds = self.facts.operating["worlds"]
+        null = min(worlds, key=lambda each: float(each["ship"]))
+        return {"winner": max(float(each["ship"]) for each in worlds), "null": float(null["ship"])}
+
+
+def plan(seed: int, folder: Path) -> Sealed:
+    """The plan of steps 1 to 3 on the history of a shop, its effect tuned to the plan's minimum detectable effect."""
+    from paribus.app.live import Installation
+    from paribus.experiments.registry import stored_seal
+
+    scenario = case("winner")
+    simulation = Simulation(folder, scenario, seed)
+    with Installation(simulation.settings) as live:
+        for _, rows, _ in history(scenario, seed, simulation.settings):
+            live.landing.append(rows)
+            simulation.clock.set(datetime.fromtimestamp(rows[-1].received_time / 1e6, UTC))
+        live.lake.drain()
+    with workshop(simulation.settings, clock=simulation.clock) as shop:
+        key = scenario.feature.key
+        from paribus.app.demo import config_of
+
+        shop.new(
+            scenario.feature.requirement,
+            config=config_of(scenario),
+            environment=ENVIRONMENT,
+            key=key,
+            author="calibrate",
+        )
+        stop = shop.run(key, until="design", auto=True, author="calibrate")
+        if stop.kind not in {"until", "done"}:
+            raise RuntimeError(f"{stop.kind} at {stop.step}: {stop.message}")
+        facts = DesignFacts.model_validate(shop.dossier.artifact(key, "design").facts)
+        document = shop.operations.experiment(facts.experiment)
+        seal = stored_seal(shop.operations.store, facts.experiment)
+    assert seal is not None
+    flag = change.create(facts.flag, environment=ENVIRONMENT)
+    if facts.audience:
+        flag["environments"][ENVIRONMENT]["rules"][0]["when"] = facts.audience
+    sealed = Sealed(facts, document, seal, flag, float(facts.minimum_detectable_effect.value or 0))
+    return _tuned(sealed, seed)
+
+
+def read(sealed: Sealed, kind: str, seed: int) -> dict[str, Any]:
+    """One shop: simulated, written, analyzed."""
+    from paribus.experiments.on_lake import Snapshot, analyze_on_lake
+    from paribus.workflow.steps.analyze import named
+
+    began, cpu = time.monotonic(), time.process_time()
+    course, groups, client = lived(sealed, scenario_of(sealed, kind), seed)
+    end = datetime.fromtimestamp(course.time / 1e6, UTC)
+    with tempfile.TemporaryDirectory(prefix="shop-") as folder:
+        file = write(groups, client, sealed, Path(folder) / "events.parquet")
+        result = analyze_on_lake(
+            sealed.document,
+            Snapshot(Path(folder), f"shop-{seed}", 1, (file,), watermark=end, lateness_p99_seconds=3600.0),
+            registered=sealed.seal,
+            since_exposure=True,
+        )
+    return {
+        "seed": seed,
+        "verdict": result.verdict.value.value,
+        "rule": result.verdict.rule,
+        "named": [each.partition(":")[0] for each in named(result, sealed.facts)],
+        "units": sum(result.units.values()),
+        "seconds": time.monotonic() - began,
+        "cpu": time.process_time() - cpu,
+    }
+
+
+def scenario_of(sealed: Sealed, kind: str) -> Scenario:
+    """The winner with the tuned effect, or the same shop without one."""
+    scenario = case("winner")
+    effects = [] if kind == "null" else [scenario.effects[0].model_copy(update={"relative": sealed.effect})]
+    return scenario.model_copy(update={"effects": effects})
+
+
+def lived(sealed: Sealed, scenario: Scenario, seed: int) -> tuple[Course, list[Group], InMemoryClient]:
+    """History and the plan's runtime with its windows, all traffic in from the first day."""
+    world = World(scenario, seed)
+    course = Course(world)
+    begin = world.midnight(scenario.calendar.history_days)
+    groups = course.advance(begin)
+    salts = np.random.default_rng([seed, 17])
+    flag = _salted(sealed.flag, lambda: bytes(salts.integers(0, 256, 8, dtype=np.uint8)).hex())
+    client = InMemoryClient(_snapshot(sealed.facts.flag, flag), exposure_memory=10_000_000)
+    course.policy = Shopkeeper(client, world, course.contexts, since=begin)
+    days = int(sealed.facts.runtime_days.value or 14) + _window(sealed.document) + 1
+    for day in range(days):
+        groups += course.advance(begin + (day + 1) * 86_400_000_000)
+    return course, groups, client
+
+
+def write(groups: Sequence[Group], client: InMemoryClient, sealed: Sealed, file: Path) -> Path:
+    """The events that the plan's metrics read, and the exposures, as a file of the lake's table."""
+    import duckdb
+
+    wanted = {str(metric.get("event")) for metric in sealed.facts.document["metrics"]}
+    wanted |= {f"${name}" for name in wanted}
+    kept = [group for group in groups if group.name in wanted and len(group)]
+    frames = [_frame(group) for group in kept]
+    exposures = client.named("$exposure")
+    times = pd.to_datetime([each["time"] for each in exposures], utc=True)
+    frames.append(
+        pd.DataFrame(
+            {
+                "name": "$exposure",
+                "unit": [each["unit"] for each in exposures],
+                "original_time": times,
+                "received_time": times,
+                "properties": [json.dumps(each["properties"]) for each in exposures],
+            }
+        )
+    )
+    events = pd.concat(frames, ignore_index=True)
+    events["event_id"] = np.arange(len(events)).astype(str)
+    events = events.assign(
+        source="paribus:calibrate",
+        environment=ENVIRONMENT,
+        unit_type="user",
+        user_id=events["unit"],
+        anonymous_id=pd.Series(pd.NA, index=events.index, dtype="string"),
+        session_id=pd.Series(pd.NA, index=events.index, dtype="string"),
+        sent_time=events["received_time"],
+        corrected_time=events["original_time"],
+        context="{}",
+        plan_revision=1,
+        planned=True,
+        sequence=np.arange(len(events)),
+        event_date=events["original_time"].dt.date,
+    )
+    with duckdb.connect() as connection:
+        connection.register("events", events)
+        connection.execute(f"COPY (SELECT * FROM events ORDER BY name, original_time) TO '{file}' (FORMAT parquet)")
+    return file
+
+
+def _frame(group: Group) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": group.name,
+            "unit": [f"u{user:06d}" for user in group.user.tolist()],
+            "original_time": pd.to_datetime(group.time, unit="us", utc=True),
+            "received_time": pd.to_datetime(group.due, unit="us", utc=True),
+            "properties": property_texts(group),
+        }
+    )
+
+
+def _tuned(sealed: Sealed, seed: int) -> Sealed:
+    """The effect on the payment step that moves orders of enrolled users by the minimum detectable effect."""
+    target = float(sealed.facts.minimum_detectable_effect.value or 0)
+    effect = target
+    for _ in range(TUNING_STEPS):
+        tried = Sealed(sealed.facts, sealed.document, sealed.seal, sealed.flag, effect)
+        found = []
+        for number in range(TUNING_SEEDS):
+            scenario = scenario_of(tried, "winner")
+            course, _, _ = lived(tried, scenario, seed + number)
+            enrolled = course.users.enrolled
+            assert (enrolled < NEVER).any()
+            truth = Truth(scenario, seed + number, enrolled, course.time).effect(_success(sealed))
+            assert truth is not None
+            found.append(truth.relative or 0.0)
+        effect *= target / float(np.mean(found))
+    return Sealed(sealed.facts, sealed.document, sealed.seal, sealed.flag, effect)
+
+
+def _success(sealed: Sealed) -> dict[str, Any]:
+    found: dict[str, Any] = next(each for each in sealed.facts.document["metrics"] if each["role"] == "success")
+    return found
+
+
+def _window(document: Document) -> int:
+    return int(max((metric.window_days or 0 for metric in document.design.metrics), default=0))
+
+
+def _salted(flag: dict[str, Any], salt: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(flag))
+    rollout = found["environments"][ENVIRONMENT]["rules"][0]["rollout"]
+    rollout["traffic_salt"], rollout["split_salt"] = salt(), salt()
+    return found
+
+
+def _snapshot(key: str, flag: dict[str, Any]) -> dict[str, Any]:
+    from paribus.flags.snapshot import build
+
+    return build(
+        project="default",
+        environment=ENVIRONMENT,
+        revision=1,
+        flags={key: (1, flag)},
+        audiences={},
+        layers={},
+        holdouts={},
+        placements={},
+    )
+
+
+def summary(kind: str, runs: Sequence[dict[str, Any]], promised: float) -> dict[str, Any]:
+    """Ship rate against the promise, what was named, and the time that a shop takes."""
+    n = len(runs)
+    ships = sum(each["verdict"] == "ship" for each in runs)
+    named = sum(any(name in {"novelty", "simpson"} for name in each["named"]) for each in runs)
+    reach = Z * float(np.sqrt(max(promised * (1 - promised), 1 / n) / n))
+    verdicts = {value: sum(each["verdict"] == value for each in runs) for value in {each["verdict"] for each in runs}}
+    return {
+        "kind": kind,
+        "shops": n,
+        "ship_rate": ships / n,
+        "promised": promised,
+        "allowed": [max(promised - reach, 0.0), min(promised + reach, 1.0)],
+        "ship_rate_holds": abs(ships / n - promised) <= reach,
+        "named": named / n,
+        "named_holds": kind != "null"
+        or named / n <= MOST_NAMED + Z * float(np.sqrt(MOST_NAMED * 0.95 / n)) * (n < 200),
+        "verdicts": dict(sorted(verdicts.items())),
+        "units": float(np.mean([each["units"] for each in runs])),
+        "cpu_seconds": float(np.median([each["cpu"] for each in runs])),
+        "time_holds": float(np.median([each["cpu"] for each in runs])) <= SECONDS_EACH,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=20261124)
+    parser.add_argument("--seeds", type=int, default=200, help="shops of each kind")
+    parser.add_argument("--workers", type=int, default=2)
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="shop-plan-") as folder:
+        sealed = plan(chosen.seed % 100_000, Path(folder) / "plan")
+    print(
+        f"plan after {time.monotonic() - began:.0f} s: promise {sealed.promise}, effect {sealed.effect:.4f}", flush=True
+    )
+    found = []
+    with ProcessPoolExecutor(chosen.workers) as pool:
+        for number, kind in enumerate(("winner", "null")):
+            seeds = [chosen.seed % 100_000 + 1000 * (number + 1) + i for i in range(chosen.seeds)]
+            runs = list(pool.map(partial(read, sealed, kind), seeds))
+            found.append(summary(kind, runs, sealed.promise[kind]))
+            print(json.dumps(found[-1]), flush=True)
+    holds = all(each["ship_rate_holds"] and each["named_holds"] and each["time_holds"] for each in found)
+    now = datetime.now(UTC)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"calibrate-shop-{now:%Y-%m-%d}-seed{chosen.seed}.json"
+    told = {
+        "time": now.isoformat(timespec="seconds"),
+        "command": " ".join(["python -m benchmarks.calibrate_shop", *sys.argv[1:]]),
+        "minimum_detectable_effect": sealed.facts.minimum_detectable_effect.value,
+        "effect_on_payment": sealed.effect,
+        "method": sealed.facts.chosen_method,
+        "seconds": round(time.monotonic() - began, 1),
+        "holds": holds,
+        "kinds": found,
+    }
+    path.write_text(json.dumps(told, indent=1) + "\n")
+    print(f"{'holds' if holds else 'DOES NOT HOLD'}: {path}")
+    sys.exit(0 if holds else 1)
+
+
+if __name__ == "__main__":
+    main()
