@@ -9,7 +9,7 @@ RUN := $(BIN)/python
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services lint test clients chaos demo calibrate bench oracles fuzz docs schemas clean
+.PHONY: help setup services lint test clients chaos demo calibrate bench neighbors oracles fuzz docs schemas clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -61,6 +61,11 @@ bench: $(VENV)/.development ## speed, as ratios within one run, results in bench
 	@VIRTUAL_ENV=.cache/bench $(BIN)/uv pip install --quiet --python .cache/bench/bin/python -e . -e sdk/python 'tea-tasting>=1.14,<1.15' 'ibis-framework[duckdb]>=12,<13' growthbook launchdarkly-server-sdk UnleashClient eppo-server-sdk
 	.cache/bench/bin/python -m benchmarks.speed
 	$(RUN) -m benchmarks.live
+
+neighbors: $(VENV)/.development ## generated pipelines in dbt and Airflow, each in an environment of its own
+	@test -x .cache/neighbors/dbt/bin/dbt || { $(BIN)/uv venv -q .cache/neighbors/dbt && $(BIN)/uv pip install -q --python .cache/neighbors/dbt/bin/python 'dbt-core>=1.11,<1.12' 'dbt-duckdb>=1.11,<1.12'; }
+	@test -x .cache/neighbors/airflow/bin/airflow || { $(BIN)/uv venv -q .cache/neighbors/airflow && $(BIN)/uv pip install -q --python .cache/neighbors/airflow/bin/python 'apache-airflow>=3,<4'; }
+	$(RUN) -m tests.neighbors
 
 fuzz: $(VENV)/.development ## hostile SQL fragments, two minutes
 	$(RUN) -m tests.fuzz.fuzz_fragments -max_total_time=120

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app.feature import Workshop, workshop
+from paribus.app.folder import is_demo
 from paribus.app.simulated_history import ENVIRONMENT
-from paribus.app.simulation import AUTHOR, TRUTH, Simulation
+from paribus.app.simulation import AUTHOR, DATA, TRUTH, Simulation
 from paribus.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,9 +174,14 @@ def run_demo(
     from paribus.shop.reading import case as built_in
 
     scenario = built_in(case) if isinstance(case, str) else case
-    if out.exists() and any(out.iterdir()):
+    if is_demo(out / DATA):
+        shutil.rmtree(out)
+    elif out.exists() and any(out.iterdir()):
         raise InputError(
-            f"{out} is not empty", where="--out", rule="a demo begins in a new folder", fix="name another folder"
+            f"{out} is not empty",
+            where="--out",
+            rule="a demo begins in a new folder, or takes the place of an earlier demo",
+            fix="name another folder",
         )
     out.mkdir(parents=True, exist_ok=True)
     called = case if isinstance(case, str) else name or scenario.title

@@ -46,6 +46,7 @@ class Installation:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         from paribus.lake import Lake, WriterLock
+        from paribus.lake.star import StarModel
         from paribus.store import open_store
 
         self.settings = settings
@@ -80,7 +81,7 @@ class Installation:
                     max_queue_bytes=settings.max_queue_megabytes << 20,
                 )
                 self.keeper = Keeper(self.store, self.lake, seconds=settings.keep_seconds)
-                self.lake.erase_also.append(self.watcher.forget)
+                self.lake.erase_also += [self.watcher.forget, StarModel(self.folder).erase]
             except BaseException:
                 self.store.close()
                 raise

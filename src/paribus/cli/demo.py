@@ -25,7 +25,7 @@ def demo(
     case: Annotated[
         str | None,
         typer.Argument(
-            help="winner, null, srm, error, latency, novelty, simpson, inventory or broken; without it a real example."
+            help="winner, null, srm, error, latency, novelty, simpson, inventory or broken; winner unless given."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of all chance.", min=0)] = 7,
@@ -39,13 +39,13 @@ def demo(
         raise InputError(
             "one thing at a time: a case, --scenario or --real", where="demo", fix="paribus demo winner, for instance"
         )
-    if case is None and scenario is None:
+    if real:
         _real(out, as_json=as_json)
         return
-    from paribus.app.demo import run_demo
+    from paribus.app.demo import DEFAULT_CASE, run_demo
     from paribus.shop.reading import load
 
-    what: str | Scenario = load(scenario) if scenario is not None else str(case)
+    what: str | Scenario = load(scenario) if scenario is not None else case or DEFAULT_CASE
     told = (lambda kind, details: None) if as_json else _tell
     result = run_demo(what, seed=seed, out=out, told=told, name=scenario.name if scenario is not None else "")
     if as_json:

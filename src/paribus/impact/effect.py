@@ -106,7 +106,10 @@ def true_effect(
         return _of_interval(good, stopped, f"without what the early stop added ({stopped.method})")
     if comparison.conclusion in SHOWN:
         return _conditional(value, se, threshold(comparison, estimate, level))
-    return normal_effect(value, se, "the estimate: it was not shown, so nothing was selected")
+    words = "the estimate with its own interval: it was not shown, so nothing was selected"
+    if not (np.isfinite(estimate.lower) and np.isfinite(estimate.upper)):
+        return normal_effect(value, se, words)
+    return _of_interval(good, estimate, words, corrected=False)
 
 
 def threshold(comparison: Comparison, estimate: Estimate, level: float = 0.95) -> float:
@@ -136,7 +139,7 @@ def _conditional(value: float, se: float, asked: float) -> TrueEffect:
     return TrueEffect(likely, tuple(np.sort(points).tolist()), words, True)
 
 
-def _of_interval(good: float, estimate: Estimate, words: str) -> TrueEffect:
+def _of_interval(good: float, estimate: Estimate, words: str, *, corrected: bool = True) -> TrueEffect:
     """A split normal through the estimate and both ends of its interval."""
     from scipy.special import ndtri
 
@@ -145,7 +148,7 @@ def _of_interval(good: float, estimate: Estimate, words: str) -> TrueEffect:
     value = good * estimate.value
     below, above = max(value - ends[0], 1e-12) / z, max(ends[1] - value, 1e-12) / z
     points = value + np.where(_Z < 0, below, above) * _Z
-    return TrueEffect(value, tuple(points.tolist()), words, True)
+    return TrueEffect(value, tuple(points.tolist()), words, corrected)
 
 
 def _mean(points: Floats) -> float:

@@ -77,6 +77,14 @@ def fit(novelty: Novelty) -> Decay | None:
     )
 
 
+def fades(novelty: Novelty) -> bool:
+    """Whether the view shows that the effect gets smaller, beyond chance."""
+    first, last, change = novelty.points[0].effect, novelty.points[-1].effect, novelty.change
+    if not (isinstance(first, Estimate) and isinstance(last, Estimate) and isinstance(change, Estimate)):
+        return False
+    return (change.lower > 0 or change.upper < 0) and abs(last.value) < abs(first.value)
+
+
 def persistence(novelty: Novelty | None, *, measured_days: float) -> Persistence:
     """What lasts of an effect that was measured over `measured_days` days after exposure."""
     if novelty is None or not isinstance(novelty.change, Estimate):
@@ -85,8 +93,7 @@ def persistence(novelty: Novelty | None, *, measured_days: float) -> Persistence
     if not isinstance(first, Estimate) or not isinstance(last, Estimate):
         return UNKNOWN
     change = novelty.change
-    fades = (change.lower > 0 or change.upper < 0) and abs(last.value) < abs(first.value)
-    if not fades:
+    if not fades(novelty):
         good = 1.0 if first.value >= 0 else -1.0
         open_end = 1 + good * (change.lower if good > 0 else change.upper) / max(abs(first.value), 1e-12)
         least = min(max(open_end, UNKNOWN.least), 1.0)

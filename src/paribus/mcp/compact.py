@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from paribus.app.feature import Workshop
 
 Json = dict[str, Any]
-LONGEST_TEXT = 400  # characters
-MOST_ITEMS = 5
-DEEPEST = 4
+LONGEST_TEXT = 240  # characters
+MOST_ITEMS = 3
+DEEPEST = 3
 
 
 def line(feature: Mapping[str, Any]) -> Json:
@@ -87,7 +87,11 @@ def trimmed(value: Any, depth: int = 0) -> Any:
     """The value with long texts and lists cut; what was cut is counted, nothing is silent."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}… ({len(value):,} characters)"
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
     if isinstance(value, Mapping):
+        if "value" in value and "evidence" in value:  # a number with its interval is never cut
+            return {name: trimmed(item) for name, item in value.items() if item not in (None, "")}
         if depth >= DEEPEST:
             return f"{len(value)} keys: {', '.join(list(map(str, value))[:MOST_ITEMS])}…" if value else {}
         return {str(name): trimmed(item, depth + 1) for name, item in value.items()}

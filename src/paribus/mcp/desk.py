@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Tick = Callable[[], None]
 SETTLED = frozenset({"done", "waits for approval", "rejected", "blocked"})
-EXPORTS = "exports"
+EXPORTS, RESULT = "exports", "result.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,10 @@ class Desk:
         from paribus import app
 
         with self._shop() as shop:
-            result = shop.dossier.artifact(key, "analyze").facts.get("result")
+            artifact = shop.dossier.artifact(key, "analyze")
+        files = {file.path: file.text for file in artifact.files}
+        # The file keeps the order in which the result was written; a stored document does not.
+        result = json.loads(files[RESULT]) if RESULT in files else artifact.facts.get("result")
         if not result:
             raise NotFound(f"the analysis of {key} holds no result", where=f"feature {key}", fix=f"analyze {key} again")
         found = app.verify(result, data=data)

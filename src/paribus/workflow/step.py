@@ -107,7 +107,7 @@ STEPS = (
         2,
         DATA_ARCHITECT,
         "Where is the decision made, how is it switched off, and how does traffic widen?",
-        ("hypothesize", "design"),
+        ("explore", "hypothesize", "design"),
         "flag schema and rollout plan",
     ),
     Step(

@@ -44,6 +44,9 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
                 count=int(days.counts[i].sum()),
                 units=found.units_of.get(name, 0),
                 properties={p.name: p.type for p in log.properties if p.event == name and p.place != "context"},
+                present={
+                    p.name: round(p.present, 6) for p in log.properties if p.event == name and p.place != "context"
+                },
                 evidence="days",
             )
             for i, name in enumerate(days.events)

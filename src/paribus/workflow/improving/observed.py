@@ -15,7 +15,7 @@ from paribus.impact.after_exposure import AfterExposure, Asked, after_exposure
 from paribus.impact.cohort import Cohorts, cohorts
 from paribus.impact.friction import Contrast, Share, Transition, contrasts, transitions
 from paribus.impact.heterogeneity import Attribute, by_attribute
-from paribus.impact.persistence import Decay, fit
+from paribus.impact.persistence import Decay, fades, fit
 from paribus.metrics.definition import MetricType, Role
 from paribus.workflow.facts.conclude import AnalyzeFacts
 from paribus.workflow.facts.design import DesignFacts
@@ -88,7 +88,7 @@ def observe(
         errors=_themes(explore, counted, result.control, treatment, is_error),
         counted=counted,
         cohorts=_cohorts(result, chosen.measured_by, treatment),
-        decay=fit(novelty) if novelty is not None else None,
+        decay=fit(novelty) if novelty is not None and fades(novelty) else None,
         novelty=novelty.sentence if novelty is not None else "",
     )
 

@@ -120,7 +120,7 @@ def cohort_facts(of: Observed) -> tuple[Json, ...]:
 
 def decay_facts(of: Observed) -> Json:
     """The fitted decay, and whether weeks of first exposure differ."""
-    if of.decay is None and of.cohorts.p_value is None:
+    if not of.novelty and of.cohorts.p_value is None:
         return {}
     decay = of.decay
     return {

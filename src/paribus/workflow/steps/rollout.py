@@ -40,9 +40,13 @@ def run(context: Context) -> Artifact:
     ramp = Ramp(context, setup, architect.stages, watch.round)
     acts = context.config.monitoring.automatic_rollback
     looks = context.operations.experiment(setup.experiment).design.plan.method.value != "fixed"
+    seen: Health | None = None
     while True:
         here = ramp.state(None, look=looks)
-        seen = guardrails.read(context, watch) if here.at >= 0 else Health(context.clock(), None, ())
+        if here.at < 0 or here.is_killed:
+            seen = Health(context.clock(), None, ())
+        elif seen is None or seen.state is None:
+            seen = guardrails.read(context, watch)
         end = _end(context, setup.experiment, seen)
         state = ramp.state(end, look=looks)
         move = next_move(state, seen.evidence(acts=acts), context.clock())
@@ -57,6 +61,7 @@ def run(context: Context) -> Artifact:
             noted = context.once("ended", lambda: {"time": now.isoformat(), "why": why})  # noqa: B023 - called at once
             until = datetime.fromisoformat(noted["time"])
             seen = guardrails.read(context, watch, judge=False, until=until)
+            end = _end(context, setup.experiment, seen)
             return _artifact(context, setup, ramp, seen, end, noted, watch)
 
 
