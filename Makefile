@@ -45,7 +45,7 @@ test: $(VENV)/.development services lint ## everything CI checks
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not slow and not clients'
 
 clients: $(VENV)/.development services ## genuine clients of other systems, in Python, Node and Chromium
-	$(BIN)/pytest -q tests/clients
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/clients
 
 chaos: $(VENV)/.development ## kill -9 at 200 moments; nothing acknowledged may be lost
 	$(BIN)/pytest -q -m slow tests/chaos tests/lake tests/store

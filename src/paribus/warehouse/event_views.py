@@ -3,7 +3,7 @@
     exposures:new-checkout@prod     who met which variant of the flag when (@prod: in that environment only)
     exposures:                      of every flag, which then is a column
     events:order_completed          the events of that name, their properties as columns
-    entries:checkout_started        the events of that name as if they were exposures: who would have met a decision there
+    entries:{"event": …}            the events of one name as if they were exposures: who would have met a decision
     identity:                       with links, how many of them matter, and their digest
 
 The unit stands in `<unit type>_unit`, for instance `user_unit`; the time of both is the corrected time. A property is
