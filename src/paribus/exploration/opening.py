@@ -34,6 +34,7 @@ LAKE_COLUMNS = (
     "context",
     "event_key",
 )
+ENVIRONMENT, STAGING = "environment", "staging"  # what validation plants there is nobody's behavior
 SMALL = 30_000_000
 """Bytes of files up to which one thread reads: sums add up in one order then, the same events give the same bits."""
 JSON_NAMES = frozenset(
@@ -79,7 +80,13 @@ def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: s
     copy = WorkingCopy(threads=_threads(size), memory_limit=memory_limit)
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
     landed = copy.query(f"SELECT sum(num_rows) FROM parquet_file_metadata([{listed}])").rows[0][0] or 0
-    copy.keep("lake", snapshot.events_sql(columns=[*wanted, *typed]), as_view=True)
+    events = snapshot.events_sql(columns=[*wanted, *typed])
+    if ENVIRONMENT in snapshot.columns:
+        read = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        landed -= copy.query(f"SELECT count(*) FROM {read} WHERE {ENVIRONMENT} = '{STAGING}'").rows[0][0]
+        events = snapshot.events_sql(columns=[*wanted, *typed, ENVIRONMENT])
+        events = f"SELECT * FROM ({events}) WHERE {ENVIRONMENT} IS DISTINCT FROM '{STAGING}'"
+    copy.keep("lake", events, as_view=True)
     # an event before login names its anonymous id as its unit too
     named = "CASE WHEN unit_type = 'user' AND unit IS DISTINCT FROM anonymous_id THEN unit END"
     user = f"coalesce(user_id, {named})"

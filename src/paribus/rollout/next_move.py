@@ -48,7 +48,12 @@ def next_move(state: State, evidence: Evidence, now: datetime) -> Move:
     missing = _missing(state, evidence, until)
     if missing:
         return Move(Kind.HOLD, here, missing, until=_again(now, state.end))
-    why = f"{_name(state)} was held for its time, and its guardrails show no harm in {evidence.units:,} units per arm"
+    stage = state.stage
+    is_analyzed = stage is not None and stage.in_analysis
+    seen = (
+        f"no guardrail shows harm in {evidence.units:,} units per arm" if is_analyzed else "nothing speaks against it"
+    )
+    why = f"{_name(state)} was held for its time, and {seen}"
     return Move(Kind.WIDEN, following.traffic_bp, why, following)
 
 

@@ -65,11 +65,12 @@ def _step(state: StepState, artifacts: Mapping[str, Artifact], blocks: Mapping[s
         "state": state,
         "step": BY_SLUG[slug],
         "artifact": artifacts.get(slug),
-        "body": Markup("".join(_drawn(block) for block in blocks.get(slug, ()))),  # noqa: S704 - escaped below
+        "body": Markup("".join(drawn(block) for block in blocks.get(slug, ()))),  # noqa: S704 - escaped below
     }
 
 
-def _drawn(block: Block) -> str:
+def drawn(block: Block) -> str:
+    """A block as HTML; user text is escaped."""
     if isinstance(block, Heading):
         return f"<h4>{escape(block.text)}</h4>"
     if isinstance(block, Paragraph):

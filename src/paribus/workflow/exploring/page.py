@@ -25,7 +25,7 @@ SHEET = (
 
 def page_of(artifact: Artifact) -> str:
     """The page: first paragraph, pictures, tables, what has to hold, and the statement behind every number."""
-    body = "".join(dossier_page._drawn(block) for block in blocks_of(artifact))
+    body = "".join(dossier_page.drawn(block) for block in blocks_of(artifact))
     checks = "".join(f"<li>{escape(c.status)}: {escape(c.name)} — {escape(c.message)}</li>" for c in artifact.checks)
     held = "".join(f"<li>{escape(each)}</li>" for each in artifact.assumptions)
     evidence = "".join(

@@ -16,8 +16,8 @@ from paribus.stats.estimate import Floats
 from paribus.stats.metric_power import power_per_metric
 from paribus.workflow.config import Config
 from paribus.workflow.facts.explore import Bottleneck, ExploreFacts, Funnel, Segment
+from paribus.workflow.hypotheses.chosen import Chosen, about
 from paribus.workflow.hypotheses.matching import whom
-from paribus.workflow.hypotheses.metrics import Chosen, about
 from paribus.workflow.hypotheses.numbers import text
 from paribus.workflow.hypotheses.opportunity import (
     POWER,

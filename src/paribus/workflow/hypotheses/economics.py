@@ -10,7 +10,8 @@ from paribus.impact.value import Costs, Uncertain
 from paribus.workflow.artifact import Evidence
 from paribus.workflow.config import Config
 from paribus.workflow.facts.explore import Baseline, ExploreFacts
-from paribus.workflow.hypotheses.metrics import MONEY, Chosen, money_of
+from paribus.workflow.hypotheses.chosen import Chosen
+from paribus.workflow.hypotheses.metrics import MONEY, money_of
 from paribus.workflow.hypotheses.numbers import rounded
 
 

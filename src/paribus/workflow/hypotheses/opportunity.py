@@ -18,7 +18,7 @@ from paribus.stats.metric_power import power_per_metric
 from paribus.stats.runtime import constant_arrivals, runtime_days
 from paribus.workflow.config import Config
 from paribus.workflow.facts.explore import Bottleneck, ExploreFacts, Funnel, Segment
-from paribus.workflow.hypotheses.metrics import Chosen
+from paribus.workflow.hypotheses.chosen import Chosen
 
 POWER = 0.8
 LONGEST_DAYS = 56  # that a plan waits for its least sample

@@ -9,9 +9,9 @@ from paribus.experiments.ranking import Ranking
 from paribus.workflow.artifact import Evidence, Measured
 from paribus.workflow.facts.hypothesize import Forecast, Hypothesis
 from paribus.workflow.hypotheses.believing import Belief
+from paribus.workflow.hypotheses.chosen import Chosen
 from paribus.workflow.hypotheses.economics import Price
 from paribus.workflow.hypotheses.matching import Support
-from paribus.workflow.hypotheses.metrics import Chosen
 from paribus.workflow.hypotheses.numbers import measured, of_draws, rounded
 from paribus.workflow.hypotheses.opportunity import deciding
 

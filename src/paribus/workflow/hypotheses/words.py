@@ -9,9 +9,9 @@ from paribus.experiments.hypothesis import refuse_unsound
 from paribus.workflow.artifact import Outcome
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.hypotheses.believing import Belief
+from paribus.workflow.hypotheses.chosen import Chosen, checked
 from paribus.workflow.hypotheses.economics import Price
 from paribus.workflow.hypotheses.matching import Support
-from paribus.workflow.hypotheses.metrics import Chosen, checked
 from paribus.workflow.hypotheses.numbers import span, text
 
 

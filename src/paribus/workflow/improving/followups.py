@@ -18,7 +18,7 @@ from paribus.workflow.config import Config
 from paribus.workflow.facts.conclude import AnalyzeFacts, FollowUp
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
-from paribus.workflow.hypotheses.metrics import about
+from paribus.workflow.hypotheses.chosen import about
 from paribus.workflow.hypotheses.numbers import measured, text
 from paribus.workflow.hypotheses.opportunity import POWER, reader_of
 from paribus.workflow.improving.observed import Observed, guardrails_not_safe

@@ -21,7 +21,7 @@ from paribus.workflow.facts.conclude import AnalyzeFacts
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.explore import EventProfile, ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
-from paribus.workflow.hypotheses.metrics import harm_kind
+from paribus.workflow.hypotheses.guardrails import harm_kind
 from paribus.workflow.valuing.case import novelty_of
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paribus.workflow.context import Context
 
 Json = dict[str, Any]
+ROLL_BACK_RULE = 2  # proven harm: of the sealed plan, or of the guard that watched it
 VOLATILE = ("seconds",)
 """Fields of a result that differ between two readings of the same data."""
 
@@ -125,10 +126,14 @@ def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> Anal
     plain = {key: value for key, value in result.to_dict().items() if key not in VOLATILE}
     hidden = any(check.severity == "blocking" and check.status == "failed" for check in result.checks)
     verdict = result.verdict
+    value, rule, sentence = verdict.value.value, verdict.rule, verdict.sentence
+    if rollout.rolled_back and value != "roll_back":
+        value, rule = "roll_back", ROLL_BACK_RULE
+        sentence = f"Rolled back unattended: {rollout.stopped} The sealed plan by itself says: {verdict.sentence}"
     return AnalyzeFacts(
-        verdict=verdict.value.value,
-        rule=verdict.rule,
-        sentence=verdict.sentence,
+        verdict=value,
+        rule=rule,
+        sentence=sentence,
         would_be=verdict.would_be.value if verdict.would_be else None,
         effects=() if hidden else tuple(_effect(each) for each in result.comparisons),
         hidden=hidden,

@@ -16,9 +16,11 @@ from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.hypotheses import learnings
 from paribus.workflow.hypotheses.believing import Idea, because_of, believed, statement_of
 from paribus.workflow.hypotheses.blocks import blocks_of
+from paribus.workflow.hypotheses.chosen import Chosen
 from paribus.workflow.hypotheses.economics import cost_lines, costs, price
+from paribus.workflow.hypotheses.guardrails import guardrails, with_margin
 from paribus.workflow.hypotheses.matching import Support, support
-from paribus.workflow.hypotheses.metrics import Chosen, funnel_of, guardrails, secondary, success, with_margin
+from paribus.workflow.hypotheses.metrics import funnel_of, secondary, success
 from paribus.workflow.hypotheses.numbers import dots, measured, rounded
 from paribus.workflow.hypotheses.opportunity import detectable, excluded_rise
 from paribus.workflow.hypotheses.reporting import (
