@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mcp import Client
-from paribus.app.demo import _config, _is_killed
 from paribus.app.feature import workshop
 from paribus.app.simulation import ENVIRONMENT, Simulation
 from paribus.mcp import policy
@@ -16,6 +15,7 @@ from paribus.mcp.desk import Desk
 from paribus.mcp.policy import Policy
 from paribus.mcp.server import build
 from paribus.shop.reading import case
+from paribus.workflow.config import parse
 from paribus.workflow.step import STEPS
 
 pytestmark = pytest.mark.slow
@@ -39,10 +39,15 @@ class Playing:
                 if stop.step == "validate" and stop.until is None:
                     simulation.rehearse(key)
                 elif stop.until is not None:
-                    simulation.play(stop.until, stop=lambda: _is_killed(shop, key))
+                    simulation.play(stop.until, stop=lambda: is_killed(shop, key))
                 else:
                     break
         return {"stopped": stop.kind, "step": stop.step, "message": stop.message}
+
+
+def is_killed(shop: Any, key: str) -> bool:
+    flag = shop.operations.find("flag", key)
+    return bool(flag and flag.body["environments"].get(ENVIRONMENT, {}).get("killed"))
 
 
 async def test_an_agent_takes_the_winner_to_its_verdict(tmp_path: Path) -> None:
@@ -54,7 +59,11 @@ async def test_an_agent_takes_the_winner_to_its_verdict(tmp_path: Path) -> None:
         with workshop(simulation.settings, clock=simulation.clock) as shop:
             shop.is_demo = True
             shop.new(
-                scenario.feature.requirement, config=_config(scenario), environment=ENVIRONMENT, key=key, author="ann"
+                scenario.feature.requirement,
+                config=parse(yaml.safe_dump(scenario.config) if scenario.config else ""),
+                environment=ENVIRONMENT,
+                key=key,
+                author="ann",
             )
         approvals = tuple(step.slug for step in STEPS)
         policy.sign(simulation.settings.data, Policy(approve=approvals, max_traffic_bp=10_000), author="ann")

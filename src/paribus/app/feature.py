@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from paribus.app import definition
 from paribus.clock import Clock
 from paribus.errors import LockedError
+from paribus.experiments.hypothesis import checked_requirement
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
-from paribus.workflow.dossier import Dossier, StepState, key_of, refuse_vague
+from paribus.workflow.dossier import Dossier, StepState, key_of
 from paribus.workflow.effect import Effects
 from paribus.workflow.roles.limits import bounded
 from paribus.workflow.roles.model import agent_of
@@ -153,7 +154,7 @@ class Workshop:
             InputError, DefinitionError: the requirement is vague, or the configuration wrong.
             Conflict: there is a feature of this key.
         """
-        refuse_vague(requirement)
+        checked_requirement(requirement)
         if previous:
             self.dossier.feature(previous)
         if isinstance(config, Path):

@@ -51,9 +51,9 @@ def new(
 ) -> None:
     """Write a feature down; nothing runs yet."""
     from paribus.app.admission import check_key
-    from paribus.workflow.dossier import refuse_vague
+    from paribus.experiments.hypothesis import checked_requirement
 
-    refuse_vague(requirement)
+    checked_requirement(requirement)
     check_key(key)
     with shop_of(data, create=True) as shop:
         made = shop.new(

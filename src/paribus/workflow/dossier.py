@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import Conflict, InputError, NotFound, did_you_mean
+from paribus.experiments.hypothesis import checked_requirement
 from paribus.store import DEFAULT_PROJECT, Address
 from paribus.workflow.artifact import Artifact, of_body, refuse_unsupported
 from paribus.workflow.config import Config
@@ -66,7 +67,7 @@ class Dossier:
             InputError: the requirement does not say what is to be built.
             Conflict: a feature of this key is there.
         """
-        refuse_vague(feature.requirement)
+        checked_requirement(feature.requirement)
         body = {
             "requirement": feature.requirement,
             "source": feature.source,
@@ -309,21 +310,3 @@ def key_of(requirement: str) -> str:
             break
         key = f"{key}-{word}" if key else word
     return key or "feature"
-
-
-def refuse_vague(requirement: str) -> None:
-    """Makes sure that a requirement says what is to be built.
-
-    Raises:
-        InputError: it is empty, or has fewer than two telling words.
-    """
-    words = {word for word in re.findall(r"\w{2,}", requirement.lower()) if word not in _STOP_WORDS}
-    if len(words) < 2 or not any(character.isalpha() for character in requirement):
-        raise InputError(
-            "the requirement is empty"
-            if not requirement.strip()
-            else f"{requirement.strip()!r} does not say what is to be built",
-            where="requirement",
-            rule="what is to be built, and for whom: at least two telling words",
-            fix='paribus feature new "one-click checkout for returning mobile users"',
-        )

@@ -53,7 +53,9 @@ def drafted(
         }
 
     def rule(traffic_bp: int, when: str) -> Json:
-        return {"id": RULE, **({"when": {"audience": when}} if when else {}), "rollout": rollout(traffic_bp)}
+        parts = [*([{"audience": when}] if when else []), *read_by_segments(document)]
+        condition = {} if not parts else {"when": parts[0] if len(parts) == 1 else {"all": parts}}
+        return {"id": RULE, **condition, "rollout": rollout(traffic_bp)}
 
     environments = dict((existing or {}).get("environments", {}))
     environments[feature.environment] = {"rules": [rule(0, audience)]}
@@ -83,6 +85,18 @@ def is_live(existing: Mapping[str, Any] | None, environment: str) -> bool:
         rule.get("variant") or max(rule["rollout"].get("traffic_bp", 0), rule["rollout"].get("reached_bp", 0))
         for rule in rules
     )
+
+
+def read_by_segments(document: Mapping[str, Any]) -> list[Json]:
+    """Conditions that always hold and read the attributes that results are broken down by.
+
+    An exposure carries the attributes that the rules read, and no others.
+    """
+
+    def exists(attribute: str, value: bool) -> Json:
+        return {"attribute": attribute, "op": "exists", "value": value}
+
+    return [{"any": [exists(name, True), exists(name, False)]} for name in document.get("segments", ())]
 
 
 def shares_bp(document: Mapping[str, Any]) -> dict[str, int]:
