@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mcp import Client
+from paribus.app.demo import config_of
 from paribus.app.feature import workshop
 from paribus.app.simulation import ENVIRONMENT, Simulation
 from paribus.mcp import policy
@@ -15,7 +16,6 @@ from paribus.mcp.desk import Desk
 from paribus.mcp.policy import Policy
 from paribus.mcp.server import build
 from paribus.shop.reading import case
-from paribus.workflow.config import parse
 from paribus.workflow.step import STEPS
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ async def test_an_agent_takes_the_winner_to_its_verdict(tmp_path: Path) -> None:
             shop.is_demo = True
             shop.new(
                 scenario.feature.requirement,
-                config=parse(yaml.safe_dump(scenario.config) if scenario.config else ""),
+                config=config_of(scenario),
                 environment=ENVIRONMENT,
                 key=key,
                 author="ann",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paribus.shop.scenario import Scenario
 
 OUT = "paribus-demo"
+LARGEST_RELATIVE = 2.0
 
 
 @answers
@@ -87,13 +88,12 @@ def _conclude(result: dict[str, Any]) -> None:
     metrics = result["truth"]["metrics"]
     if metrics:
         width = max(len(each["metric"]) for each in metrics)
-        typer.echo(f"\n{'metric':<{width}}  {'truth':>8}  {'estimate':>8}  interval")
+        typer.echo(f"\n{'metric':<{width}}  {'truth':>16}  {'estimate':>8}  interval")
         for each in metrics:
             interval = "" if each["low"] is None else f"{_percent(each['low'])} to {_percent(each['high'])}"
             mark = {True: "  ✓ holds the truth", False: "  misses the truth", None: ""}[each["interval_covers_truth"]]
             typer.echo(
-                f"{each['metric']:<{width}}  {_percent(each['relative']):>8}  {_percent(each['estimate']):>8}  "
-                f"{interval}{mark}"
+                f"{each['metric']:<{width}}  {_truth(each):>16}  {_percent(each['estimate']):>8}  {interval}{mark}"
             )
         typer.echo(f"truth: {result['truth']['note']}")
     else:
@@ -102,6 +102,14 @@ def _conclude(result: dict[str, Any]) -> None:
     for each in result["scorecard"].values():
         typer.echo(f"{each['status']:<8} {each['title']}: {each['sentence']}")
     typer.echo(f"\n{result['seconds']:.0f} s, seed {result['seed']}; the dossier: {result['dossier']}")
+
+
+def _truth(metric: dict[str, Any]) -> str:
+    """The relative effect; both values where a small control makes it meaningless."""
+    relative = metric["relative"]
+    if relative is None or abs(relative) > LARGEST_RELATIVE:
+        return f"{metric['control']:.3g} → {metric['treatment']:.3g}"
+    return _percent(relative)
 
 
 def _percent(value: float | None) -> str:
