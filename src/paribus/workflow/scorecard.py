@@ -97,7 +97,11 @@ def _rigor(artifacts: Mapping[str, Artifact]) -> Criterion:
     facts = AnalyzeFacts.model_validate(analyze.facts)
     plan = design.facts["document"].get("plan", {})
     registered = facts.verdict != "unregistered"
-    intervals = all(effect.relative.low is not None for effect in facts.effects if effect.conclusion != "undetermined")
+    intervals = all(
+        any(end is not None for scale in (effect.relative, effect.absolute) for end in (scale.low, scale.high))
+        for effect in facts.effects
+        if effect.conclusion != "undetermined"
+    )
     deviations = facts.result.get("deviations") or ()
     good = registered and intervals and not deviations
     said = (

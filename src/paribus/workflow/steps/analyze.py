@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from paribus.charts import numbers
-from paribus.workflow.artifact import Artifact, Evidence, Measured, Outcome
+from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
 from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.facts.conclude import AnalyzeFacts, Effect
 from paribus.workflow.facts.design import DesignFacts
@@ -57,6 +58,7 @@ def run(context: Context) -> Artifact:
             )
             for check in facts.checks
         ),
+        files=(File(path="result.json", text=json.dumps(_lasting(result), indent=1, ensure_ascii=False) + "\n"),),
     )
 
 
@@ -123,7 +125,7 @@ def present(artifact: Artifact) -> list[Block]:
 
 def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> AnalyzeFacts:
     """The facts that a result holds."""
-    plain = {key: value for key, value in result.to_dict().items() if key not in VOLATILE}
+    plain = _lasting(result)
     hidden = any(check.severity == "blocking" and check.status == "failed" for check in result.checks)
     verdict = result.verdict
     value, rule, sentence = verdict.value.value, verdict.rule, verdict.sentence
@@ -145,9 +147,14 @@ def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> Anal
         named=tuple(named(result, design)) if not hidden else (),
         posterior={} if hidden else _posterior(result),
         decided_at=_decided_at(result, rollout),
-        planned_end=_planned_end(result, design),
+        planned_end=_planned_end(design, rollout),
         result=plain,
     )
+
+
+def _lasting(result: Result) -> Json:
+    """The result without what differs between two readings of the same data."""
+    return {key: value for key, value in result.to_dict().items() if key not in VOLATILE}
 
 
 def named(result: Result, design: DesignFacts) -> Iterator[str]:
@@ -249,11 +256,14 @@ def _decided_at(result: Result, rollout: RolloutFacts) -> str:
     return at.isoformat() if at else rollout.ended_at
 
 
-def _planned_end(result: Result, design: DesignFacts) -> str | None:
-    from paribus.experiments.report.method import planned_end
-
-    end: datetime | None = planned_end(result)
-    return end.isoformat() if end else None
+def _planned_end(design: DesignFacts, rollout: RolloutFacts) -> str | None:
+    """When the plan is read at the latest: its runtime from the first randomized traffic on, and the last window."""
+    begun = [move.time for move in rollout.moves if move.to_bp > 0]
+    runtime = design.runtime_days.value
+    if not begun or runtime is None:
+        return None
+    window = max((each.get("window_days") or 0 for each in design.document["metrics"]), default=0)
+    return (datetime.fromisoformat(min(begun)) + timedelta(days=runtime + window)).isoformat()
 
 
 def _data(result: Result) -> str:
