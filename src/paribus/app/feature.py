@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,7 @@ class Operating:
     folder: Path
     clock: Clock
     project: str = definition.PROJECT
+    _results: dict[tuple[Any, ...], Result] = field(default_factory=dict, repr=False)
 
     def find(self, kind: str, key: str) -> Revision | None:
         from paribus.store import Address
@@ -89,15 +90,34 @@ class Operating:
     ) -> Result:
         from paribus.app.lake import analyze_experiment
 
-        return analyze_experiment(
-            self.store,
-            self.lake(),
-            key,
-            project=self.project,
-            as_of=as_of,
-            segments=segments,
-            since_exposure=since_exposure,
-        )
+        reader = self.lake()
+        asked = (key, as_of, tuple(segments), *self._state_of(key, reader))
+        known = self._results.get((*asked, True)) or self._results.get((*asked, since_exposure))
+        if known is None:
+            known = analyze_experiment(
+                self.store,
+                reader,
+                key,
+                project=self.project,
+                as_of=as_of,
+                segments=segments,
+                since_exposure=since_exposure,
+            )
+            self._results.clear()  # of an older state; steps ask for the newest
+            self._results[*asked, since_exposure] = known
+        return known
+
+    def _state_of(self, key: str, reader: LakeReader | None) -> tuple[object, ...]:
+        """What a result follows from: the version and the watermark of the lake, the plan, its seal and the flag."""
+        from paribus.experiments.registry import EXPERIMENT, SEAL
+
+        documents = [self.find(kind, key) for kind in (EXPERIMENT, SEAL)]
+        named = (documents[0].body or {}).get("flag", key) if documents[0] is not None else key
+        revisions = tuple(each.number if each is not None else 0 for each in (*documents, self.find("flag", named)))
+        if reader is None:
+            return revisions
+        snapshot = reader.snapshot()
+        return (*revisions, snapshot.table_id, snapshot.version, snapshot.watermark)
 
     def lake(self) -> LakeReader | None:
         from paribus.app.lake import reader_of

@@ -45,9 +45,12 @@ class Simulation:
         scenario: the shop.
         seed: of all its chance.
         senders: processes that send the traffic; one where the arms share stock.
+        store_url: database of the definitions; SQLite in the data folder without it.
     """
 
-    def __init__(self, out: Path, scenario: Scenario, seed: int, *, senders: int = 2) -> None:
+    def __init__(
+        self, out: Path, scenario: Scenario, seed: int, *, senders: int = 2, store_url: str = ""
+    ) -> None:
         from paribus.governance.access import create_key
 
         self.out = out
@@ -55,7 +58,9 @@ class Simulation:
         self.seed = seed
         self.begin = scenario.calendar.begin
         self.history_end = self.begin + timedelta(days=scenario.calendar.history_days)
-        self.settings = Settings(data=out / DATA, host="127.0.0.1", port=0, log_level="error")
+        self.settings = Settings(
+            data=out / DATA, store_url=store_url, host="127.0.0.1", port=0, log_level="error"
+        )
         self.clock = make_demo_folder(self.settings.data, self.begin)
         (out / TRUTH).mkdir(exist_ok=True)
         self._senders = 1 if scenario.stock_per_day is not None else senders
@@ -83,6 +88,8 @@ class Simulation:
         log = (self.out / "server.log").open("wb")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PARIBUS_")}
         environment["PARIBUS_FLUSH_SECONDS"] = str(FLUSH_SECONDS)
+        if self.settings.store_url:
+            environment["PARIBUS_STORE_URL"] = self.settings.store_url
         self._server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603
         log.close()
 

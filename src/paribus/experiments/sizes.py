@@ -15,7 +15,7 @@ import numpy as np
 from paribus.charts import numbers
 from paribus.errors import InputError
 from paribus.experiments.family import families
-from paribus.experiments.operating import characteristics, truths_of
+from paribus.experiments.operating import Characteristics, characteristics, truths_of
 from paribus.experiments.plan import Design, Method, Plan, Prior
 from paribus.experiments.population import Population
 from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
@@ -47,8 +47,17 @@ class Setting:
     notes: tuple[str, ...] = field(default=())
 
 
-def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None, simulate: bool = True) -> Sizing:
-    """The sizing that follows from a setting; the deciding method's rule is simulated at its own size."""
+def size(
+    setting: Setting, *, seed: int = 0, progress: Progress | None = None, replications: int | None = None
+) -> Sizing:
+    """The sizing that follows from a setting; the deciding method's rule is simulated at its own size.
+
+    Args:
+        setting: what sizes follow from.
+        seed: of the simulation.
+        progress: called with the share done and a word.
+        replications: simulated experiments in each world; 0 simulates nothing, None takes the default.
+    """
     setting = _sizable(setting)
     design, plan = setting.design, setting.design.plan
     compared = comparisons(design, setting.populations, setting.effects, adjusted=plan.cuped)
@@ -75,19 +84,18 @@ def size(setting: Setting, *, seed: int = 0, progress: Progress | None = None, s
         plain_curve = _curve("without CUPED", setting, readers[plan.method], raw[0], xs, x)
     deciding = replace(design, plan=plan_for(plan, plan.method, threshold))
     populations = setting.populations
-    found = (
-        ()
-        if not simulate
-        else characteristics(
+    found: tuple[Characteristics, ...] = ()
+    if replications != 0:
+        found = characteristics(
             deciding,
             populations,
             truths_of(design, setting.effects, populations),
             units=max(chosen.maximum, 2 * len(design.variants)),
             looks=chosen.looks or tuple(7 * (i + 1) for i in range(count)),  # without arrivals a week is only a name
+            replications=replications,
             seed=seed,
             progress=progress,
         )
-    )
     if plan.method is Method.BAYESIAN and plan.loss_threshold is None:
         notes.append(
             f"The plan has no loss threshold; {_percent(threshold)} is taken, at which the rule ships as often without "

@@ -302,7 +302,7 @@ class Scenario(Part):
     defects: list[Defect] = []
     stock_per_day: Annotated[int, Field(ge=1)] | None = None
     """Orders that can be filled in a day, shared by both arms; without it there is enough for all."""
-    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 4000}}
+    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 2000}, "minimum_detectable_effect": 0.1}
     """The feature's paribus.yaml: a shop of this size has fewer users than the usual least sample."""
 
 

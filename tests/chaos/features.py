@@ -1,0 +1,176 @@
+"""Features on their way through the sixteen steps while the process that makes them is killed, and what they leave."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.installation import ROOT
+from tests.shop import small
+
+from paribus.app.demo import config_of
+from paribus.app.feature import workshop
+from paribus.app.folder import CLOCK
+from paribus.app.simulated_history import ENVIRONMENT
+from paribus.app.simulation import DATA, Simulation
+from paribus.clock import FileClock
+from paribus.shop import Scenario
+
+Json = dict[str, Any]
+AUTHOR = "ann"
+MOST_RUNS = 120
+RUN_SECONDS = 240.0
+
+
+def scenario(**config: Any) -> Scenario:
+    """A shop of a few hundred visits a day, and a plan that asks for little."""
+    return small.scenario(
+        calendar={"history_days": 28},
+        population={"known_users": 1500, "visits_per_week": 0.6},
+        config={
+            "experiment_config": {"min_sample_size": 100, "runtime_days": 7, "traffic_allocation": "fixed"},
+            "minimum_detectable_effect": 0.5,
+            **config,
+        },
+    )
+
+
+def lived(out: Path, made: Scenario, seed: int, *, store_url: str = "") -> Simulation:
+    """A shop whose history is in the lake, and its feature asked for; its server has stopped."""
+    out.mkdir()
+    simulation = Simulation(out, made, seed, senders=1, store_url=store_url)
+    try:
+        simulation.start()
+        simulation.write_history()
+    finally:
+        simulation.close()
+    with workshop(simulation.settings) as shop:
+        feature = made.feature
+        shop.new(feature.requirement, config=config_of(made), environment=ENVIRONMENT, key=feature.key, author=AUTHOR)
+    return simulation
+
+
+def twin(simulation: Simulation, out: Path) -> Simulation:
+    """The same shop in a folder of its own."""
+    shutil.copytree(simulation.out, out)
+    other = copy.copy(simulation)
+    other.out, other.settings = out, replace(simulation.settings, data=out / DATA)
+    other.clock = FileClock(out / DATA / CLOCK)
+    other._traffic = []
+    return other
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: where it was meant to fall, where it fell, and how long after the step had begun."""
+
+    step: str
+    during: str
+    after_seconds: float
+
+
+@dataclass
+class Walk:
+    """A feature's way from start to end, as far as the process outside can see it.
+
+    seconds   how long each step took, in the run that made it
+    """
+
+    kills: list[Kill] = field(default_factory=list)
+    runs: int = 0
+    stops: list[Json] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    errors: str = ""
+
+
+@contextmanager
+def serving(simulation: Simulation) -> Iterator[Simulation]:
+    """The shop with its server."""
+    simulation.start()
+    try:
+        simulation.wait()
+        yield simulation
+    finally:
+        simulation.close()
+
+
+def walk(simulation: Simulation, kills: Mapping[str, Sequence[float]]) -> Walk:
+    """Runs the feature until it stops for good, killing the process so many seconds after it said to run a step.
+
+    Raises:
+        AssertionError: a run that was not killed failed.
+    """
+    key = simulation.scenario.feature.key
+    left = {step: list(delays) for step, delays in kills.items()}
+    done = Walk()
+    for _ in range(MOST_RUNS):
+        done.runs += 1
+        stop = _run(simulation, key, left, done)
+        if stop is None:
+            continue
+        done.stops.append(stop)
+        if stop["kind"] != "waiting":
+            return done
+        if stop["until"] is not None:
+            simulation.play(datetime.fromisoformat(stop["until"]))
+        else:
+            assert stop["step"] == "validate", stop
+            simulation.rehearse(key)
+    raise AssertionError(f"it does not come to an end: {done.stops[-3:]}")
+
+
+def _run(simulation: Simulation, key: str, left: dict[str, list[float]], done: Walk) -> Json | None:
+    """One process; what it said at its end, None when it was killed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARIBUS_")}
+    if simulation.settings.store_url:
+        environment["PARIBUS_STORE_URL"] = simulation.settings.store_url
+    log = simulation.out / "walking.log"
+    command = [sys.executable, "-m", "tests.chaos.walking", str(simulation.settings.data), key]
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process,
+    ):
+        assert process.stdout is not None
+        began, here = time.monotonic(), ""
+        for line in process.stdout:
+            word, _, rest = line.strip().partition(" ")
+            if word == "stopped":
+                stop: Json = json.loads(rest)
+                assert process.wait(60) == 0, log.read_text()[-3000:]
+                return stop
+            if word == "made":
+                done.seconds[rest] = time.monotonic() - began
+            elif word == "running":
+                began, here = time.monotonic(), rest
+                if left.get(rest):
+                    delay = left[rest].pop(0)
+                    time.sleep(delay)
+                    process.kill()
+                    for after in process.stdout:  # what it did before it died
+                        word, _, here = after.strip().partition(" ")
+                        here = f"between, after {here}" if word == "made" else here
+                    process.wait()
+                    done.kills.append(Kill(rest, here, round(delay, 2)))
+                    return None
+        process.wait(60)
+    raise AssertionError(f"a run ended in {here} with {process.returncode}: {log.read_text()[-3000:]}")
+
+
+def moments(seconds: Mapping[str, float], steps: Sequence[str], number: int, seed: int) -> dict[str, list[float]]:
+    """When to kill in each step: at random within the time that it takes, the second time at once."""
+    generator = random.Random(seed)
+    return {
+        step: [generator.uniform(0, seconds.get(step, 1.0)), *(0.0 for _ in range(number - 1))] for step in steps
+    }
