@@ -63,11 +63,12 @@ class Loss:
 
 def find_losses(result: FunnelResult, *, level: float = 0.95, most: int = 6) -> tuple[Loss, ...]:
     """The losses that stand out, the largest first; the whole funnel's weakest transitions are in the funnel itself."""
+    counts = {tuple(segment.items()): segment_counts(result, segment) for segment in segments_of(result.attributes)}
     candidates = [
         loss
         for step in range(1, len(result.events))
-        for segment in segments_of(result.attributes)
-        if (loss := _loss(result, step, segment, level)) is not None
+        for segment in counts
+        if (loss := _loss(result, step, dict(segment), counts, level)) is not None
     ]
     if not candidates:
         return ()
@@ -113,8 +114,14 @@ def segments_of(attributes: Sequence[Attribute]) -> list[dict[str, str]]:
     return single + pairs
 
 
-def _loss(result: FunnelResult, step: int, segment: Mapping[str, str], level: float) -> Loss | None:
-    counts = segment_counts(result, segment)
+def _loss(
+    result: FunnelResult,
+    step: int,
+    segment: Mapping[str, str],
+    counted: Mapping[tuple[tuple[str, str], ...], tuple[int, ...]],
+    level: float,
+) -> Loss | None:
+    counts = counted[tuple(segment.items())]
     n, x = counts[step - 1], counts[step]
     if n < FEWEST:
         return None
@@ -126,7 +133,7 @@ def _loss(result: FunnelResult, step: int, segment: Mapping[str, str], level: fl
     rates: list[tuple[dict[str, str], int, int]] = []
     for sibling in siblings:
         if sibling != dict(segment):
-            of = segment_counts(result, sibling)
+            of = counted[tuple(sibling.items())]
             if of[step - 1] >= FEWEST:
                 rates.append((sibling, of[step - 1], of[step]))
     if not rates:

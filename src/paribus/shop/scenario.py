@@ -75,13 +75,13 @@ class Calendar(Part):
 class Population(Part):
     """Who comes: users with an account, and new ones."""
 
-    known_users: Annotated[int, Field(ge=100, le=2_000_000)] = 45_000
+    known_users: Annotated[int, Field(ge=100, le=2_000_000)] = 30_000
     """Users who had an account before the history: they are `returning`."""
     visits_per_week: Positive = 0.24
     """Mean visits of a known user."""
     visit_spread: Annotated[float, Field(ge=0, le=5)] = 0.6
     """Coefficient of variation of visits between users."""
-    new_users_per_day: NotNegative = 100.0
+    new_users_per_day: NotNegative = 70.0
     new_users_who_return: Share = 0.25
     """Share of new users who go on visiting like known users; on every later visit they are `returning`."""
     propensity_sd: Annotated[float, Field(ge=0, le=3)] = 0.7
@@ -302,7 +302,7 @@ class Scenario(Part):
     defects: list[Defect] = []
     stock_per_day: Annotated[int, Field(ge=1)] | None = None
     """Orders that can be filled in a day, shared by both arms; without it there is enough for all."""
-    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 2000}, "minimum_detectable_effect": 0.1}
+    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 1500}, "minimum_detectable_effect": 0.12}
     """The feature's paribus.yaml: a shop of this size has fewer users than the usual least sample."""
 
 

@@ -32,6 +32,7 @@ SIMULATED = 60
 LONGEST_WEEKS = 8
 ANYTIME, GROUP_SEQUENTIAL, BAYESIAN = "anytime", "group_sequential", "bayesian"
 _SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
+_RUN_OUT = re.compile(r"out[ _-]?of[ _-]?stock|sold[ _-]?out|fully[ _-]?booked|no[ _-]?(stock|seats|slots|capacity)", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,13 @@ def document_of(
 def interference(configured: str | None, explore: ExploreFacts) -> str:
     """Whether one unit's variant can change another's outcome: as configured, else as the events tell.
 
-    Events about a limited stock mean a shared resource: what treatment buys, control cannot.
+    Events about a limited stock, or of something that ran out, mean a shared resource: what treatment buys, control
+    cannot.
     """
     if configured:
         return configured
-    if any(_SHARED.search(each.name) for each in explore.events):
+    values = (str(value) for each in explore.events for listed in each.choices.values() for value in listed)
+    if any(_SHARED.search(each.name) for each in explore.events) or any(map(_RUN_OUT.search, values)):
         return "shared_resource"
     return "none because each user meets only their own variant, and no event tells of a limited stock"
 
