@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from paribus_sdk.testing import InMemoryClient
+from paribus_sdk.decision import Reason
+from paribus_sdk.evaluator import Evaluator
 
 from paribus.app.feature import workshop
 from paribus.app.simulated_history import ENVIRONMENT, history
@@ -31,10 +32,13 @@ from paribus.app.simulation import Simulation
 from paribus.experiments.document import Document
 from paribus.experiments.plan import Seal
 from paribus.flags import change
+from paribus.metrics.definition import Covariate
 from paribus.shop import Course, Scenario, Truth, World, case
-from paribus.shop.course import NEVER
-from paribus.shop.group import Group
-from paribus.shop.sending import Shopkeeper, property_texts
+from paribus.shop.course import NEVER, Decided, Place
+from paribus.shop.group import Contexts, Group, joined
+from paribus.shop.outcome import Outcome
+from paribus.shop.sending import user_id
+from paribus.shop.world import DAY
 from paribus.workflow.facts.design import DesignFacts
 
 RESULTS = Path(__file__).parent / "results"
@@ -44,6 +48,7 @@ LEAST_ERROR = 0.01  # of a promise that no simulated plan broke
 MOST_NAMED = 0.05
 SECONDS_EACH = 5.0
 TUNING_SEEDS, TUNING_STEPS = 2, 2
+SALTS = 1_000_003  # a stream of chance that no day of the world draws from
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,15 @@ def read(sealed: Sealed, kind: str, seed: int) -> dict[str, Any]:
     from paribus.workflow.steps.analyze import named
 
     began, cpu = time.monotonic(), time.process_time()
-    course, groups, client = lived(sealed, scenario_of(sealed, kind), seed)
+    course, groups, ledger = lived(sealed, scenario_of(sealed, kind), seed)
     end = datetime.fromtimestamp(course.time / 1e6, UTC)
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
-        file = write(groups, client, sealed, Path(folder) / "events.parquet")
+        file = write(groups, ledger, sealed, Path(folder) / "events.parquet")
         result = analyze_on_lake(
             sealed.document,
             Snapshot(Path(folder), f"shop-{seed}", 1, (file,), watermark=end, lateness_p99_seconds=3600.0),
             registered=sealed.seal,
+            threads=1,
             since_exposure=True,
         )
     return {
@@ -134,74 +140,116 @@ def scenario_of(sealed: Sealed, kind: str) -> Scenario:
     return scenario.model_copy(update={"effects": effects})
 
 
-def lived(sealed: Sealed, scenario: Scenario, seed: int) -> tuple[Course, list[Group], InMemoryClient]:
+def lived(sealed: Sealed, scenario: Scenario, seed: int) -> tuple[Course, list[Group], Ledger]:
     """History and the plan's runtime with its windows, all traffic in from the first day."""
     world = World(scenario, seed)
     course = Course(world)
     begin = world.midnight(scenario.calendar.history_days)
     groups = course.advance(begin)
-    salts = np.random.default_rng([seed, 17])
+    salts = np.random.default_rng([seed, SALTS])
     flag = _salted(sealed.flag, lambda: bytes(salts.integers(0, 256, 8, dtype=np.uint8)).hex())
-    client = InMemoryClient(_snapshot(sealed.facts.flag, flag), exposure_memory=10_000_000)
-    course.policy = Shopkeeper(client, world, course.contexts, since=begin)
+    ledger = Ledger(Evaluator(_snapshot(sealed.facts.flag, flag)), sealed.facts.flag, course.contexts)
+    course.policy = ledger
     days = int(sealed.facts.runtime_days.value or 14) + _window(sealed.document) + 1
     for day in range(days):
-        groups += course.advance(begin + (day + 1) * 86_400_000_000)
-    return course, groups, client
+        groups += course.advance(begin + (day + 1) * DAY)
+    reached = begin - DAY * (1 + max((each.days or 0 for each in _covariates(sealed.document)), default=0))
+    return course, [group[group.time >= reached] for group in groups], ledger
 
 
-def write(groups: Sequence[Group], client: InMemoryClient, sealed: Sealed, file: Path) -> Path:
+def write(groups: Sequence[Group], ledger: Ledger, sealed: Sealed, file: Path) -> Path:
     """The events that the plan's metrics read, and the exposures, as a file of the lake's table."""
     import duckdb
 
     wanted = {str(metric.get("event")) for metric in sealed.facts.document["metrics"]}
     wanted |= {f"${name}" for name in wanted}
-    kept = [group for group in groups if group.name in wanted and len(group)]
-    frames = [_frame(group) for group in kept]
-    exposures = client.named("$exposure")
-    times = pd.to_datetime([each["time"] for each in exposures], utc=True)
-    frames.append(
-        pd.DataFrame(
-            {
-                "name": "$exposure",
-                "unit": [each["unit"] for each in exposures],
-                "original_time": times,
-                "received_time": times,
-                "properties": [json.dumps(each["properties"]) for each in exposures],
-            }
-        )
-    )
-    events = pd.concat(frames, ignore_index=True)
-    events["event_id"] = np.arange(len(events)).astype(str)
-    events = events.assign(
-        source="paribus:calibrate",
-        environment=ENVIRONMENT,
-        unit_type="user",
-        user_id=events["unit"],
-        anonymous_id=pd.Series(pd.NA, index=events.index, dtype="string"),
-        session_id=pd.Series(pd.NA, index=events.index, dtype="string"),
-        sent_time=events["received_time"],
-        corrected_time=events["original_time"],
-        context="{}",
-        plan_revision=1,
-        planned=True,
-        sequence=np.arange(len(events)),
-        event_date=events["original_time"].dt.date,
-    )
+    by_name: dict[str, list[Group]] = {}
+    for group in groups:
+        if group.name in wanted and len(group):
+            by_name.setdefault(group.name, []).append(group)
     with duckdb.connect() as connection:
-        connection.register("events", events)
-        connection.execute(f"COPY (SELECT * FROM events ORDER BY name, original_time) TO '{file}' (FORMAT parquet)")
+        parts = []
+        for number, found in enumerate(by_name.values()):
+            connection.register(f"group_{number}", _columns(joined(found)))
+            parts.append(f"SELECT * FROM group_{number}")
+        connection.register("exposures", ledger.columns(sealed.document.design.key))
+        parts.append("SELECT * FROM exposures")
+        connection.execute(TABLE.format(events=" UNION ALL BY NAME ".join(parts), environment=ENVIRONMENT, file=file))
     return file
 
 
-def _frame(group: Group) -> pd.DataFrame:
+TABLE = """COPY (
+    SELECT * EXCLUDE (who), printf('u%06d', who) AS unit, printf('u%06d', who) AS user_id,
+        received_time AS sent_time, original_time AS corrected_time, corrected_time::DATE AS event_date,
+        row_number() OVER () AS sequence, sequence::VARCHAR AS event_id, 'user' AS unit_type,
+        NULL::VARCHAR AS anonymous_id, NULL::VARCHAR AS session_id, '{environment}' AS environment,
+        'paribus:calibrate' AS source, '{{}}' AS properties, '{{}}' AS context, 1 AS plan_revision, true AS planned
+    FROM ({events}) ORDER BY name, original_time
+) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE 8192)"""
+
+
+class Ledger:
+    """Decides by the SDK's evaluator, and notes whom it enrolled when: the exposures, without a client around it."""
+
+    def __init__(self, evaluator: Evaluator, flag: str, contexts: Contexts) -> None:
+        self._evaluator = evaluator
+        self._flag = flag
+        self._contexts = contexts
+        self._known: dict[int, tuple[bool, bool]] = {}
+        self.enrolled: list[tuple[int, int, int, str]] = []
+        """User, microseconds, code of the context, variant."""
+
+    def decide(self, place: Place) -> Decided:
+        """What the evaluator says for each row."""
+        count, many = len(place.rows), len(self._contexts)
+        treated, enrolled = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        user, time, context = (each.tolist() for each in (place.visits.user[place.rows], place.time, place.context))
+        for i in range(count):
+            key = user[i] * many + context[i]
+            known = self._known.get(key)
+            if known is None:
+                decision = self._evaluator.evaluate(self._flag, user_id(user[i]), self._contexts[context[i]])
+                known = self._known[key] = (decision.served == "treatment", decision.reason == Reason.SPLIT)
+                if known[1]:
+                    self.enrolled.append((user[i], time[i], context[i], str(decision.assigned)))
+            treated[i], enrolled[i] = known
+        return Decided(treated, enrolled)
+
+    def told(self, place: Place, decided: Decided, out: Outcome) -> None:
+        """Nothing is learned."""
+
+    def columns(self, flag: str) -> pd.DataFrame:
+        """The exposures as the lake's typed columns."""
+        user, time, context, variant = zip(*self.enrolled, strict=True)
+        attributes = [json.dumps(self._contexts[code]) for code in range(len(self._contexts))]
+        at = pd.to_datetime(np.array(time, np.int64), unit="us", utc=True)
+        return pd.DataFrame(
+            {
+                "name": "$exposure",
+                "who": user,
+                "original_time": at,
+                "received_time": at,
+                "p_flag": flag,
+                "p_environment": ENVIRONMENT,
+                "p_assigned": variant,
+                "p_served": variant,
+                "p_reason": "SPLIT",
+                "p_epoch": 1,
+                "p_revision": 1,
+                "p_attributes": [attributes[code] for code in context],
+            }
+        )
+
+
+def _columns(group: Group) -> pd.DataFrame:
+    numbers = {f"p_{name}": column for name, column in group.columns.items() if column.dtype.kind in "fib"}
     return pd.DataFrame(
         {
             "name": group.name,
-            "unit": [f"u{user:06d}" for user in group.user.tolist()],
+            "who": group.user,
             "original_time": pd.to_datetime(group.time, unit="us", utc=True),
             "received_time": pd.to_datetime(group.due, unit="us", utc=True),
-            "properties": property_texts(group),
+            **numbers,
         }
     )
 
@@ -228,6 +276,10 @@ def _tuned(sealed: Sealed, seed: int) -> Sealed:
 def _success(sealed: Sealed) -> dict[str, Any]:
     found: dict[str, Any] = next(each for each in sealed.facts.document["metrics"] if each["role"] == "success")
     return found
+
+
+def _covariates(document: Document) -> list[Covariate]:
+    return [each for metric in document.design.metrics for each in metric.covariates]
 
 
 def _window(document: Document) -> int:

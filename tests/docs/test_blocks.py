@@ -49,7 +49,6 @@ def run_console(body: str, folder: Path) -> None:
 def test_blocks_of_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = ROOT / "src" / "paribus" / "examples"
     shutil.copytree(examples, tmp_path, dirs_exist_ok=True)
-    shutil.copytree(examples / "nsw", tmp_path / "demo-output")  # what `make demo` leaves
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, language, info, body in blocks(page):

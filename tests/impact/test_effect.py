@@ -89,6 +89,14 @@ def test_what_the_result_took_off_for_stopping_early_is_taken_off_once() -> None
     assert effect.interval(0.95) == pytest.approx((0.0, 0.08), abs=1e-4)
 
 
+def test_an_early_stop_that_later_data_contradict_adds_nothing() -> None:
+    at_stop = estimate(0.09, 0.03, lower=0.02, upper=0.15, method="median unbiased, at look 3")
+    effect = found(measured(0.06, at_stop=at_stop), method=Method.ANYTIME)
+    assert effect.value <= 0.06
+    assert effect.corrected
+    assert "conditional" in effect.method
+
+
 def test_a_bayesian_plan_s_posterior_is_not_corrected_again() -> None:
     effect = found(measured(0.06), method=Method.BAYESIAN, prior=OWN)
     assert effect.value == pytest.approx(0.06)

@@ -2,7 +2,8 @@
 
 One correction, never two: the sealed prior where the plan is Bayesian, else the posterior under the family's prior,
 else what the result holds without the early stop, else conditional likelihood where the effect was shown, else the
-estimate.
+estimate. The estimate at an early stop knows the data up to that look alone; where those that came since say less, it
+would add to the effect instead of taking off, and conditional likelihood on all of them takes its place.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def true_effect(
         words = f"posterior under the prior of {prior.origin}"
         return normal_effect(float(posterior.mean), float(posterior.sd), words, corrected=True)
     stopped = comparison.at_stop
-    if isinstance(stopped, Estimate):
+    if isinstance(stopped, Estimate) and good * stopped.value <= value:
         return _of_interval(good, stopped, f"without what the early stop added ({stopped.method})")
     if comparison.conclusion in SHOWN:
         return _conditional(value, se, threshold(comparison, estimate, level))

@@ -249,7 +249,8 @@ def _binomial(x: Floats, n: Floats, p: float) -> Floats:
     if p == 0.5:  # symmetric: as likely or less means as far from the middle or farther
         from scipy.special import bdtr
 
-        return np.where(n > 0, np.minimum(2 * bdtr(np.minimum(x, n - x), np.maximum(n, 1), 0.5), 1.0), 1.0)
+        trials = np.maximum(n, 1).astype(np.int64)
+        return np.where(n > 0, np.minimum(2 * bdtr(np.minimum(x, n - x), trials, 0.5), 1.0), 1.0)
     from scipy.stats import binomtest
 
     p_value = np.ones(n.shape)

@@ -32,7 +32,9 @@ SIMULATED = 60
 LONGEST_WEEKS = 8
 ANYTIME, GROUP_SEQUENTIAL, BAYESIAN = "anytime", "group_sequential", "bayesian"
 _SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
-_RUN_OUT = re.compile(r"out[ _-]?of[ _-]?stock|sold[ _-]?out|fully[ _-]?booked|no[ _-]?(stock|seats|slots|capacity)", re.I)
+_RUN_OUT = re.compile(
+    r"out[ _-]?of[ _-]?stock|sold[ _-]?out|fully[ _-]?booked|no[ _-]?(stock|seats|slots|capacity)", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)

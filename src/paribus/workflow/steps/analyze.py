@@ -86,8 +86,7 @@ def present(artifact: Artifact) -> list[Block]:
                 (
                     effect.metric,
                     effect.role,
-                    _percent(effect.relative.value),
-                    _interval(effect.relative),
+                    *_shown(effect),
                     "—" if effect.p_value is None else numbers.p_value(effect.p_value),
                     effect.conclusion,
                 )
@@ -309,6 +308,15 @@ def _segments(result: Result) -> Table:
         caption="Exploratory; Benjamini–Hochberg over all segments shown",
         right=("effect", "shrunk"),
     )
+
+
+def _shown(effect: Effect) -> tuple[str, str]:
+    """The relative effect and its interval; the absolute one where a relative effect is not determined."""
+    if effect.relative.value is not None or effect.absolute.value is None:
+        return _percent(effect.relative.value), _interval(effect.relative)
+    ends = (effect.absolute.low, effect.absolute.high)
+    low, high = ("∞" if end is None else numbers.significant(end, 3) for end in ends)
+    return f"{numbers.significant(effect.absolute.value, 3)} absolute", f"{low} to {high}"
 
 
 def _percent(value: float | None) -> str:
