@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.chaos.installation import ROOT
@@ -31,7 +32,6 @@ from paribus.shop import Scenario
 Json = dict[str, Any]
 AUTHOR = "ann"
 MOST_RUNS = 120
-RUN_SECONDS = 240.0
 
 
 def scenario(**config: Any) -> Scenario:
@@ -74,25 +74,24 @@ def twin(simulation: Simulation, out: Path) -> Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill: where it was meant to fall, where it fell, and how long after the step had begun."""
+    """One kill: the step that had said to run, what ran when the process died, seconds in between."""
 
     step: str
     during: str
-    after_seconds: float
+    seconds: float
 
 
 @dataclass
 class Walk:
     """A feature's way from start to end, as far as the process outside can see it.
 
-    seconds   how long each step took, in the run that made it
+    seconds   of each step, how long it ran each time that it was not killed: it waits, or makes its artifact
     """
 
     kills: list[Kill] = field(default_factory=list)
     runs: int = 0
     stops: list[Json] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    errors: str = ""
+    seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -106,14 +105,21 @@ def serving(simulation: Simulation) -> Iterator[Simulation]:
         simulation.close()
 
 
-def walk(simulation: Simulation, kills: Mapping[str, Sequence[float]]) -> Walk:
-    """Runs the feature until it stops for good, killing the process so many seconds after it said to run a step.
+def walk(
+    simulation: Simulation, kills: Mapping[tuple[str, int], Sequence[float]] = MappingProxyType({}), *, waits: int = 0
+) -> Walk:
+    """Runs the feature until it stops for good, or has waited for traffic so often.
+
+    Args:
+        simulation: the shop, its server running.
+        kills: by step and by how often it has run before without being killed: seconds after it said to run.
+        waits: how often the feature waits for traffic before it is left as it is; 0: as often as it wants.
 
     Raises:
         AssertionError: a run that was not killed failed.
     """
     key = simulation.scenario.feature.key
-    left = {step: list(delays) for step, delays in kills.items()}
+    left = {place: list(delays) for place, delays in kills.items()}
     done = Walk()
     for _ in range(MOST_RUNS):
         done.runs += 1
@@ -121,7 +127,7 @@ def walk(simulation: Simulation, kills: Mapping[str, Sequence[float]]) -> Walk:
         if stop is None:
             continue
         done.stops.append(stop)
-        if stop["kind"] != "waiting":
+        if stop["kind"] != "waiting" or (waits and sum(each["until"] is not None for each in done.stops) == waits):
             return done
         if stop["until"] is not None:
             simulation.play(datetime.fromisoformat(stop["until"]))
@@ -131,7 +137,19 @@ def walk(simulation: Simulation, kills: Mapping[str, Sequence[float]]) -> Walk:
     raise AssertionError(f"it does not come to an end: {done.stops[-3:]}")
 
 
-def _run(simulation: Simulation, key: str, left: dict[str, list[float]], done: Walk) -> Json | None:
+def moments(
+    seconds: Mapping[str, Sequence[float]], steps: Iterable[str], number: int, seed: int
+) -> dict[tuple[str, int], list[float]]:
+    """When to kill each step: in one of its runs, at random within the time that it takes, and once more at once."""
+    generator = random.Random(seed)
+    found: dict[tuple[str, int], list[float]] = {}
+    for step in steps:
+        run = generator.randrange(len(seconds[step]))
+        found[step, run] = [generator.uniform(0, seconds[step][run]), 0.0][:number]
+    return found
+
+
+def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[float]], done: Walk) -> Json | None:
     """One process; what it said at its end, None when it was killed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARIBUS_")}
     if simulation.settings.store_url:
@@ -146,31 +164,29 @@ def _run(simulation: Simulation, key: str, left: dict[str, list[float]], done: W
         began, here = time.monotonic(), ""
         for line in process.stdout:
             word, _, rest = line.strip().partition(" ")
+            if word != "running":
+                done.seconds.setdefault(here, []).append(time.monotonic() - began)
             if word == "stopped":
                 stop: Json = json.loads(rest)
                 assert process.wait(60) == 0, log.read_text()[-3000:]
                 return stop
-            if word == "made":
-                done.seconds[rest] = time.monotonic() - began
-            elif word == "running":
-                began, here = time.monotonic(), rest
-                if left.get(rest):
-                    delay = left[rest].pop(0)
-                    time.sleep(delay)
-                    process.kill()
-                    for after in process.stdout:  # what it did before it died
-                        word, _, here = after.strip().partition(" ")
-                        here = f"between, after {here}" if word == "made" else here
-                    process.wait()
-                    done.kills.append(Kill(rest, here, round(delay, 2)))
-                    return None
+            if word != "running":
+                continue
+            began, here = time.monotonic(), rest
+            delays = left.get((here, len(done.seconds.get(here, ()))))
+            if delays:
+                delay = delays.pop(0)
+                time.sleep(delay)
+                process.kill()
+                after = [line.split(maxsplit=1) for line in process.stdout]  # what it did before it died
+                process.wait()
+                for word, what in after:
+                    if word != "running":
+                        done.seconds.setdefault(here, []).append(delay)
+                    here = what.strip() if word == "running" else f"after {here}"
+                    if word == "stopped":
+                        break
+                done.kills.append(Kill(rest, here, round(delay, 2)))
+                return None
         process.wait(60)
     raise AssertionError(f"a run ended in {here} with {process.returncode}: {log.read_text()[-3000:]}")
-
-
-def moments(seconds: Mapping[str, float], steps: Sequence[str], number: int, seed: int) -> dict[str, list[float]]:
-    """When to kill in each step: at random within the time that it takes, the second time at once."""
-    generator = random.Random(seed)
-    return {
-        step: [generator.uniform(0, seconds.get(step, 1.0)), *(0.0 for _ in range(number - 1))] for step in steps
-    }

@@ -93,7 +93,7 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
         Outcome(
             name="opposite segments",
             status="not_applicable" if not of.attributes else "warned" if _opposite(facts) else "passed",
-            message="no segments were compared" if not of.attributes else f"{len(of.attributes)} attributes compared",
+            message="no segments were compared" if not of.attributes else f"attributes compared: {len(of.attributes)}",
             blocking=False,
             evidence="result",
         ),

@@ -270,7 +270,7 @@ def _summary(context: Context, facts: RolloutFacts, seen: Health, why: str) -> s
     if facts.rolled_back:
         who = "Paribus rolled it back by itself, with nobody at the keyboard"
         who = who if facts.unattended else "It was rolled back"
-        return said + f"{who}: {facts.stopped}."
+        return said + f"{who}: {facts.stopped.rstrip('.')}."
     if facts.stopped:
-        return said + f"It was stopped, because the experiment cannot be read any more: {facts.stopped}."
-    return said + f"It ended because {why}; no guardrail showed harm."
+        return said + f"It was stopped, because the experiment cannot be read any more: {facts.stopped.rstrip('.')}."
+    return said + f"It ended because {why.rstrip('.')}; no guardrail showed harm."
