@@ -55,6 +55,7 @@ oracles: $(VENV)/.development ## published values, topic by topic
 
 calibrate: $(VENV)/.development ## simulation gates (SEED=...), results in benchmarks/results/
 	$(RUN) -m benchmarks.calibrate --seed $(SEED)
+	$(RUN) -m benchmarks.calibrate_shop --seed $(SEED) --seeds 40
 
 bench: $(VENV)/.development ## speed, as ratios within one run, results in benchmarks/results/
 	@test -x .cache/bench/bin/python || $(BIN)/uv venv --quiet .cache/bench

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,12 +113,15 @@ def read(sealed: Sealed, kind: str, seed: int) -> dict[str, Any]:
     began, cpu = time.monotonic(), time.process_time()
     course, groups, ledger = lived(sealed, scenario_of(sealed, kind), seed)
     end = datetime.fromtimestamp(course.time / 1e6, UTC)
+    calendar = case("winner").calendar
+    begin = calendar.begin + timedelta(days=calendar.history_days)
     with tempfile.TemporaryDirectory(prefix="shop-") as folder:
         file = write(groups, ledger, sealed, Path(folder) / "events.parquet")
         result = analyze_on_lake(
             sealed.document,
             Snapshot(Path(folder), f"shop-{seed}", 1, (file,), watermark=end, lateness_p99_seconds=3600.0),
             registered=sealed.seal,
+            killed_at=begin + timedelta(days=float(sealed.facts.runtime_days.value or 14)),
             threads=1,
             since_exposure=True,
         )
@@ -210,7 +213,8 @@ class Ledger:
             if known is None:
                 decision = self._evaluator.evaluate(self._flag, user_id(user[i]), self._contexts[context[i]])
                 known = self._known[key] = (decision.served == "treatment", decision.reason == Reason.SPLIT)
-                if known[1]:
+                lost = place.lost_in_control if decision.served == "control" else place.lost_in_treatment
+                if known[1] and not lost[i]:
                     self.enrolled.append((user[i], time[i], context[i], str(decision.assigned)))
             treated[i], enrolled[i] = known
         return Decided(treated, enrolled)

@@ -27,6 +27,7 @@ def found() -> dict[str, dict[str, Any]]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
+@pytest.mark.xdist_group("frames")
 @pytest.mark.parametrize("kind", ["pandas", "polars", "polars_lazy", "arrow", "duckdb"])
 def test_a_frame_gives_the_numbers_of_the_file(found: dict[str, dict[str, Any]], kind: str) -> None:
     assert_same(found[kind], found["file"])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos.features import environment_of
 from tests.chaos.installation import ROOT
 
 from paribus.app.feature import workshop
@@ -19,7 +20,7 @@ from paribus.lake.rows import ask
 from paribus.monitoring.alert import ALERTS
 from paribus.rollout.record import ENTERED
 from paribus.store import DEFAULT_PROJECT
-from paribus.workflow.roles.model import USES
+from paribus.workflow.roles.use import USES
 from paribus.workflow.validation.planting import LABEL
 from paribus.workflow.validation.staging import STAGING
 
@@ -97,7 +98,7 @@ def left_by(simulation: Simulation) -> Left:
     verified = subprocess.run(
         [sys.executable, "-m", "paribus.cli", "audit", "verify", "--data", str(simulation.settings.data)],
         cwd=ROOT,
-        env=simulation.environment(),
+        env=environment_of(simulation),
         capture_output=True,
         text=True,
         check=False,

@@ -23,11 +23,12 @@ from tests.shop import small
 
 from paribus.app.demo import config_of
 from paribus.app.feature import workshop
-from paribus.app.folder import CLOCK
+from paribus.app.folder import CLOCK, definitions
 from paribus.app.simulated_history import ENVIRONMENT
 from paribus.app.simulation import DATA, Simulation
 from paribus.clock import FileClock
 from paribus.shop import Scenario
+from paribus.store import DEFAULT_PROJECT, Address
 
 Json = dict[str, Any]
 AUTHOR = "ann"
@@ -72,6 +73,18 @@ def twin(simulation: Simulation, out: Path) -> Simulation:
     return other
 
 
+def environment_of(simulation: Simulation) -> dict[str, str]:
+    """Of a process that works on the shop's folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARIBUS_")}
+    if simulation.settings.store_url:
+        environment["PARIBUS_STORE_URL"] = simulation.settings.store_url
+    return environment
+
+
+Moment = float | tuple[str, int]
+"""When to kill: seconds after the step began, or as soon as a kind of document has so many revisions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kill:
     """One kill: the step that had said to run, what ran when the process died, seconds in between."""
@@ -106,13 +119,13 @@ def serving(simulation: Simulation) -> Iterator[Simulation]:
 
 
 def walk(
-    simulation: Simulation, kills: Mapping[tuple[str, int], Sequence[float]] = MappingProxyType({}), *, waits: int = 0
+    simulation: Simulation, kills: Mapping[tuple[str, int], Sequence[Moment]] = MappingProxyType({}), *, waits: int = 0
 ) -> Walk:
     """Runs the feature until it stops for good, or has waited for traffic so often.
 
     Args:
         simulation: the shop, its server running.
-        kills: by step and by how often it has run before without being killed: seconds after it said to run.
+        kills: by step and by how often it has run before without being killed.
         waits: how often the feature waits for traffic before it is left as it is; 0: as often as it wants.
 
     Raises:
@@ -139,23 +152,21 @@ def walk(
 
 def moments(
     seconds: Mapping[str, Sequence[float]], steps: Iterable[str], number: int, seed: int
-) -> dict[tuple[str, int], list[float]]:
+) -> dict[tuple[str, int], list[Moment]]:
     """When to kill each step: in one of its runs, at random within the time that it takes, and once more at once."""
     generator = random.Random(seed)
-    found: dict[tuple[str, int], list[float]] = {}
+    found: dict[tuple[str, int], list[Moment]] = {}
     for step in steps:
         run = generator.randrange(len(seconds[step]))
         found[step, run] = [generator.uniform(0, seconds[step][run]), 0.0][:number]
     return found
 
 
-def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[float]], done: Walk) -> Json | None:
+def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[Moment]], done: Walk) -> Json | None:
     """One process; what it said at its end, None when it was killed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARIBUS_")}
-    if simulation.settings.store_url:
-        environment["PARIBUS_STORE_URL"] = simulation.settings.store_url
     log = simulation.out / "walking.log"
     command = [sys.executable, "-m", "tests.chaos.walking", str(simulation.settings.data), key]
+    environment = environment_of(simulation)
     with (
         log.open("wb") as said,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process,
@@ -175,9 +186,9 @@ def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[floa
             began, here = time.monotonic(), rest
             delays = left.get((here, len(done.seconds.get(here, ()))))
             if delays:
-                delay = delays.pop(0)
-                time.sleep(delay)
+                _wait_for(delays.pop(0), simulation, key, process)
                 process.kill()
+                delay = time.monotonic() - began
                 after = [line.split(maxsplit=1) for line in process.stdout]  # what it did before it died
                 process.wait()
                 for word, what in after:
@@ -190,3 +201,15 @@ def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[floa
                 return None
         process.wait(60)
     raise AssertionError(f"a run ended in {here} with {process.returncode}: {log.read_text()[-3000:]}")
+
+
+def _wait_for(moment: Moment, simulation: Simulation, key: str, process: subprocess.Popen[str]) -> None:
+    if isinstance(moment, float):
+        time.sleep(moment)
+        return
+    kind, number = moment
+    with definitions(simulation.settings) as store:
+        while process.poll() is None:
+            found = store.find(Address(DEFAULT_PROJECT, kind, key))
+            if found is not None and found.number >= number:
+                return

@@ -27,7 +27,9 @@ def main(data: Path, key: str) -> None:
     with workshop(from_environment(data=data), endpoint=Endpoint(*found), create=False) as shop:
         stop = shop.run(key, auto=True, told=lambda slug, what, _: print(what, slug, flush=True), author=AUTHOR)
     until = stop.until.isoformat() if stop.until else None
-    print("stopped", json.dumps({"kind": stop.kind, "step": stop.step, "why": stop.message, "until": until}), flush=True)
+    print(
+        "stopped", json.dumps({"kind": stop.kind, "step": stop.step, "why": stop.message, "until": until}), flush=True
+    )
 
 
 def _end_with(parent: int) -> None:

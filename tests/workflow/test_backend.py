@@ -286,6 +286,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {deleted: (folder / "report.txt").read_text() for deleted, folder in folders.items()}
 
 
+@pytest.mark.xdist_group("backend deletions")
 @pytest.mark.parametrize("deleted", DELETIONS)
 def test_a_deletion_fails_the_generated_tests(reports: dict[str, str], deleted: str) -> None:
     assert reports["nothing"].rstrip().endswith("OK")

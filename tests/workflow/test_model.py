@@ -23,6 +23,8 @@ from paribus.workflow.facts.code import ModelFacts
 from paribus.workflow.facts.hypothesize import Forecast, Hypothesis, HypothesizeFacts
 from paribus.workflow.steps import model
 
+pytestmark = pytest.mark.xdist_group("model")  # one history, one fit
+
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 MODEL = {"implementation": {"model": True}}
 

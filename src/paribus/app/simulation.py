@@ -48,9 +48,7 @@ class Simulation:
         store_url: database of the definitions; SQLite in the data folder without it.
     """
 
-    def __init__(
-        self, out: Path, scenario: Scenario, seed: int, *, senders: int = 2, store_url: str = ""
-    ) -> None:
+    def __init__(self, out: Path, scenario: Scenario, seed: int, *, senders: int = 2, store_url: str = "") -> None:
         from paribus.governance.access import create_key
 
         self.out = out
@@ -58,9 +56,7 @@ class Simulation:
         self.seed = seed
         self.begin = scenario.calendar.begin
         self.history_end = self.begin + timedelta(days=scenario.calendar.history_days)
-        self.settings = Settings(
-            data=out / DATA, store_url=store_url, host="127.0.0.1", port=0, log_level="error"
-        )
+        self.settings = Settings(data=out / DATA, store_url=store_url, host="127.0.0.1", port=0, log_level="error")
         self.clock = make_demo_folder(self.settings.data, self.begin)
         (out / TRUTH).mkdir(exist_ok=True)
         self._senders = 1 if scenario.stock_per_day is not None else senders

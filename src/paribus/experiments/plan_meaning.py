@@ -52,7 +52,7 @@ def plan_of(
             )
     start, end = (_instant(text, zone) for text in (plan.start, plan.end))
     end = _end(plan, start, end, problems)
-    _check_looks(plan, start, end, problems)
+    _check_looks(plan, start, end, problems, first_exposure=doc.flag is not None)
     _check_spending(plan, problems)
     _check_graph(plan, metrics, arms, problems)
     if plan.method == "bayesian" and plan.loss_threshold is None:
@@ -121,11 +121,14 @@ def _end(plan: PlanDoc, start: datetime | None, end: datetime | None, problems: 
     return end or planned
 
 
-def _check_looks(plan: PlanDoc, start: datetime | None, end: datetime | None, problems: Problems) -> None:
+def _check_looks(
+    plan: PlanDoc, start: datetime | None, end: datetime | None, problems: Problems, *, first_exposure: bool
+) -> None:
+    """Looks fit the plan; without a start they count from the first exposure, where there are exposures of a flag."""
     at = ("plan", "looks")
     if plan.method == "group_sequential" and not plan.looks:
         problems.add(("plan",), "a group_sequential plan has no looks", fix="write looks: [7, 14], in days after start")
-    if plan.method in ("group_sequential", "bayesian") and plan.looks and start is None:
+    if plan.method in ("group_sequential", "bayesian") and plan.looks and start is None and not first_exposure:
         problems.add(("plan",), "looks count days after start, and start is missing", fix="write start: 2026-01-31")
     if any(later <= earlier for earlier, later in zip(plan.looks, plan.looks[1:], strict=False)):
         problems.add(at, "the looks are not in increasing order", fix=f"write {sorted(set(plan.looks))}")

@@ -86,12 +86,13 @@ def size(
     populations = setting.populations
     found: tuple[Characteristics, ...] = ()
     if replications != 0:
+        units, looks = _simulated_end(setting, chosen, count)
         found = characteristics(
             deciding,
             populations,
             truths_of(design, setting.effects, populations),
-            units=max(chosen.maximum, 2 * len(design.variants)),
-            looks=chosen.looks or tuple(7 * (i + 1) for i in range(count)),  # without arrivals a week is only a name
+            units=units,
+            looks=looks,
             replications=replications,
             seed=seed,
             progress=progress,
@@ -126,10 +127,31 @@ def size(
     )
 
 
+def _simulated_end(setting: Setting, chosen: MethodSize, count: int) -> tuple[int, tuple[int, ...]]:
+    """Units and looks at which the rule is simulated: what arrives in the plan's own runtime, else its own size.
+
+    Units enroll up to a runtime's end and mature after it; planned looks count those that have matured by then.
+    """
+    plan, least = setting.design.plan, 2 * len(setting.design.variants)
+    if setting.arrivals is None or plan.runtime_days is None:
+        # Without arrivals a week is only a name.
+        return max(chosen.maximum, least), chosen.looks or tuple(7 * (i + 1) for i in range(count))
+    matures = 0 if plan.method in (Method.FIXED, Method.ANYTIME) else setting.window
+    units = round(setting.arrivals(float(max(plan.runtime_days - matures, 0))))
+    return max(units, least), _look_days(plan, plan.method, plan.runtime_days, count)
+
+
 def _sizable(setting: Setting) -> Setting:
     """The setting with the metrics that a verdict hangs on and that can be sized, and a note on the others."""
     design, notes = setting.design, list(setting.notes)
     deciding = [m for m in design.metrics if m.role is not Role.SECONDARY and m.name in setting.populations]
+    constant = [m for m in deciding if m.role is Role.GUARDRAIL and not _varies(setting.populations[m.name])]
+    if constant:
+        deciding = [m for m in deciding if m not in constant]
+        notes.append(
+            f"{', '.join(m.name for m in constant)} is the same for every unit of the history, so no sample follows "
+            "from it; the experiment reads it against its margin all the same."
+        )
     unplanned = [m.name for m in deciding if m.role is Role.SUCCESS and m.name not in setting.effects]
     if unplanned:
         notes.append(f"No effect is planned for {', '.join(unplanned)}; the sample does not count on them.")
@@ -144,6 +166,10 @@ def _sizable(setting: Setting) -> Setting:
         plan = replace(plan, correction="holm")
         notes.append("The graph names metrics that cannot be sized; Holm's method is assumed instead.")
     return replace(setting, design=replace(design, metrics=tuple(deciding), plan=plan), notes=tuple(notes))
+
+
+def _varies(population: Population) -> bool:
+    return bool(population.variance(adjusted=False).variance > 0)
 
 
 def comparisons(

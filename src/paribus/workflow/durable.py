@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
-from paribus.errors import ParibusError
+from paribus.errors import ParibusError, StorageError
 from paribus.workflow.dossier import Dossier
 from paribus.workflow.step import BY_SLUG
 from paribus.workflow.waiting import Waiting
@@ -58,15 +58,29 @@ class Worker:
             raise RuntimeError("one worker runs in a process at a time")
         global _worker  # noqa: PLW0603 - DBOS calls functions that it knows by name, after a crash too
         _worker = self
-        DBOS(config=self._config)
-        DBOS.launch()
+        try:
+            DBOS(config=self._config)
+            DBOS.launch()
+        except Exception as error:
+            self.__exit__()
+            raise StorageError(
+                f"the database of runs cannot be opened: {str(error).splitlines()[0]}",
+                where="feature run",
+                rule="it tells which run was killed; artifacts and effects stand in the store of definitions",
+                fix="see that it is reachable and the disk not full; a damaged workflow.sqlite may be moved away",
+            ) from error
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         global _worker  # noqa: PLW0603
-        DBOS.destroy(workflow_completion_timeout_sec=0)
-        _worker = None
-        _busy.release()
+        try:
+            DBOS.destroy(workflow_completion_timeout_sec=0)
+        finally:
+            _worker = None
+            _busy.release()
 
     def run(
         self, key: str, *, until: str | None = None, auto: bool = False, ask: Ask | None = None, author: str

@@ -42,7 +42,7 @@ def blocks(artifact: Artifact) -> list[Block]:
         Table(
             ("round", "control everywhere after", "treatment again after"),
             [
-                (str(number), f"{kill:.3f} s", f"{revive:.3f} s")
+                (str(number), _seconds(kill), _seconds(revive))
                 for number, (kill, revive) in enumerate(
                     zip(facts.kill_rehearsal["kill_seconds"], facts.kill_rehearsal["revive_seconds"], strict=True), 1
                 )
@@ -102,3 +102,7 @@ def summary(facts: SetupFacts, checks: tuple[Outcome, ...]) -> str:
 
 def _bp(traffic_bp: int | None) -> str:
     return "" if traffic_bp is None else f"{traffic_bp / 100:g}%"
+
+
+def _seconds(measured: float | None) -> str:
+    return "not known: given before the run was cut off" if measured is None else f"{measured:.3f} s"

@@ -24,13 +24,14 @@ PATIENCE_SECONDS = 30.0
 def rehearse(endpoint: Endpoint, flag: str, control: str, attributes: Json, once: Once) -> Json:
     """Kills and revives the flag in staging, `ROUNDS` times; how long the client took to follow, each time.
 
-    The flag ends revived. Each round is two revisions of the flag, which production does not feel; each order runs
-    through `once`, and one given twice writes no second revision.
+    The flag ends revived. Each round is two revisions of the flag, which production does not feel. Everything runs
+    through `once`, and an order given twice writes no second revision: a rehearsal that was cut off goes on. The time
+    of an order that was given before the cut is not known: None.
 
     Raises:
         TransientError: the client did not follow.
     """
-    _switch(endpoint, flag, "revive", "a rehearsal begins")
+    once("rehearsal/begun", partial(_begun, endpoint, flag))
     with key(endpoint, "server", SOURCE) as door, TemporaryDirectory(prefix="paribus-rehearsal-") as folder:
         return _rounds(endpoint, door, Path(folder), flag, control, attributes, once)
 
@@ -45,6 +46,9 @@ def _rounds(
         if not client.ready(PATIENCE_SECONDS):
             raise TransientError("the client got no definitions", where=door.url, fix="see the server's log")
 
+        def treated() -> Json:
+            return {"units": sum(client.peek(flag, unit=unit, context=attributes).variant != control for unit in units)}
+
         def served() -> set[str | None]:
             return {client.peek(flag, unit=unit, context=attributes).variant for unit in units}
 
@@ -54,15 +58,15 @@ def _rounds(
         def is_shut() -> bool:
             return served() == {control}
 
-        before = sum(client.peek(flag, unit=unit, context=attributes).variant != control for unit in units)
-        kills: list[float] = []
-        revivals: list[float] = []
+        before = once("rehearsal/before", treated)["units"]
+        kills: list[float | None] = []
+        revivals: list[float | None] = []
         for number in range(1, ROUNDS + 1):
             for order, times, has_followed in (("kill", kills, is_shut), ("revive", revivals, is_open)):
                 took = once(f"rehearsal/{number}/{order}", partial(_timed, endpoint, flag, order, has_followed))
                 times.append(took["seconds"])
         revision = int(ask(endpoint, "GET", f"/api/v1/flags/{flag}")["revision"])
-        after = sum(client.peek(flag, unit=unit, context=attributes).variant != control for unit in units)
+        after = treated()["units"]
     return {
         "environment": STAGING,
         "rounds": ROUNDS,
@@ -71,13 +75,20 @@ def _rounds(
         "treated_while_killed": 0,
         "treated_after": after,
         "kill_seconds": kills,
-        "slowest_kill_seconds": max(kills),
+        "slowest_kill_seconds": max((each for each in kills if each is not None), default=PATIENCE_SECONDS),
         "revive_seconds": revivals,
         "revision": revision,
     }
 
 
+def _begun(endpoint: Endpoint, flag: str) -> Json:
+    _switch(endpoint, flag, "revive", "a rehearsal begins")
+    return {}
+
+
 def _timed(endpoint: Endpoint, flag: str, order: str, followed: Callable[[], bool]) -> Json:
+    if followed():
+        return {"seconds": None}
     began = time.monotonic()
     _switch(endpoint, flag, order, f"rehearsal of the kill switch: {order}")
     while not followed():

@@ -41,7 +41,8 @@ def run(context: Context) -> Artifact:
         revision = context.operations.write(
             "flag", key, architect.flag, author=AUTHOR, reason=f"set up as drafted for {context.feature.key}"
         )
-    flag: Json = dict(revision.body or {})
+    configured = dict(revision.body or {})
+    flag: Json = context.once("configured", lambda: {"flag": configured})["flag"]  # before the rehearsal changes it
     sealed = context.operations.seal(design.experiment, author=AUTHOR)
     refused = _differences(context, design, key, flag, sealed.hash)
 
