@@ -27,6 +27,8 @@ from paribus.workflow.validation.staging import STAGING
 Json = dict[str, Any]
 MEASURED = ("kill_seconds", "revive_seconds", "slowest_kill_seconds", "p50_ms", "p99_ms")
 """Facts that a stopwatch gave."""
+OF_THE_FOLDER = ("result",)
+"""Facts of the analysis that name the folder, the lake's version and hashes of every digit; the rest says the same."""
 RELATIVE = 1e-6
 """Sums of floating-point numbers depend on their order in the last digits; p-values some digits more."""
 
@@ -129,5 +131,7 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
 
 def _without_stopwatch(facts: Any) -> Any:
     if isinstance(facts, dict):
-        return {name: _without_stopwatch(value) for name, value in facts.items() if name not in MEASURED}
+        return {
+            name: _without_stopwatch(value) for name, value in facts.items() if name not in MEASURED + OF_THE_FOLDER
+        }
     return [_without_stopwatch(each) for each in facts] if isinstance(facts, list | tuple) else facts

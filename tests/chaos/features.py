@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from types import MappingProxyType
 from typing import Any
 
@@ -82,7 +84,7 @@ def environment_of(simulation: Simulation) -> dict[str, str]:
 
 
 Moment = float | tuple[str, int]
-"""When to kill: seconds after the step began, or as soon as a kind of document has so many revisions."""
+"""When to kill: seconds after the step began, at its end at the latest; or once a document has so many revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +155,12 @@ def walk(
 def moments(
     seconds: Mapping[str, Sequence[float]], steps: Iterable[str], number: int, seed: int
 ) -> dict[tuple[str, int], list[Moment]]:
-    """When to kill each step: in one of its runs, at random within the time that it takes, and once more at once."""
+    """When to kill each step: in one of its runs, at random within the time that it takes, and before that at once."""
     generator = random.Random(seed)
     found: dict[tuple[str, int], list[Moment]] = {}
     for step in steps:
         run = generator.randrange(len(seconds[step]))
-        found[step, run] = [generator.uniform(0, seconds[step][run]), 0.0][:number]
+        found[step, run] = [*[0.0] * (number - 1), generator.uniform(0, seconds[step][run])]
     return found
 
 
@@ -171,9 +173,10 @@ def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[Mome
         log.open("wb") as said,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process,
     ):
-        assert process.stdout is not None
+        said_lines: SimpleQueue[str] = SimpleQueue()
+        Thread(target=_listen, args=(process, said_lines), daemon=True).start()
         began, here = time.monotonic(), ""
-        for line in process.stdout:
+        while line := said_lines.get():
             word, _, rest = line.strip().partition(" ")
             if word != "running":
                 done.seconds.setdefault(here, []).append(time.monotonic() - began)
@@ -184,32 +187,46 @@ def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[Mome
             if word != "running":
                 continue
             began, here = time.monotonic(), rest
-            delays = left.get((here, len(done.seconds.get(here, ()))))
-            if delays:
-                _wait_for(delays.pop(0), simulation, key, process)
+            moments_left = left.get((here, len(done.seconds.get(here, ()))))
+            if moments_left:
+                early = _wait_for(moments_left.pop(0), simulation, key, process, said_lines)
                 process.kill()
-                delay = time.monotonic() - began
-                after = [line.split(maxsplit=1) for line in process.stdout]  # what it did before it died
+                seconds = time.monotonic() - began
+                died_in = here
+                for line in [*([early] if early else []), *iter(said_lines.get, "")]:  # what it did before it died
+                    word, _, rest = line.strip().partition(" ")
+                    if word == "running":
+                        died_in = rest
+                    else:
+                        done.seconds.setdefault(died_in.removeprefix("after "), []).append(seconds)
+                        died_in = f"after {died_in}"
                 process.wait()
-                for word, what in after:
-                    if word != "running":
-                        done.seconds.setdefault(here, []).append(delay)
-                    here = what.strip() if word == "running" else f"after {here}"
-                    if word == "stopped":
-                        break
-                done.kills.append(Kill(rest, here, round(delay, 2)))
+                done.kills.append(Kill(here, died_in, round(seconds, 2)))
                 return None
         process.wait(60)
     raise AssertionError(f"a run ended in {here} with {process.returncode}: {log.read_text()[-3000:]}")
 
 
-def _wait_for(moment: Moment, simulation: Simulation, key: str, process: subprocess.Popen[str]) -> None:
+def _listen(process: subprocess.Popen[str], lines: SimpleQueue[str]) -> None:
+    """Every line that the process says, then an empty one."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put("")
+
+
+def _wait_for(
+    moment: Moment, simulation: Simulation, key: str, process: subprocess.Popen[str], lines: SimpleQueue[str]
+) -> str:
+    """Waits for the moment; the line that came first, "" otherwise."""
     if isinstance(moment, float):
-        time.sleep(moment)
-        return
+        with suppress(Empty):
+            return lines.get(timeout=moment) if moment else ""
+        return ""
     kind, number = moment
     with definitions(simulation.settings) as store:
         while process.poll() is None:
             found = store.find(Address(DEFAULT_PROJECT, kind, key))
             if found is not None and found.number >= number:
-                return
+                break
+    return ""

@@ -257,6 +257,14 @@ def test_what_does_not_fit_a_flag_is_refused(old: str, new: str, message: str) -
         load(DOCUMENT.replace(old, new, 1), name="new-checkout")
 
 
+def test_looks_without_a_start_count_from_the_first_exposure(shop: Shop) -> None:
+    """When a feature goes live is not known when its plan is sealed."""
+    text = DOCUMENT + "plan: {method: group_sequential, looks: [3, 7], planned_units: 600, min_sample_size: 10}\n"
+    read = analyze_on_lake(load(text, name="new-checkout"), snapshot(shop), threads=1)
+    orders = next(each for each in read.comparisons if each.metric == "orders")
+    assert orders.control.units + orders.treatment.units == 599  # 600 of four days, without the one who met both
+
+
 def test_statements_read_as_the_definition(document: Document, shop: Shop) -> None:
     with lake_engine(document.design, document.data, snapshot(shop)) as engine:
         assert engine.columns("events:order_completed")["revenue"] == "number"

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.experiments.results import CONVERTED, HOSTILE, RESULTS, SHIP
@@ -139,6 +139,7 @@ def test_wrapping_keeps_the_width_and_the_words(words: str, width: int) -> None:
     assert "".join("".join(lines).split()) == "".join(words.split())
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=90), st.text(min_size=1, max_size=40))
 def test_any_names_fit(metric: str, arm: str) -> None:
     named = replace(CONVERTED, metric=metric, treatment=replace(CONVERTED.treatment, variant=arm))

@@ -17,10 +17,12 @@ from paribus.errors import InputError
 from paribus.experiments import sizing
 from paribus.experiments.document import load
 from paribus.experiments.history import arrivals_of, look
-from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.plan import Design, Kind, Method, Plan, Prior, Variant
+from paribus.experiments.population import Population
 from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
-from paribus.experiments.sizes import comparisons
+from paribus.experiments.sizes import Setting, comparisons, size
 from paribus.experiments.sizing_result import MethodSize, Sizing
+from paribus.metrics.definition import Metric, MetricType, Role
 from paribus.stats.estimate import Undetermined
 from paribus.warehouse import open_engine
 
@@ -397,3 +399,41 @@ def test_a_falling_metric_is_sized_downwards(tmp_path: Path) -> None:
     engine.close()
     found = comparisons(document.design, populations, {"converted": 0.1}, adjusted=True)[0]
     assert found.variances(found.distance)[1] < found.variances(found.distance)[0]
+
+
+# ── what the rule is simulated at ────────────────────────────────────────────────────────────────────────────────────
+
+
+def share_setting(*, runtime_days: int | None, method: Method = Method.ANYTIME, errors: float = 0.01) -> Setting:
+    """A share of 0.6 that is to rise by 12%, an error rate as guardrail, 500 units a day, a window of a week."""
+    success = Metric("ordered", MetricType.PROPORTION, direction="increase")
+    guard = Metric("failed", MetricType.PROPORTION, direction="decrease", role=Role.GUARDRAIL, margin=0.01)
+    guard = replace(guard, margin_absolute=True)
+    rates = {success: 0.6, guard: errors}
+    populations = {m.name: Population(m, ("y",), np.array([p]), np.array([[p * (1 - p)]])) for m, p in rates.items()}
+    design = Design(
+        key="checkout",
+        kind=Kind.AB,
+        interference="none because carts are not shared",
+        variants=(Variant("control", 0.5), Variant("treatment", 0.5)),
+        control="control",
+        metrics=tuple(rates),
+        plan=Plan(method=method, runtime_days=runtime_days, looks=(7, 14) if method is Method.GROUP_SEQUENTIAL else ()),
+    )
+    return Setting(design, populations, {"ordered": 0.12}, lambda day: 500.0 * day, 500.0, window=7)
+
+
+def test_the_rule_is_simulated_at_what_the_plans_runtime_brings() -> None:
+    """Without an effect nothing stops early, so the mean number of units is that of the end: 500 a day."""
+    units = {days: size(share_setting(runtime_days=days)).rule[1].units for days in (14, 28)}
+    assert units == {14: 7000, 28: 14000}
+    by_looks = size(share_setting(runtime_days=14, method=Method.GROUP_SEQUENTIAL))
+    assert by_looks.rule[1].units == 3500  # planned looks count units whose week is over
+    own = size(share_setting(runtime_days=None))
+    assert own.rule[1].units == by_method(own, Method.ANYTIME).maximum
+
+
+def test_a_guardrail_that_never_moved_is_left_out_of_the_sample_and_said() -> None:
+    found = size(share_setting(runtime_days=14, errors=0.0))
+    assert "failed" not in found.by_metric
+    assert any("failed is the same for every unit" in note for note in found.notes)

@@ -30,6 +30,7 @@ REPLICATIONS = 300
 SIMULATED = 60
 """Experiments in each world; paribus design simulates more, in as many seconds more."""
 LONGEST_WEEKS = 8
+WIDENING_DAYS = 7
 ANYTIME, GROUP_SEQUENTIAL, BAYESIAN = "anytime", "group_sequential", "bayesian"
 _SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
 _RUN_OUT = re.compile(
@@ -185,8 +186,8 @@ def tried(
         if (
             config.method is None
             and deciding == ANYTIME
-            and not _fits(sizing, ANYTIME, body)
-            and _fits(sizing, GROUP_SEQUENTIAL, body)
+            and not _fits(context, sizing, ANYTIME, body)
+            and _fits(context, sizing, GROUP_SEQUENTIAL, body)
         ):
             body["plan"]["method"] = GROUP_SEQUENTIAL
         body["plan"] |= _horizon(context, sizing, body, notes)
@@ -205,16 +206,25 @@ def size_of(sizing: Sizing, method: str) -> MethodSize:
     return next(each for each in sizing.sizes if each.method.value == method)
 
 
-def _fits(sizing: Sizing, method: str, body: Json) -> bool:
+def _fits(context: Context, sizing: Sizing, method: str, body: Json) -> bool:
+    days = _days(context, sizing, method)
+    return days is not None and days <= body["plan"]["runtime_days"]
+
+
+def _days(context: Context, sizing: Sizing, method: str) -> int | None:
+    """Days that a method needs. Planned looks count units that have matured, and while traffic widens few enroll."""
     days = size_of(sizing, method).days
-    return isinstance(days, int) and days <= body["plan"]["runtime_days"]
+    if not isinstance(days, int):
+        return None
+    widens = method == GROUP_SEQUENTIAL and context.config.experiment_config.traffic_allocation != "fixed"
+    return days + (WIDENING_DAYS if widens else 0)
 
 
 def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> Json:
     """Runtime in full weeks: as configured, longer where the sample or the least sample size asks for it."""
     method = body["plan"]["method"]
     size, runtime = size_of(sizing, method), body["plan"]["runtime_days"]
-    needed = size.days if isinstance(size.days, int) else None
+    needed = _days(context, sizing, method)
     least = 2 * context.config.experiment_config.min_sample_size
     if sizing.daily_units:
         of_least = _full_weeks(least / sizing.daily_units)
