@@ -32,7 +32,7 @@ setup: $(VENV)/.development ## the development environment in .venv
 services: ## real PostgreSQL, MariaDB and Chromium for tests, from Debian's packages
 	@sh scripts/apt-install postgresql mariadb-server chromium
 
-demo: $(VENV)/.runtime ## analyze a real experiment: verdict in the terminal, report in demo-output/
+demo: $(VENV)/.runtime ## sixteen steps on a simulated shop: verdict, truth and scorecard; the dossier in demo-output/
 	@$(BIN)/paribus demo --out demo-output
 
 lint: $(VENV)/.development ## format, style, types, the law of floors

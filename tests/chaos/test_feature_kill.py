@@ -127,6 +127,7 @@ def examine(left: Left) -> None:
     assert len(left.alerts) == len(set(left.alerts))
 
 
+@pytest.mark.slow
 def test_kills_in_four_steps(tmp_path: Path) -> None:
     """In design, validate, setup and rollout, up to the first hold with traffic."""
     with serving(lived(tmp_path / "shop", scenario(), 7)) as shop:
