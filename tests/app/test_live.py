@@ -111,7 +111,7 @@ def test_what_breaks_the_plan_is_held_and_comes_back_after_a_fix(live, client):
     live.write("default", "tracking_plan", "default", plan(minimum=0), expected=0, **WHO)
     client.track("order_completed", unit="u1", revenue=-3)
     client.track("order_completed", unit="u2", revenue=5)
-    client.flush(20)
+    assert client.flush(60)
     live.lake.drain()
     held = arrival.quarantine(live.folder)
     assert held["reasons"] == {"contract": 1}
