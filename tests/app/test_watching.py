@@ -160,7 +160,6 @@ def test_arms_alike_are_left_alone(tmp_path: Path) -> None:
             found = next(each for each in live.watcher.findings(FLAG) if each.what == "errors")
             return int(found.numbers["failed"] + found.numbers["control_failed"])
 
-        # A failure in a batch that traveled faster than its exposure's may be placed before it; such are few.
-        until(lambda: 0.95 * sum(failed.values()) <= counted() <= sum(failed.values()))
+        until(lambda: counted() == sum(failed.values()))
         assert not is_killed(live)
         assert alerts(live) == []

@@ -16,7 +16,11 @@ ARMS = ("control", "treatment")
 WEIGHTS = {"control": 0.5, "treatment": 0.5}
 
 
-def record(name: str, unit: str, time: int, properties: str) -> Record:
+SECOND = 1_000_000
+
+
+def record(name: str, unit: str, seconds: int, properties: str) -> Record:
+    time = seconds * SECOND
     return Record("paribus:main", f"{name}-{unit}-{time}", name, time, time, time, "user", unit, properties=properties)
 
 
@@ -38,7 +42,11 @@ def happenings(draw: st.DrawFn) -> list[Record]:
 
 def by_hand(events: list[Record]) -> tuple[dict[str, int], dict[str, int]]:
     begun = {each.unit: (each.corrected_time, each.properties) for each in events if each.name == "$exposure"}
-    failed = {each.unit for each in events if each.name != "$exposure" and each.corrected_time >= begun[each.unit][0]}
+    failed = {
+        each.unit
+        for each in events
+        if each.name != "$exposure" and each.corrected_time >= begun[each.unit][0] - 5 * SECOND
+    }
     units = {arm: sum(f'"assigned":"{arm}"' in text for _, text in begun.values()) for arm in ARMS}
     bad = {arm: sum(f'"assigned":"{arm}"' in begun[unit][1] for unit in failed) for arm in ARMS}
     return units, bad

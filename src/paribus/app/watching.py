@@ -106,6 +106,9 @@ class Watcher:
             except ParibusError as error:
                 self.last_error = error.what
                 _log.warning("the watch failed, tried again: %s", error)
+            except Exception as error:  # noqa: BLE001 - the watch outlives whatever it meets, and says so
+                self.last_error = str(error) or type(error).__name__
+                _log.exception("the watch failed, tried again")
 
     def findings(self, experiment: str, *, project: str = definition.PROJECT) -> list[Finding]:
         """What the watch over an experiment says now; none where nothing is watched."""

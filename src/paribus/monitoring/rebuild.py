@@ -13,6 +13,7 @@ from paribus.lake.rows import Row, ask
 from paribus.monitoring.outcome import EXPOSURE, REQUEST
 from paribus.monitoring.request_rate import RequestSums
 from paribus.monitoring.service_level import WINDOWS, Traffic
+from paribus.monitoring.tally import TOLERANCE
 from paribus.monitoring.watch import Watch
 from paribus.monitoring.watched import RANDOMIZED, Watched
 
@@ -39,6 +40,7 @@ _MILLISECONDS = (
     "coalesce(TRY_CAST(properties ->> '$.latency_ms' AS DOUBLE), TRY_CAST(properties ->> '$.duration_ms' AS DOUBLE), "
     "1000 * TRY_CAST(properties ->> '$.seconds' AS DOUBLE))"
 )
+_AFTER = f"request.time >= exposed.time - {TOLERANCE}"
 _LOG_WIDTH = math.log(1.02)
 _FAR = 1 << 62
 
@@ -103,7 +105,7 @@ def requests_by_arm(reader: LakeReader, watch: Watch, *, now: datetime, days: fl
         reader,
         f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}) SELECT arm, count(*) AS n, "
         f"count(*) FILTER (failed) AS bad, {sums} FROM request JOIN exposed USING (unit) "
-        "WHERE request.time >= exposed.time GROUP BY arm ORDER BY arm",
+        f"WHERE {_AFTER} GROUP BY arm ORDER BY arm",
         names=[EXPOSURE, REQUEST],
         columns=_COLUMNS,
         values={**_values(watch, now + timedelta(microseconds=1)), **backs},
@@ -124,7 +126,7 @@ def request_sums(reader: LakeReader, watch: Watch, *, until: datetime) -> dict[s
     rows = ask(
         reader,
         f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}), by_unit AS (SELECT arm, unit, count(*) AS n, "
-        "count(*) FILTER (failed) AS x FROM request JOIN exposed USING (unit) WHERE request.time >= exposed.time "
+        f"count(*) FILTER (failed) AS x FROM request JOIN exposed USING (unit) WHERE {_AFTER} "
         "GROUP BY arm, unit) SELECT arm, count(*) AS units, CAST(sum(n) AS BIGINT) AS requests, "
         "CAST(sum(x) AS BIGINT) AS failed, CAST(sum(n * n) AS DOUBLE) AS requests_squared, "
         "CAST(sum(x * x) AS DOUBLE) AS failed_squared, CAST(sum(n * x) AS DOUBLE) AS product "
@@ -151,7 +153,7 @@ def _latencies(reader: LakeReader, values: dict[str, Any]) -> list[Row]:
         reader,
         f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}) "
         f"SELECT arm, CAST(round(ln(ms) / {_LOG_WIDTH!r}) AS BIGINT) AS bin, count(*) AS n "
-        "FROM request JOIN exposed USING (unit) WHERE request.time >= exposed.time AND ms > 0 "
+        f"FROM request JOIN exposed USING (unit) WHERE {_AFTER} AND ms > 0 "
         "AND isfinite(ms) GROUP BY ALL ORDER BY ALL",
         names=[EXPOSURE, REQUEST],
         columns=_COLUMNS,

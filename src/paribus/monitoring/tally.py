@@ -1,6 +1,7 @@
 """The running state of one watched experiment: each unit's arm and whether it met an outcome; never an event twice.
 
-What a unit did before its first exposure does not count. An outcome that arrives before its exposure (another client,
+What a unit did before its first exposure does not count; corrected times carry the way's length, so up to five seconds
+before it is still after it, as in the analysis. An outcome that arrives before its exposure (another client,
 another batch) waits for it. Counting a unit once makes every delivery after the first harmless, so the state can be fed
 at least once and rebuilt from the lake at any time.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from paribus.monitoring.guardrail import Counts
 
+TOLERANCE = 5_000_000  # microseconds: contracts, Events and time
 _WAITING = 200_000
 _MIXED = 1
 
@@ -84,7 +86,7 @@ class Tally:
     def fail(self, unit: str, guard: int, time: int) -> None:
         """An outcome of a unit; it counts from the unit's first exposure on."""
         found = self._units.get(unit)
-        if found is None or time < found[0]:
+        if found is None or time < found[0] - TOLERANCE:
             key = (unit, guard)
             if time > self._waiting.get(key, -1):
                 self._waiting[key] = time
