@@ -117,8 +117,10 @@ def properties_of(copy: WorkingCopy, reading: Reading, known: str, rows: int) ->
             names = {"number"}
         kind = next(iter(names)) if len(names) == 1 else "mixed" if names else "null"
         present = sum(real.values()) / max(of_event.get(event, total), 1)
+        known_values = values.get((place, key), {}) if kind == "string" and event not in SYSTEM else {}
+        few = tuple(sorted(known_values)) if len(known_values) <= MOST_VALUES else ()
         properties.append(
-            Property(event, key, kind, present, int(several.get((place, event, key), 0)), place, kind == "mixed")
+            Property(event, key, kind, present, int(several.get((place, event, key), 0)), place, kind == "mixed", few)
         )
     return properties, values
 

@@ -33,6 +33,8 @@ class Property:
     place: str
     """properties, context, or column."""
     mixed: bool = False
+    seen: tuple[str, ...] = ()
+    """The texts that it was seen as, where they are few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def document_of(
         "title": context.feature.requirement,
         "flag": context.feature.key,
         "environment": context.feature.environment,
-        "interference": interference(config.interference, explore, ran_out=_ran_out(past.lake)),
+        "interference": interference(config.interference, explore),
         "variants": {CONTROL: 50, TREATMENT: 50},
         "control": CONTROL,
         "metrics": metrics,
@@ -123,7 +123,7 @@ def document_of(
     }
 
 
-def interference(configured: str | None, explore: ExploreFacts, *, ran_out: bool = False) -> str:
+def interference(configured: str | None, explore: ExploreFacts) -> str:
     """Whether one unit's variant can change another's outcome: as configured, else as the events tell.
 
     Events about a limited stock, or of something that ran out, mean a shared resource: what treatment buys, control
@@ -132,21 +132,9 @@ def interference(configured: str | None, explore: ExploreFacts, *, ran_out: bool
     if configured:
         return configured
     values = (str(value) for each in explore.events for listed in each.choices.values() for value in listed)
-    if any(_SHARED.search(each.name) for each in explore.events) or any(map(_RUN_OUT.search, values)) or ran_out:
+    if any(_SHARED.search(each.name) for each in explore.events) or any(map(_RUN_OUT.search, values)):
         return "shared_resource"
     return "none because each user meets only their own variant, and no event tells of a limited stock"
-
-
-def _ran_out(lake: Snapshot) -> bool:
-    """Whether some event of the history says that something ran out."""
-    from paribus.warehouse.working_copy import WorkingCopy
-
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in lake.files)
-    found = WorkingCopy().query(
-        f"SELECT count(*) AS n FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false) "
-        f"WHERE regexp_matches(properties, '{_RUN_OUT.pattern}', 'i')"
-    )
-    return bool(found.rows[0][0])
 
 
 def _followed(metrics: Sequence[Json]) -> list[Json]:

@@ -47,6 +47,7 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
                 present={
                     p.name: round(p.present, 6) for p in log.properties if p.event == name and p.place != "context"
                 },
+                choices={p.name: p.seen for p in log.properties if p.event == name and p.place != "context" and p.seen},
                 evidence="days",
             )
             for i, name in enumerate(days.events)

@@ -26,8 +26,8 @@ class EventProfile(Part):
     """Type by property."""
     present: dict[str, float] = {}
     """Share of the event's rows that carry the property."""
-    choices: dict[str, tuple[str | int, ...]] = {}
-    """Every value of a property that has few of them in the whole history; without it the values are not known."""
+    choices: dict[str, tuple[str, ...]] = {}
+    """The values seen under the name of each text property that has few of them, in whatever event."""
     evidence: str
 
 

@@ -88,7 +88,6 @@ def drafted(
             properties[name] = PropertyDoc(
                 type=standing_type,
                 required=required,
-                enum=_enum(standing_type, profile.choices.get(name)) if before is None else None,
                 personal=classify(name),
                 description=_described(name, (seen_as or {}).get(name, ())),
             )
@@ -140,12 +139,6 @@ def _type(name: str, kinds: list[PropertyType]) -> PropertyType:
 
 def _holds(standing: PropertyType, wanted: PropertyType) -> bool:
     return standing == "json" or (standing == "number" and wanted == "integer")
-
-
-def _enum(kind: PropertyType, choices: Sequence[Any] | None) -> tuple[str | int | float, ...] | None:
-    if not choices or kind not in ("string", "integer"):
-        return None
-    return tuple(sorted(choices))
 
 
 def _semantics(name: str, is_goal: bool, is_step: bool) -> Semantics:
