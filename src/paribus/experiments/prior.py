@@ -16,8 +16,8 @@ from paribus.stats.meta import prior_from_past
 
 ENOUGH = 20  # completed experiments that make a prior of one's own
 PUBLISHED = (
-    "a published weak prior: over 2,101 website tests a page's conversion is normal with mean .68 and standard "
-    "deviation .03, so two pages differ by log odds of mean 0 and standard deviation .195 (Feit, Berman 2019, "
+    "a published weak prior: over 2,101 website tests the pages of one test convert with standard deviation .03 around "
+    "a mean of .68, so two pages differ by log odds of mean 0 and standard deviation .195 (Feit, Berman 2019, "
     "arXiv 1811.00457)"
 )
 PUBLISHED_SHARE = 0.68
