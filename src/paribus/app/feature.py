@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.clock import Clock
-from paribus.errors import LockedError
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from paribus.workflow.walk import Ask, Stop
 
 Json = dict[str, Any]
-WORKER_LOCK = "worker.lock"
 RUNS = "workflow.sqlite"
 
 
@@ -217,6 +213,7 @@ class Workshop:
             LockedError: another process runs features of this folder.
             ParibusError: a step could not be made.
         """
+        from paribus.lake import WORKER_FILE, WriterLock
         from paribus.workflow.durable import Worker
         from paribus.workflow.step import named
 
@@ -224,7 +221,7 @@ class Workshop:
         if until is not None:
             named(until)
         with (
-            _worker_lock(self.operations.folder),
+            WriterLock.acquire(self.operations.folder, clock=self.operations.clock, file=WORKER_FILE),
             Worker(self._runs(), self.dossier, self._context, told=told) as worker,
         ):
             return worker.run(key, until=until, auto=auto, ask=ask, author=author)
@@ -339,27 +336,6 @@ def workshop(
     with definitions(settings, create=create, clock=clock) as store:
         here = Operating(store, settings.data, clock or clock_of(settings.data))
         yield Workshop(settings, here, endpoint, is_demo=is_demo(settings.data))
-
-
-@contextmanager
-def _worker_lock(folder: Path) -> Iterator[None]:
-    """Makes this process the one that runs features of the folder."""
-    descriptor = os.open(folder / WORKER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(
-                f"another process (pid {os.pread(descriptor, 32, 0).decode().strip() or 'unknown'}) runs features here",
-                where=str(folder),
-                rule="one worker runs the features of a data folder",
-                fix="wait until it stops; paribus feature show tells how far it is",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _shown(state: StepState) -> Json:

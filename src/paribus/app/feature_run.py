@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -107,19 +105,9 @@ class Runs:
     def _is_busy(self) -> bool:
         if any(process.poll() is None for process in self._processes.values()):
             return True
-        from paribus.app.feature import WORKER_LOCK
+        from paribus.lake import WORKER_FILE, lock_holder
 
-        try:
-            descriptor = os.open(self._settings.data / WORKER_LOCK, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return lock_holder(self._settings.data, WORKER_FILE) is not None
 
     def _answer(self, key: str) -> Path:
         return self._folder / f"{key}.json"

@@ -16,13 +16,14 @@ from paribus.lake.record import (
     Record,
     microseconds,
 )
-from paribus.lake.writer_lock import WriterLock, lock_holder
+from paribus.lake.writer_lock import WORKER_FILE, WriterLock, lock_holder
 
 __all__ = [
     "ACCEPTED",
     "QUARANTINED",
     "REJECTED",
     "UNPLANNED",
+    "WORKER_FILE",
     "AddedFile",
     "Changes",
     "Decode",

@@ -1,4 +1,4 @@
-"""The lock that makes one process the writer of a data folder."""
+"""The locks of a data folder: one process writes it, one runs its features."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from paribus.clock import Clock
 from paribus.errors import LockedError, StorageError
 
 LOCK_FILE = "writer.lock"
+WORKER_FILE = "worker.lock"
+_RULES = {
+    LOCK_FILE: (
+        "the data folder is in use by",
+        "one process writes a data folder",
+        "stop that process, or send commands to its server",
+    ),
+    WORKER_FILE: (
+        "features of this folder are run by",
+        "one worker runs the features of a data folder",
+        "wait until it stops; paribus feature show tells how far it is",
+    ),
+}
 
 
 class WriterLock:
@@ -28,8 +41,8 @@ class WriterLock:
         os.register_at_fork(after_in_child=self._forget)
 
     @classmethod
-    def acquire(cls, folder: str | Path, *, clock: Clock) -> WriterLock:
-        """The held lock; the folder is made when it does not exist.
+    def acquire(cls, folder: str | Path, *, clock: Clock, file: str = LOCK_FILE) -> WriterLock:
+        """The held lock, by default of the writer; the folder is made when it does not exist.
 
         Raises:
             LockedError: another process, or another part of this one, holds it; names pid, host and start.
@@ -38,7 +51,7 @@ class WriterLock:
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(folder / file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as failure:
             raise StorageError(
                 f"the data folder cannot be written: {failure.strerror}",
@@ -50,12 +63,8 @@ class WriterLock:
         except BlockingIOError:
             holder = _described(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
-            raise LockedError(
-                f"the data folder is in use by {holder}",
-                where=str(folder),
-                rule="one process writes a data folder",
-                fix="stop that process, or send commands to its server",
-            ) from None
+            what, rule, fix = _RULES[file]
+            raise LockedError(f"{what} {holder}", where=str(folder), rule=rule, fix=fix) from None
         text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": clock().isoformat()})
         try:
             os.ftruncate(descriptor, 0)
@@ -90,10 +99,10 @@ class WriterLock:
         self.release()
 
 
-def lock_holder(folder: str | Path) -> str | None:
-    """Who writes the folder now, in words; None when nobody does."""
+def lock_holder(folder: str | Path, file: str = LOCK_FILE) -> str | None:
+    """Who writes the folder now (or holds another of its locks), in words; None when nobody does."""
     try:
-        descriptor = os.open(Path(folder) / LOCK_FILE, os.O_RDONLY)
+        descriptor = os.open(Path(folder) / file, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
