@@ -17,6 +17,7 @@ from paribus.app.live import running_server
 from paribus.app.simulated_history import ENVIRONMENT, history
 from paribus.app.traffic import Sender
 from paribus.errors import StorageError
+from paribus.lake.record import microseconds
 from paribus.settings import Settings
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Simulation:
                 }
             )
             self._traffic.append(sender)
-            sender.tell({"skip": _microseconds(self.history_end)})
+            sender.tell({"skip": microseconds(self.history_end)})
         for sender in self._traffic:
             sender.hear()
 
@@ -184,7 +185,7 @@ class Simulation:
         while now < until:
             now = min(now + stride, until)
             self.clock.set(now)
-            for answer in self._all({"play": _microseconds(now)}):
+            for answer in self._all({"play": microseconds(now)}):
                 self.events += answer["events"]
                 self.exposures += answer["exposures"]
             told(now)
@@ -215,7 +216,7 @@ class Simulation:
             self._url, key, cache_dir=self.out / "cache" / STAGING, spool_megabytes=0, clock=lambda: now
         ) as client:
             client.ready(START_SECONDS)
-            events = rehearse(staged(self.scenario, begin), self.seed, client, _microseconds(midnight), variants)
+            events = rehearse(staged(self.scenario, begin), self.seed, client, microseconds(midnight), variants)
         self.drain()
         return events
 
@@ -278,10 +279,6 @@ def _write_plan(store: Any) -> None:
         author=AUTHOR,
         reason="what the simulated shop sends",
     )
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def _time(microseconds: int) -> datetime:

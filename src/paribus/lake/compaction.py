@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.errors import StorageError
 from paribus.lake.columns import DUCKDB_TYPES
 from paribus.lake.durability import sync_file, sync_folder
+from paribus.lake.quoting import literal, quoted
 from paribus.lake.table import DataFile, Table
 
 if TYPE_CHECKING:
@@ -259,11 +260,3 @@ def _bound(function: str, name: str, kind: str) -> str:
         return f"{function}({quoted(name)})"
     up = " + INTERVAL 1 MILLISECOND" if function == "max" else ""
     return f"strftime(({function}({quoted(name)}) AT TIME ZONE 'UTC'){up}, '%Y-%m-%dT%H:%M:%S.%gZ')"
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -21,9 +21,10 @@ from pathlib import Path
 from paribus.clock import Clock
 from paribus.errors import InputError
 from paribus.lake.columns import IDENTITY_COLUMNS, TYPED_PREFIX
-from paribus.lake.compaction import Rewriter, literal, quoted
+from paribus.lake.compaction import Rewriter
 from paribus.lake.flusher import Flusher
 from paribus.lake.landing import Landing
+from paribus.lake.quoting import literal, quoted
 from paribus.lake.table import DataFile
 
 ERASED = "[erased]"

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from paribus.lake.maintained_definition import Definition
+from paribus.lake.quoting import literal
 
 VOID = -1  # as the number of an event name: older generations of the unit's sums are void
 
 
 def reader(paths: Sequence[Path]) -> str:
     """The SQL that reads files of one set."""
-    listed = ", ".join(quoted(str(path)) for path in paths)
+    listed = ", ".join(literal(str(path)) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
@@ -144,11 +145,6 @@ def stored(definition: Definition, name: str, files: Mapping[str, Sequence[Path]
 def to_microseconds(time: datetime) -> int:
     """Since 1970 in UTC."""
     return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def quoted(value: str) -> str:
-    """The text as a SQL string."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def named(name: str) -> str:

@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from paribus.lake.maintained_definition import MICROSECONDS_PER_DAY, Definition, NewRows, UnitSum
-from paribus.lake.maintained_reading import VOID, ledger, most_sums, named, quoted, stored, to_microseconds, valid
+from paribus.lake.maintained_reading import VOID, ledger, most_sums, named, stored, to_microseconds, valid
+from paribus.lake.quoting import literal
 
 LOW_HALF = 2**64 - 1
 
@@ -81,9 +82,9 @@ class Steps:
         for x, key in enumerate(self._definition.experiments):
             rule = self._definition.enrolments[key]
             start = "NULL" if rule.start is None else str(to_microseconds(rule.start))
-            environment = "NULL" if rule.environment is None else quoted(rule.environment)
-            variants = ", ".join(map(quoted, rule.variants))
-            yield f"INSERT INTO rules VALUES ({x}, {quoted(rule.flag)}, {environment}, [{variants}], {start})"
+            environment = "NULL" if rule.environment is None else literal(rule.environment)
+            variants = ", ".join(map(literal, rule.variants))
+            yield f"INSERT INTO rules VALUES ({x}, {literal(rule.flag)}, {environment}, [{variants}], {start})"
         earliest = "".join(f", min(struct_pack(t := t, a := {name})).a" for name in self._attributes)
         taken = "".join(f", {self._attribute(i)} AS {name}" for i, name in enumerate(self._attributes))
         yield (

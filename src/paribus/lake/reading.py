@@ -21,6 +21,7 @@ from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.lateness import quantile_seconds
 from paribus.lake.notes import is_remote
 from paribus.lake.queue_schema import connect_reader, storage_error
+from paribus.lake.quoting import literal
 from paribus.lake.reconciliation import Reconciliation, reconcile
 from paribus.lake.record import microseconds
 from paribus.lake.table import LOG_FOLDER, OPERATION, delta_columns, open_table
@@ -215,7 +216,7 @@ def select_events(
     stream.
     """
     chosen = "*" if columns is None else ", ".join(map(_identifier, columns))
-    where = "" if names is None else f" WHERE name IN ({', '.join(map(_literal, names)) or 'NULL'})"
+    where = "" if names is None else f" WHERE name IN ({', '.join(map(literal, names)) or 'NULL'})"
     key = "event_key" if "event_key" in types else "hash(source, event_id)"
     return (
         f"WITH stored AS NOT MATERIALIZED (SELECT * FROM ({_select_files(files, types, 'event_date')}){where}), "
@@ -232,7 +233,7 @@ def _select_files(files: Sequence[str], types: dict[str, str], partition: str) -
     empty = f"SELECT {nothing} WHERE false"
     if not files:
         return empty
-    listed = ", ".join(map(_literal, files))
+    listed = ", ".join(map(literal, files))
     return (
         f"{empty} UNION ALL BY NAME SELECT * FROM read_parquet([{listed}], union_by_name = true, "
         f"hive_partitioning = true, hive_types = {{'{partition}': DATE}})"
@@ -265,10 +266,6 @@ def _time(value: int) -> datetime:
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from paribus.errors import InputError, StorageError
 from paribus.lake import star_sql as sql
+from paribus.lake.quoting import literal
 from paribus.lake.reading import LakeReader, Snapshot, select_events
 from paribus.lake.star_sql import Measure, StarDefinition
 
@@ -153,7 +154,7 @@ class StarModel:
             anew = StarModel(folder, **self._options)
             anew.build(snapshot, definition)
             with self._connection(self.path, read_only=True) as connection:
-                connection.execute(f"ATTACH {_literal(str(anew.path))} AS anew (READ_ONLY)")
+                connection.execute(f"ATTACH {literal(str(anew.path))} AS anew (READ_ONLY)")
                 found = {}
                 for name in TABLES:
                     ways = ((f"anew.{name}", name), (name, f"anew.{name}"))
@@ -169,7 +170,7 @@ class StarModel:
         with self._connection(self.path, read_only=True) as connection:
             for name in tables:
                 path = target / f"{name}.parquet"
-                connection.execute(f"COPY (SELECT * FROM {name}) TO {_literal(str(path))} (FORMAT parquet)")
+                connection.execute(f"COPY (SELECT * FROM {name}) TO {literal(str(path))} (FORMAT parquet)")
                 paths.append(path)
         return paths
 
@@ -280,7 +281,3 @@ def _failed(error: Exception, path: Path) -> StorageError:
         where=str(path),
         fix="delete the file: the model is built again from the lake",
     )
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

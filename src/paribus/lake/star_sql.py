@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paribus.lake.quoting import quoted
+
 TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -172,11 +174,6 @@ def property_column(name: str) -> str:
     'p_Order_ID'
     """
     return f"p_{_bare(name)}"
-
-
-def quoted(name: str) -> str:
-    """An identifier in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def fact_columns(definition: StarDefinition) -> tuple[str, ...]:
