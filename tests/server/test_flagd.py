@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from paribus_sdk import Evaluator
 from tests.clients.genuine import PROGRAMS, install, run
@@ -18,7 +19,6 @@ from paribus.server.watch import Watches
 
 SUITES = json.loads((Path(__file__).parents[2] / "spec" / "vectors" / "evaluation.json").read_text())["suites"]
 TYPES = {"boolean": "boolean", "string": "string", "integer": "number", "float": "number", "json": "object"}
-grpc = pytest.importorskip("grpc")
 
 
 UNITS = [f"u{number}" for number in range(200)]

@@ -28,7 +28,6 @@ from paribus.workflow.roles.prose import numbers_in
 from paribus.workflow.roles.use import uses
 from paribus.workflow.step import BUSINESS_ANALYST
 
-pytest.importorskip("pydantic_ai")
 TEXT = "Of 12,500 units, 3.2% more ordered (1.1% to 5.3%) within 14 days."
 
 
