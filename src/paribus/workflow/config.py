@@ -173,10 +173,10 @@ class Config(Section):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the effective values."""
+        """SHA-256 of the values that are not the defaults: a field that a later version adds makes nothing stale."""
         from paribus.store.canonical import canonical_text, text_hash
 
-        return text_hash(canonical_text(self.model_dump(mode="json"), "paribus.yaml"))
+        return text_hash(canonical_text(self.model_dump(mode="json", exclude_defaults=True), "paribus.yaml"))
 
 
 def read(path: Path | str) -> Config:

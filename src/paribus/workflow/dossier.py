@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -273,9 +273,10 @@ def _state(
 ) -> StepState:
     """The state of a step that has an artifact."""
     body = revision.body or {}
-    made: Callable[..., StepState] = lambda state, reason="", by=(): StepState(  # noqa: E731
-        step, state, reason, revision.body_hash, revision.number, tuple(by)
-    )
+
+    def made(state: State, reason: str = "", by: Sequence[str] = ()) -> StepState:
+        return StepState(step, state, reason, revision.body_hash, revision.number, tuple(by))
+
     changed = [slug for slug in step.needs if body["inputs"].get(slug) != hashes.get(slug)]
     changed += [slug for slug in step.needs if slug not in changed and states[slug].state is State.STALE]
     if changed:
