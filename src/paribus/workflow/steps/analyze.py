@@ -158,23 +158,17 @@ def _lasting(result: Result) -> Json:
 
 def named(result: Result, design: DesignFacts) -> Iterator[str]:
     """Patterns that change what the verdict means, each a sentence that begins with the pattern's name."""
+    from paribus.impact.heterogeneity import simpson
     from paribus.metrics.definition import Role
 
-    for each in result.novelty:
-        first = each.points[0].effect
-        if _excludes_zero(each.change) and _value(first) * _value(each.change) < 0:
-            yield f"novelty: {each.sentence}"
-    for metric in {each.metric: None for each in result.segments if each.role is Role.SUCCESS}:
-        levels = [each for each in result.segments if each.metric == metric and each.segment]
-        for attribute in dict.fromkeys(each.segment[0] for each in levels if each.segment):
-            own = [each for each in levels if each.segment and each.segment[0] == attribute]
-            better = [str(each.segment[1]) for each in own if each.segment and each.conclusion == "better"]
-            worse = [str(each.segment[1]) for each in own if each.segment and each.conclusion == "worse"]
-            if better and worse:
-                yield (
-                    f"simpson: {metric} is better where {attribute} is {', '.join(better)} and worse where it is "
-                    f"{', '.join(worse)}; the whole hides both"
-                )
+    for followed in result.novelty:
+        first = followed.points[0].effect
+        if _excludes_zero(followed.change) and _value(first) * _value(followed.change) < 0:
+            yield f"novelty: {followed.sentence}"
+    for metric in dict.fromkeys(each.metric for each in result.segments if each.role is Role.SUCCESS):
+        for each in simpson(result.segments, metric):
+            levels = ", ".join(f"{level.level} {_percent(_value(level.effect))}" for level in each.levels)
+            yield f"simpson: the whole hides opposite effects on {metric} by {each.attribute}: {levels}"
     for comparison in result.comparisons:
         if comparison.role is Role.GUARDRAIL and comparison.conclusion in {"harmful", "worse"}:
             yield f"harm: {comparison.metric} is worse than its margin allows"
