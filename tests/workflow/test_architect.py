@@ -160,12 +160,25 @@ def test_another_split_and_a_third_arm_reach_flag_and_providers(scene: Scene) ->
     made = facts(scene.step(architect.run))
     assert made.value_schema["enum"] == ["control", "treatment", "bold"]
     assert made.flag["type"] == "string"
-    split = made.providers["split"]["flag"]["conditions"][0]["partitions"]
+    split = made.providers["split"]["flag"]["ff"]["d"][0]["conditions"][0]["partitions"]
     assert split == [
-        {"treatment": "control", "size": 50},
+        {"treatment": "off", "size": 50},
         {"treatment": "treatment", "size": 25},
         {"treatment": "bold", "size": 25},
     ]
+
+
+def test_the_rules_stand_in_every_providers_file(scene: Scene) -> None:
+    """Also where the flag reads attributes only so that exposures carry them."""
+    given = designed()
+    scene.give("design", given.model_copy(update={"document": {**given.document, "segments": ["country", "device"]}}))
+    made = scene.step(architect.run)
+    [carried] = [check for check in made.checks if check.name == "other providers"]
+    assert carried.status == "passed"
+    files = {each.path: each.text for each in made.files}
+    for provider in ("launchdarkly", "split", "optimizely", "unleash"):
+        assert '"returning"' in files[f"providers/{provider}.json"]
+        assert '"mobile"' in files[f"providers/{provider}.json"]
 
 
 @pytest.mark.parametrize("kept", ["treatment", "control"])

@@ -9,7 +9,7 @@ from paribus.charts.graph import Graph, Sequence, graph_of, mermaid, plain, sequ
 from paribus.charts.sequence import sequence_diagram
 from paribus.errors import DefinitionError
 from paribus.flags.document import WHOLE, check, fits
-from paribus.flags.providers import WRITERS
+from paribus.flags.providers import LOST, WRITERS
 from paribus.flags.providers import write as write_for
 from paribus.workflow.architecture.diagrams import components, plain_guard, request
 from paribus.workflow.architecture.draft import drafted, is_live, shares_bp, value_schema
@@ -108,7 +108,10 @@ def run(context: Context) -> Artifact:
         ),
         control_function=functions[control],
         treatment_function=functions[treatment],
-        providers={each: {"flag": one.document, "differences": list(one.differences)} for each, one in written.items()},
+        providers={
+            each: {"flag": one.document, "differences": list(one.differences), "names": dict(one.names)}
+            for each, one in written.items()
+        },
         audiences=audiences,
         allocation="fixed" if allocation == "fixed" else "gradual",
         waits=tuple(waits),
@@ -130,7 +133,7 @@ def run(context: Context) -> Artifact:
         facts,
         evidence=_evidence(context, design, allocation, reach, reason),
         assumptions=_assumptions(journey, target, hypothesis.segment),
-        checks=_checks(journey, live, refused, hypothesis.segment, target, tuple(waits)),
+        checks=(*_checks(journey, live, refused, hypothesis.segment, target, tuple(waits)), _carried(facts)),
         files=tuple(files),
     )
 
@@ -241,6 +244,19 @@ def _checks(
         )
     checks += [Outcome(name="waits", status="warned", message=each, blocking=False) for each in waits]
     return tuple(checks)
+
+
+def _carried(facts: ArchitectFacts) -> Outcome:
+    """Whether every rule of the flag stands in every other provider's file."""
+    lost = [f"{name}: {each}" for name, one in facts.providers.items() for each in one["differences"] if LOST in each]
+    return Outcome(
+        name="other providers",
+        status="warned" if lost else "passed",
+        message="; ".join(lost)
+        or f"every rule stands in the files of {', '.join(facts.providers)}; "
+        "targeting, shares and values are kept, and units are assigned anew",
+        blocking=False,
+    )
 
 
 def _refusal(key: str, flag: dict[str, Any]) -> str:
