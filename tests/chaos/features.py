@@ -27,7 +27,8 @@ from paribus.app.demo import config_of
 from paribus.app.feature import workshop
 from paribus.app.folder import CLOCK, definitions
 from paribus.app.simulated_history import ENVIRONMENT
-from paribus.app.simulation import DATA, Simulation
+from paribus.app.simulation import Simulation
+from paribus.app.stage import DATA
 from paribus.clock import FileClock
 from paribus.shop import Scenario
 from paribus.store import DEFAULT_PROJECT, Address

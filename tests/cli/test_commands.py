@@ -58,7 +58,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def test_demo_writes_what_it_says(tmp_path: Path) -> None:
-    done = run("demo", "--real", "--out", str(tmp_path / "demo"))
+    done = run("demo", "--experiment", "--out", str(tmp_path / "demo"))
     assert done.exit_code == 0
     assert "Ship training" in " ".join(done.output.split())
     report = (tmp_path / "demo" / "report.html").read_text()
@@ -66,7 +66,7 @@ def test_demo_writes_what_it_says(tmp_path: Path) -> None:
     assert "http://" not in report.replace("http://www.w3.org", "")
     assert json.loads((tmp_path / "demo" / "result.json").read_text())["verdict"]["value"] == "ship"
     assert run("verify", str(tmp_path / "demo" / "result.json")).exit_code == 0
-    assert as_json("demo", "--real", "--out", str(tmp_path / "again"))["verdict"]["value"] == "ship"
+    assert as_json("demo", "--experiment", "--out", str(tmp_path / "again"))["verdict"]["value"] == "ship"
 
 
 # ── analyze ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,8 @@ import pytest
 from mcp import Client
 from paribus.app.demo import config_of
 from paribus.app.feature import workshop
-from paribus.app.simulation import ENVIRONMENT, Simulation
+from paribus.app.simulated_history import ENVIRONMENT
+from paribus.app.simulation import Simulation
 from paribus.mcp import policy
 from paribus.mcp.desk import Desk
 from paribus.mcp.policy import Policy

@@ -6,19 +6,21 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.app.feature import Workshop, workshop
 from paribus.app.folder import is_demo
 from paribus.app.simulated_history import ENVIRONMENT
-from paribus.app.simulation import AUTHOR, DATA, TRUTH, Simulation
+from paribus.app.simulation import TRUTH, Simulation
+from paribus.app.stage import AUTHOR, DATA
 from paribus.errors import InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from paribus.app.replayed import Replayed
     from paribus.shop.scenario import Scenario
     from paribus.shop.truth import TrueEffect, Truth
     from paribus.workflow.config import Config
@@ -48,14 +50,21 @@ class Demo:
     out: Path
     told: Told = lambda kind, details: None
     senders: int = 2
-    made: list[str] = field(default_factory=list)
 
     def run(self) -> Json:
         """The case, its steps, verdict, truth, scorecard, seconds and dossier; everything stands in `out`."""
         began = time.monotonic()
         config = config_of(self.scenario)
         key = self.scenario.feature.key
-        self.told("begun", {"case": self.case, "title": self.scenario.title, "story": self.scenario.story})
+        self.told(
+            "begun",
+            {
+                "case": self.case,
+                "title": self.scenario.title,
+                "story": self.scenario.story.rstrip("."),
+                "simulated": True,
+            },
+        )
         with Simulation(self.out, self.scenario, self.seed, senders=self.senders) as simulation:
             simulation.start()
             events = simulation.write_history()
@@ -65,7 +74,7 @@ class Demo:
                 shop.new(
                     self.scenario.feature.requirement, config=config, environment=ENVIRONMENT, key=key, author=AUTHOR
                 )
-                stop = self._walk(shop, simulation, key)
+                stop = walk(shop, simulation, key, self.told)
                 self.told("stopped", {"kind": stop.kind, "step": stop.step, "message": stop.message})
                 dossier = shop.export(key, self.out / DOSSIER)
                 steps = [{"step": each["step"], "status": each["state"]} for each in shop.show(key)["steps"]]
@@ -95,37 +104,6 @@ class Demo:
         (self.out / RESULT).write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return result
 
-    def _walk(self, shop: Workshop, simulation: Simulation, key: str) -> Stop:
-        """Runs the feature; where it waits, time passes and the shop's customers come."""
-
-        def step(slug: str, what: str, seconds: float) -> None:
-            details: Json = {"step": slug, "seconds": seconds}
-            if what != "running":
-                self.made.append(slug)
-                details["summary"] = shop.dossier.artifact(key, slug).summary
-            self.told(what, details)
-
-        before: tuple[str, datetime] | None = None
-        for _ in range(MOST_STOPS):
-            stop = shop.run(key, auto=True, told=step, author=AUTHOR)
-            if stop.kind != "waiting":
-                return stop
-            here = (stop.message, simulation.clock())
-            if here == before:
-                return stop
-            before = here
-            if stop.step == "validate" and stop.until is None:
-                self.told("staging", {"events": simulation.rehearse(key)})
-                continue
-            if stop.until is None:
-                return stop
-            reached = simulation.play(stop.until, stop=lambda: _is_killed(shop, key))
-            self.told(
-                "traffic",
-                {"until": reached.isoformat(), "events": simulation.events, "exposures": simulation.exposures},
-            )
-        return stop
-
     def _truth(self, simulation: Simulation, artifacts: Mapping[str, Json]) -> Json:
         """The true effect on every metric of the plan, beside what was estimated."""
         import numpy as np
@@ -147,6 +125,34 @@ class Demo:
         path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         self.told("truth", found)
         return found
+
+
+def walk(shop: Workshop, world: Simulation | Replayed, key: str, told: Told) -> Stop:
+    """Runs a feature to its end, every approval given; where it waits, time passes and customers come."""
+
+    def step(slug: str, what: str, seconds: float) -> None:
+        details: Json = {"step": slug, "seconds": seconds}
+        if what != "running":
+            details["summary"] = shop.dossier.artifact(key, slug).summary
+        told(what, details)
+
+    before: tuple[str, datetime] | None = None
+    for _ in range(MOST_STOPS):
+        stop = shop.run(key, auto=True, told=step, author=AUTHOR)
+        if stop.kind != "waiting":
+            return stop
+        here = (stop.message, world.clock())
+        if here == before:
+            return stop
+        before = here
+        if stop.step == "validate" and stop.until is None and isinstance(world, Simulation):
+            told("staging", {"events": world.rehearse(key)})
+            continue
+        if stop.until is None:
+            return stop
+        reached = world.play(stop.until, stop=lambda: _is_killed(shop, key))
+        told("traffic", {"until": reached.isoformat(), "events": world.events, "exposures": world.exposures})
+    return stop
 
 
 def run_demo(
@@ -174,6 +180,17 @@ def run_demo(
     from paribus.shop.reading import case as built_in
 
     scenario = built_in(case) if isinstance(case, str) else case
+    clear(out)
+    called = case if isinstance(case, str) else name or scenario.title
+    return Demo(called, scenario, seed, out, told, senders).run()
+
+
+def clear(out: Path) -> None:
+    """Makes the folder of a demo, in the place of an earlier demo.
+
+    Raises:
+        InputError: something else is in it.
+    """
     if is_demo(out / DATA):
         shutil.rmtree(out)
     elif out.exists() and any(out.iterdir()):
@@ -184,8 +201,6 @@ def run_demo(
             fix="name another folder",
         )
     out.mkdir(parents=True, exist_ok=True)
-    called = case if isinstance(case, str) else name or scenario.title
-    return Demo(called, scenario, seed, out, told, senders).run()
 
 
 def config_of(scenario: Scenario) -> Config:

@@ -1,4 +1,4 @@
-"""`paribus demo`: the whole loop on a simulated shop with known truth; or, with --real, a real experiment."""
+"""`paribus demo`: the whole loop on a simulated shop with known truth, on real customers, or one real experiment."""
 
 from __future__ import annotations
 
@@ -32,23 +32,35 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of all chance.", min=0)] = 7,
     scenario: Annotated[Path | None, typer.Option(help="A shop of your own: a scenario file.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for everything it writes.")] = Path(OUT),
-    real: Annotated[bool, typer.Option("--real", help="Analyze a real experiment instead (LaLonde 1986).")] = False,
+    real: Annotated[
+        bool, typer.Option("--real", help="The same steps on real customers: CDNOW, 1997, nothing changed for anyone.")
+    ] = False,
+    experiment: Annotated[
+        bool, typer.Option("--experiment", help="Analyze a real experiment instead (LaLonde 1986).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a feature through all sixteen steps on a simulated shop, and show the truth beside the estimate."""
-    if (case is not None) + (scenario is not None) + real > 1:
+    """Take a feature through all sixteen steps, on a simulated shop unless told, and show the truth at the end."""
+    if (case is not None) + (scenario is not None) + real + experiment > 1:
         raise InputError(
-            "one thing at a time: a case, --scenario or --real", where="demo", fix="paribus demo winner, for instance"
+            "one thing at a time: a case, --scenario, --real or --experiment",
+            where="demo",
+            fix="paribus demo winner, for instance",
         )
-    if real:
-        _real(out, as_json=as_json)
+    if experiment:
+        _experiment(out, as_json=as_json)
         return
     from paribus.app.demo import DEFAULT_CASE, run_demo
     from paribus.shop.reading import load
 
-    what: str | Scenario = load(scenario) if scenario is not None else case or DEFAULT_CASE
     told = (lambda kind, details: None) if as_json else _tell
-    result = run_demo(what, seed=seed, out=out, told=told, name=scenario.name if scenario is not None else "")
+    if real:
+        from paribus.app.real_demo import run_real_demo
+
+        result = run_real_demo(seed=seed, out=out, told=told)
+    else:
+        what: str | Scenario = load(scenario) if scenario is not None else case or DEFAULT_CASE
+        result = run_demo(what, seed=seed, out=out, told=told, name=scenario.name if scenario is not None else "")
     if as_json:
         print_json(result)
     else:
@@ -60,9 +72,9 @@ def _tell(kind: str, details: dict[str, Any]) -> None:
     from paribus.workflow.step import BY_SLUG
 
     if kind == "begun":
-        typer.echo(f"{details['title']} (simulated). {details['story']}")
+        typer.echo(f"{details['title']}{' (simulated)' if details['simulated'] else ''}. {details['story']}.")
     elif kind == "history":
-        typer.echo(f"   the shop's last {details['days']} days are in the lake: {details['events']:,} events")
+        typer.echo(f"   {details['days']} days of the shop's history are in the lake: {details['events']:,} events")
     elif kind == "made":
         step = BY_SLUG[details["step"]]
         first = details["summary"].partition(". ")[0].rstrip(".")
@@ -116,7 +128,7 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1%}"
 
 
-def _real(out: Path, *, as_json: bool) -> None:
+def _experiment(out: Path, *, as_json: bool) -> None:
     """Did subsidized work raise later earnings? (LaLonde 1986)"""
     from paribus import app
 

@@ -39,6 +39,13 @@ class ExperimentConfig(Section):
     """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
 
 
+class Exploration(Section):
+    """How step 1 looks at the history."""
+
+    funnel_window_hours: Annotated[float, Field(ge=0.01, le=8760)] = 24.0
+    """Longest time from a funnel's first step to its last; a purchase that takes weeks needs weeks."""
+
+
 class FeatureFlags(Section):
     """Who decides flags."""
 
@@ -150,6 +157,7 @@ class Config(Section):
     """The whole file; the empty file is valid."""
 
     experiment_config: ExperimentConfig = ExperimentConfig()
+    exploration: Exploration = Exploration()
     analytics_platforms: Annotated[tuple[Platform, ...], Field(strict=False), AfterValidator(_platforms)] = ()
     """Other systems whose clients send events here; an empty list: only our own."""
     feature_flags: FeatureFlags = FeatureFlags()

@@ -144,6 +144,7 @@ EFFECTS: dict[str, _Saying] = {
     ],
     "experiment_config.runtime_days": _acts("the plan ends after {} days, and a decision is due"),
     "experiment_config.traffic_allocation": _allocation,
+    "exploration.funnel_window_hours": _acts("step 1 follows a unit through the funnel for {:g} hours"),
     "analytics_platforms": _platform,
     "feature_flags.provider": _provider,
     "statistical_methods": _methods,

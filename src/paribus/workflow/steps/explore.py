@@ -27,6 +27,7 @@ def run(context: Context) -> Artifact:
         summary, facts, evidence, assumptions, checks = parts_of(
             log,
             plan=context.operations.tracking_plan() or {},
+            window_hours=context.config.exploration.funnel_window_hours,
             level=context.config.experiment_config.confidence_level,
             seed=context.seed,
             progress=context.progress,

@@ -28,7 +28,7 @@ LABEL = "crawl"
 def cover(context: Context, reader: LakeReader, facts: BackendFacts, files: Mapping[str, str]) -> Coverage:
     """Every interaction of the service, and whether it left an event."""
     endpoint = endpoint_of(context)
-    offset = (context.clock() - datetime.now(UTC)).total_seconds() if context.feature.simulated else 0.0
+    offset = (context.clock() - datetime.now(UTC)).total_seconds()  # next to nothing but where the clock is moved
     context.progress(0.3, "crawling the generated service")
     with key(endpoint, "server", LABEL) as door, TemporaryDirectory(prefix="paribus-crawl-") as folder:
         with running(files, facts, door, Path(folder), offset=offset) as service:
