@@ -25,10 +25,11 @@ def test_the_file_in_spec_is_current(url: str) -> None:
 
 
 WITHOUT_END = {"/ofrep/v1/events", "/api/v1/definitions/stream"}
+OF_ANOTHER_PROTOCOL = {"/mcp"}  # its own conformance tool and client test it: tests/mcp
 OPERATIONS = {
     found.ok().label: found.ok()
     for found in schemathesis.openapi.from_dict(document()).get_all_operations()
-    if found.ok().path not in WITHOUT_END
+    if found.ok().path not in WITHOUT_END | OF_ANOTHER_PROTOCOL
 }
 
 # Rules that a schema cannot say: what a usable flag is, that a key is printable, what I-JSON allows, which requirement

@@ -89,6 +89,16 @@ _COUNTS = {
         "rejected": {"type": "array", "items": {"type": "object"}},
     },
 }
+_AGENT_MESSAGE = {
+    "type": "object",
+    "required": ["jsonrpc", "method"],
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"type": ["string", "integer"], "description": "Without it the message asks for no answer."},
+        "method": {"type": "string", "examples": ["initialize", "tools/list", "tools/call"]},
+        "params": {"type": "object"},
+    },
+}
 SCHEMAS: Json = {
     "OfrepRequest": _CONTEXT,
     "OfrepFailure": _FAILURE,
@@ -97,6 +107,7 @@ SCHEMAS: Json = {
     "Event": _EVENT,
     "Batch": _BATCH,
     "Counts": _COUNTS,
+    "AgentMessage": _AGENT_MESSAGE,
 }
 
 
@@ -196,6 +207,16 @@ def _hot_paths() -> Json:
                 body="Batch",
                 more={"400": {"description": "Not one event could be read.", "content": _json("Counts")}},
             )
+        },
+        "/mcp": {
+            "post": _operation(
+                "agent_message",
+                "agents",
+                "A message of the Model Context Protocol (streamable HTTP), with a key of scope agent or admin.",
+                None,
+                body="AgentMessage",
+            )
+            | {"externalDocs": {"url": "https://modelcontextprotocol.io/specification"}}
         },
         "/health": {"get": open_routes | _plain("health", "Whether every part lives.")},
         "/ready": {"get": open_routes | _plain("ready", "Whether it takes work.")},
