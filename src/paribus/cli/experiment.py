@@ -41,6 +41,7 @@ def analyze(
     as_of: Annotated[str | None, typer.Option(help="Only what was known before this time (ISO 8601).")] = None,
     connection: Connection = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Print the report to this file; Chromium does it.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the estimates as CSV.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the result with its proof, for paribus verify.")] = None,
     since_exposure: Annotated[
@@ -64,7 +65,7 @@ def analyze(
                 fix="name a file with its ending, or --data with the folder of your server",
             )
         result = analyze_stored(source, data=data, as_of=as_of, segments=segment or (), since_exposure=since_exposure)
-        deliver(result, html=html, csv=csv, save=save, as_json=as_json)
+        deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
         return
     if proof not in ("standard", "full"):
         raise InputError(f"{proof!r} is no kind of proof", where="--proof", rule="standard or full")
@@ -86,7 +87,7 @@ def analyze(
         full_proof=proof == "full",
         since_exposure=since_exposure,
     )
-    deliver(result, html=html, csv=csv, save=save, as_json=as_json)
+    deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
 
 
 def _is_stored(source: str, *table: object) -> bool:
@@ -208,7 +209,9 @@ def design(
         typer.echo(sizing.text())
 
 
-def deliver(result: Result, *, html: Path | None, csv: Path | None, save: Path | None, as_json: bool) -> None:
+def deliver(
+    result: Result, *, html: Path | None, csv: Path | None, save: Path | None, as_json: bool, pdf: Path | None = None
+) -> None:
     """Writes the files that were asked for, then prints the result."""
     import json
 
@@ -217,6 +220,10 @@ def deliver(result: Result, *, html: Path | None, csv: Path | None, save: Path |
     written: dict[str, Path] = {}
     if html is not None:
         written["report"] = write(html, report.page(result))
+    if pdf is not None:
+        from paribus.app.paper import print_pdf
+
+        written["print"] = print_pdf(report.page(result), pdf)
     if csv is not None:
         written["estimates"] = write(csv, report.csv(result))
     if save is not None:

@@ -27,6 +27,7 @@ def explore(
     time: Annotated[str, typer.Option(help="Column of the time.")] = "",
     session: Annotated[str, typer.Option(help="Column of the session.")] = "",
     html: Annotated[Path | None, typer.Option(help="Write the report with its pictures to this file.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Print that report to this file; Chromium does it.")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -46,12 +47,16 @@ def explore(
         )
     if html is not None:
         html.write_text(exploring.page(artifact), encoding="utf-8")
+    if pdf is not None:
+        from paribus.app.paper import print_pdf
+
+        print_pdf(exploring.page(artifact), pdf)
     if as_json:
         print_json(artifact.body())
         return
     _show(artifact)
-    if html is not None:
-        typer.echo(f"\nwrote {html}")
+    if written := [str(path) for path in (html, pdf) if path is not None]:
+        typer.echo(f"\nwrote {', '.join(written)}")
 
 
 def _listed(text: str | None) -> list[str]:

@@ -208,16 +208,21 @@ def redo(
 def export(
     key: Key,
     folder: Annotated[Path, typer.Argument(help="A folder of its own, for git.")] = Path("dossier"),
+    pdf: Annotated[Path | None, typer.Option(help="Print the page to this file too; Chromium does it.")] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Write the whole dossier as files that read without Paribus."""
     with shop_of(data) as shop:
         page = shop.export(key, folder)
+    if pdf is not None:
+        from paribus.app.paper import print_pdf
+
+        print_pdf(page.read_text(encoding="utf-8"), pdf)
     if as_json:
-        print_json({"folder": str(folder), "page": str(page)})
+        print_json({"folder": str(folder), "page": str(page), **({"pdf": str(pdf)} if pdf else {})})
         return
-    typer.echo(f"wrote the dossier of {key} to {folder}; open {page}")
+    typer.echo(f"wrote the dossier of {key} to {folder}; open {page}" + (f"; printed {pdf}" if pdf else ""))
 
 
 @app.command()

@@ -19,7 +19,10 @@ SHEET = (
     ".right,td[align=right],th[align=right]{text-align:right}figure{margin:10px 0 18px}svg{width:100%;height:auto}"
     "figcaption,.quiet{color:var(--pb-muted);font-size:13px}pre{white-space:pre-wrap;font-size:12px;background:var(--pb-panel);"
     "padding:10px;overflow-wrap:anywhere}details{margin:4px 0}.simulated{color:var(--pb-caution);font-weight:600}"
-    "@media print{body{font-size:11px}details{display:none}}"
+    "@media print{@page{size:A4;margin:14mm 13mm}body,table,figcaption,.quiet{font-size:11px}"
+    "main{max-width:none;padding:0}details.code{display:none}details pre{font-size:9px;padding:6px}.quiet{margin:2px 0}"
+    "details::details-content{content-visibility:visible;block-size:auto}thead{display:table-header-group}"
+    "h1,h4,caption,figcaption,summary,.quiet{break-after:avoid}tr,figure,li{break-inside:avoid}}"
 )
 
 
