@@ -254,6 +254,24 @@ def test_looks_are_recomputed_and_kept(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", SEQUENTIAL)
+def test_an_effect_that_grows_is_inside_its_interval(method: Method) -> None:
+    """No value was in all days' intervals: today's own holds for the mean over the units of today."""
+    rng, n, missed = np.random.default_rng(15), 100, 0
+    for _ in range(20):
+        rows = {
+            key(arm, day): rng.normal(10 + (0.4 * day if arm == "treatment" else 0.0), 5, n)
+            for day in range(14)
+            for arm in ("control", "treatment")
+        }
+        made = measurement(cells("revenue", ["y"], rows))
+        result = infer(design(MEAN, plan=SEQUENTIAL[method]), made, registered=SEAL, as_of=START + timedelta(days=14))
+        found = shown(only(result).absolute)
+        assert found.lower <= found.value <= found.upper
+        missed += not found.lower <= 0.4 * 6.5 <= found.upper
+    assert missed <= 2
+
+
+@pytest.mark.parametrize("method", SEQUENTIAL)
 def test_peeking_every_day_keeps_the_error(method: Method) -> None:
     rng = np.random.default_rng(13)
     plan, runs, rejected = SEQUENTIAL[method], 150, 0

@@ -49,3 +49,30 @@ def test_without_anything_like_a_conversion_there_is_none() -> None:
     at = pd.to_datetime(["2026-10-05", "2026-10-06"], utc=True)
     with open_frame(pd.DataFrame({"user_id": ["u", "v"], "event": ["a", "b"], "time": at})) as log:
         assert choose_funnel(log) is None
+
+
+def lessons(users: int = 40) -> pd.DataFrame:
+    steps = (("Opened Lesson", 1), ("Started Exercise", 2), ("Certificate Earned", 4))
+    rows = [
+        (f"u{user}", event, pd.Timestamp("2026-10-05", tz="UTC") + pd.Timedelta(hours=user, minutes=minute))
+        for user in range(users)
+        for minute, (event, every) in enumerate(steps)
+        if user % every == 0
+    ]
+    return pd.DataFrame(rows, columns=["user_id", "event", "time"])
+
+
+def test_what_nothing_names_is_guessed_and_said_so() -> None:
+    with open_frame(lessons()) as log:
+        assert conversion_event(log, {}) is None
+        found = choose_funnel(log)
+    assert found is not None
+    assert found.events == ("Opened Lesson", "Started Exercise", "Certificate Earned")
+    assert found.origin == "guessed"
+
+
+def test_what_almost_nobody_does_is_no_success() -> None:
+    with open_frame(lessons(20)) as log:  # five certificates
+        found = choose_funnel(log)
+    assert found is not None
+    assert found.conversion == "Started Exercise"

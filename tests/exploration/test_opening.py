@@ -115,6 +115,18 @@ def test_properties_in_json_are_found_and_read(tmp_path: Path) -> None:
         assert by_plan.rows[0][0] == 10
 
 
+def test_what_comes_with_every_event_can_be_decided_by(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = ["user_id,event,time,surface,color"]
+    for i in range(300):
+        color = ("red", "blue")[i % 2]
+        rows.append(f"u{i % 50},opened,2026-10-{1 + i % 20:02d}T10:00:00Z,{('web', 'ios')[i % 2]},{color}")
+        rows.append(f"u{i % 50},shared,2026-10-{1 + i % 20:02d}T10:01:00Z,{('web', 'ios')[i % 2]},")
+    path.write_text("\n".join(rows))
+    with open_files(path) as log:
+        assert {a.name: a.in_context for a in log.attributes} == {"surface": True, "color": False}
+
+
 def test_rows_without_unit_name_or_time_are_counted_and_left_out(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text("user,event,time\nu1,a,2026-10-05\n,a,2026-10-05\nu1,,2026-10-05\nu2,b,\nu3,b,2026-10-06\n")

@@ -118,3 +118,11 @@ def test_coverage_with_a_baseline_known_to_20_or_6_percent(method, n):
     # where Fieller's set is unbounded, whether it holds the truth is the test of the truth
     hit = np.where(found.determined, covered, np.abs(t - 1.3 * c) < 1.96 * 2 / np.sqrt(n) * np.sqrt(1 + 1.3**2))
     assert hit.mean() == pytest.approx(0.95, abs=4 * np.sqrt(0.05 * 0.95 / reps))
+
+
+def test_where_nothing_happened_in_treatment_the_lift_has_no_interval():
+    control, nothing = arm(400, 0.02, 0.14), arm(400, 0.0, 0.0)
+    for method in ("fieller", "delta"):
+        found = lift(control, nothing, method=method).at()
+        assert found == Undetermined(Reason.TOO_FEW_EVENTS)
+    assert difference(control, nothing).at().upper < 0

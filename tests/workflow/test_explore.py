@@ -16,9 +16,11 @@ from tests.lake.sending import HandClock, decode, event, request
 
 from paribus.errors import NotFound
 from paribus.experiments.schema import METRIC_TYPES
+from paribus.exploration.opening import open_frame
 from paribus.lake import Lake, LakeReader
 from paribus.workflow import Artifact, Config, Context, Feature, Picture, Table
 from paribus.workflow.artifact import numbers, refuse_unsupported
+from paribus.workflow.exploring import parts_of
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.operations import Operations
 from paribus.workflow.roles.agent import Deterministic
@@ -186,3 +188,18 @@ def test_without_events_the_way_out_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as caught:
         explore.run(context(tmp_path, Installation()))
     assert "paribus events import" in (caught.value.fix or "")
+
+
+def test_those_whom_the_requirement_is_for_are_a_segment(shop: pd.DataFrame) -> None:
+    with open_frame(shop) as log:
+        asked = {
+            said: parts_of(log, requirement=said)[1].segments
+            for said in ("faster search for new desktop users", "faster search for everyone")
+        }
+    new = {"all": [{"attribute": "device", "op": "equals", "value": "desktop"},
+                   {"attribute": "returning", "op": "equals", "value": False}]}  # fmt: skip
+    (meant,) = (each for each in asked["faster search for new desktop users"] if each.rule == new)
+    first = shop.sort_values("time").groupby("user_id").first()
+    counted = ((first["device"] == "desktop") & (first["returning"].astype(str).str.lower() == "false")).sum()
+    assert meant.units.value == pytest.approx(counted, rel=0.05)
+    assert not any(each.rule == new for each in asked["faster search for everyone"])

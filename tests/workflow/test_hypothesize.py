@@ -319,3 +319,9 @@ def test_a_single_segment_serves_where_the_combination_is_not_known(tmp_path: Pa
     explore = explored(segments=explored().segments[:2], bottlenecks=())
     found = facts(tmp_path, explore)
     assert found.hypotheses[0].segment == "device=mobile"
+
+
+def test_a_plan_is_for_nobody_whom_a_flag_cannot_tell(tmp_path: Path) -> None:
+    untold = tuple(each.model_copy(update={"rule": None}) for each in explored().segments)
+    found = facts(tmp_path, explored(segments=untold))
+    assert (found.hypotheses[0].segment, found.hypotheses[0].for_whom) == ("", "everyone who reaches it")

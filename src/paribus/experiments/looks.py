@@ -169,28 +169,33 @@ def _boundary(rules: NDArray[np.object_], level: float, *, intervals: bool = Fal
 def _running(e: Estimates) -> Estimates:
     """The last look with the intersection of all intervals and the smallest p-value so far.
 
-    Where the intersection is empty the looks contradict each other (an effect that changed, or bad luck): the last
-    look's own interval stands.
+    Where the looks contradict each other the last look's own interval stands: an effect that changes has no value that
+    was in all of them, and each look's interval still holds for the effect at its time.
     """
     if e.shape[0] == 1:
         return _look(e, 0)
-    lower, upper = running_intersection(e.lower, e.upper, axis=0)
+    lower, upper, contradicted = _intersected(e)
     p = running_minimum(e.p_value, axis=0)
     last = _look(e, -1)
-    empty = lower[-1] > upper[-1]
     return replace(
         last,
-        lower=np.where(last.determined, np.where(empty, last.lower, lower[-1]), np.nan),
-        upper=np.where(last.determined, np.where(empty, last.upper, upper[-1]), np.nan),
+        lower=np.where(last.determined, np.where(contradicted, last.lower, lower), np.nan),
+        upper=np.where(last.determined, np.where(contradicted, last.upper, upper), np.nan),
         p_value=np.where(last.determined, p[-1], np.nan),
     )
 
 
+def _intersected(e: Estimates) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Ends of the intersection at the last look, and where that look's own estimate lies outside of it."""
+    lower, upper = (ends[-1] for ends in running_intersection(e.lower, e.upper, axis=0))
+    value = e.value[-1]
+    return lower, upper, np.asarray((value < lower) | (value > upper))
+
+
 def _against_margin(p: Floats, metrics: tuple[Metric, ...], absolute: Estimates, relative: Estimates) -> Floats:
     """The smallest p-value of all looks, of the last one where the looks contradict each other, as for intervals."""
-    unlike = [running_intersection(e.lower, e.upper, axis=0) for e in (absolute, relative)]
-    empty = [lower[-1] > upper[-1] for lower, upper in unlike]
-    contradicted = np.where([metric.margin_absolute for metric in metrics], *empty)
+    unlike = [_intersected(e)[2] for e in (absolute, relative)]
+    contradicted = np.where([metric.margin_absolute for metric in metrics], *unlike)
     smallest = np.min(np.where(np.isnan(p), np.inf, p), axis=0)
     return np.asarray(np.where(contradicted | np.isinf(smallest), p[-1], smallest))
 

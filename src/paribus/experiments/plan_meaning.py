@@ -11,16 +11,14 @@ from paribus.experiments.scalars import parsed
 from paribus.experiments.schema import ExperimentDoc, PlanDoc
 from paribus.metrics.definition import Metric, Role
 
-# The keys that only some methods read.
+# The keys that only some methods read; priors and rope describe effects under every method.
 _READ_BY = {
     "looks": ("group_sequential", "bayesian"),
     "spending": ("group_sequential",),
     "spending_parameter": ("group_sequential",),
     "futility": ("group_sequential",),
     "n_opt": ("anytime",),
-    "priors": ("bayesian",),
     "loss_threshold": ("bayesian",),
-    "rope": ("bayesian",),
 }
 
 

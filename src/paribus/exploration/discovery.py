@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from paribus.events.reserved import RESERVED
 from paribus.exploration.shape import (
+    ALMOST_ALWAYS,
     CODE,
     LATENCY,
     MONEY,
@@ -22,6 +23,7 @@ from paribus.warehouse.event_views import literal
 from paribus.warehouse.working_copy import WorkingCopy
 
 SAMPLE = 200_000  # rows that the profile of properties is made of
+SELDOM = 0.01  # of all rows: an event that says nothing about what every event carries
 SYSTEM = frozenset(name for name, event in RESERVED.items() if event.semantics in {"exposure", "performance", "system"})
 _TYPES = {"UBIGINT": "integer", "BIGINT": "integer", "HUGEINT": "integer", "DOUBLE": "number", "VARCHAR": "string"}
 _TYPES |= {"BOOLEAN": "boolean", "OBJECT": "object", "ARRAY": "array", "NULL": "null"}
@@ -126,13 +128,20 @@ def properties_of(copy: WorkingCopy, reading: Reading, known: str, rows: int) ->
 
 
 def attributes_of(properties: list[Property], values: Values, usable: Mapping[str, int]) -> tuple[Attribute, ...]:
-    """Properties of few values that most units' actions carry: those of the context first, then the most frequent."""
+    """Properties of few values that most units' actions carry: those of the context first, then the most frequent.
+
+    What is sent with every event can be told wherever a variant is decided, be it in the context or a property.
+    """
     rows = sum(n for name, n in usable.items() if name not in SYSTEM)
     carried: dict[tuple[str, str], float] = {}
+    everywhere: dict[tuple[str, str], set[str]] = {}
     for each in properties:
         if each.event not in SYSTEM and each.type in {"string", "boolean"}:
             key = (each.place, each.name)
             carried[key] = carried.get(key, 0.0) + each.present * usable.get(each.event, 0)
+            if each.present >= ALMOST_ALWAYS:
+                everywhere.setdefault(key, set()).add(each.event)
+    events = {name for name, n in usable.items() if name not in SYSTEM and n >= SELDOM * rows}
     starts = max((n for name, n in usable.items() if name not in SYSTEM), default=1)
     chosen: list[tuple[bool, float, str, Attribute]] = []
     named: set[str] = set()
@@ -148,7 +157,8 @@ def attributes_of(properties: list[Property], values: Values, usable: Mapping[st
             p.type for p in properties if p.name == name and p.place == place and p.type in {"string", "boolean"}
         )
         column = f"attribute_{len(chosen)}"
-        chosen.append((place == "context", n, name, Attribute(name, column, tuple(of), place == "context", kind)))
+        told = place == "context" or events <= everywhere.get((place, name), set())
+        chosen.append((told, n, name, Attribute(name, column, tuple(of), told, kind)))
         if len(chosen) == MOST_ATTRIBUTES:
             break
     return tuple(each for *_, each in chosen)

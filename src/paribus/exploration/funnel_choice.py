@@ -1,9 +1,12 @@
-"""Which funnel to look at: the tracking plan's, else the ordered events that nearly all who converted went through."""
+"""Which funnel to look at: the tracking plan's, else the ordered events that nearly all who converted went through.
+
+Where no event looks like a conversion, the rarest action that others lead to stands in for one, and that is said.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paribus.exploration.event_log import EventLog
@@ -13,12 +16,15 @@ from paribus.warehouse.event_views import literal
 
 NEARLY_ALL = 0.8  # of the units that converted had the event before, within the window
 MOST_STEPS = 7
+LEAST_SHARE = 0.01  # of the units of the most frequent action
+FEWEST = 10  # units that do what is taken for a success
+GUESSED = "guessed"
 WINDOW_HOURS = 24.0
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A funnel and where it came from: `plan`, `data` or `given`.
+    """A funnel and where it came from: `plan`, `data` or `given`; `guessed` where not even its end is known.
 
     Attributes:
         coverage: share of the converted units that had the event before, by event; empty unless from the data.
@@ -55,7 +61,11 @@ def choose_funnel(
         name, events = max(declared.items(), key=lambda item: (len(item[1]), item[0]))
         return Choice(events, "plan", name, conversion=events[-1])
     conversion = conversion_event(log, plan or {})
-    return None if conversion is None else _leading_to(log, conversion, window_hours)
+    if conversion is not None:
+        return _leading_to(log, conversion, window_hours)
+    rarest = rarest_action(log)
+    found = None if rarest is None else _leading_to(log, rarest, window_hours)
+    return None if found is None else replace(found, origin=GUESSED)
 
 
 def planned_funnels(plan: Mapping[str, Any], events: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -87,6 +97,18 @@ def conversion_event(log: EventLog, plan: Mapping[str, Any]) -> str | None:
         return strong[-1]
     with_money = [name for name in fitting if name in paid]
     return with_money[-1] if with_money else None
+
+
+def rarest_action(log: EventLog) -> str | None:
+    """What fewest users do, of what at least one in a hundred does: a success, where nothing else says what one is."""
+    fitting = [name for name in log.actions if not FAILURE.search(name) and not REGRET.search(name)]
+    counted = log.query(
+        f"SELECT event, COUNT(DISTINCT unit) AS n FROM events WHERE event IN ({log.names(fitting)}) GROUP BY event"
+    ).rows
+    units = {str(event): int(n) for event, n in counted}
+    least = max(LEAST_SHARE * max(units.values(), default=0), FEWEST)
+    enough = sorted((n, event) for event, n in units.items() if n >= least)
+    return enough[0][1] if len(enough) > 1 else None
 
 
 def _leading_to(log: EventLog, conversion: str, window_hours: float) -> Choice | None:

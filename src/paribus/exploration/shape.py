@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 MOST_VALUES = 12  # an attribute with more values is no segment
 MOST_ATTRIBUTES = 6
+ALMOST_ALWAYS = 0.95  # of an event's rows: a property that is there may be counted on
 MOST_NUMBERS = 8
 CODE = re.compile(r"(^|_)(status|code|version|port|year|month|day|hour|index|position|page|score|rank|zip)$")
 _ID = re.compile(r"(^|_)(id|ids|uuid|guid|token|hash|key|email|phone|ip|name|url|path|referrer|user_agent)$")
-MONEY = re.compile(r"revenue|amount|(^|_)(value|total|price|paid|spend|gmv|income|fee)(_|$)|_usd$|_eur$", re.IGNORECASE)
+MONEY = re.compile(
+    r"revenue|amount|(^|_)(value|total|price|paid|spend|gmv|mrr|arr|income|fee)(_|$)|_usd$|_eur$", re.IGNORECASE
+)
 LATENCY = re.compile(r"latency|duration|(^|_)(ms|seconds|elapsed|response_time|load_time)(_|$)", re.IGNORECASE)
 FAILURE = re.compile(r"error|exception|crash|fail", re.IGNORECASE)
 REGRET = re.compile(r"refund|cancel|complain|return_request|unsubscri|churn|support_ticket|chargeback", re.IGNORECASE)
 CONVERSION = re.compile(
     r"order_?(completed|placed)|purchase|transaction|checkout_?completed|payment_?(succeeded|completed)|subscri|"
-    r"sign_?up|signed_up|register|activat|conver|complete|deposit|book(ed|ing)|trial_started",
+    r"sign_?up|signed_up|register|activat|conver|complete|deposit|book(ed|ing)|trial_started|upgraded",
     re.IGNORECASE,
 )
 

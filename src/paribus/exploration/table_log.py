@@ -9,6 +9,7 @@ from paribus.exploration.discovery import SYSTEM
 from paribus.exploration.event_log import PREFIX, EventLog, other_than
 from paribus.exploration.roles import Columns
 from paribus.exploration.shape import (
+    ALMOST_ALWAYS,
     CODE,
     LATENCY,
     MONEY,
@@ -132,8 +133,8 @@ def _attributes(
             values = other_than({str(row[0]): int(row[1]) for row in counted}, MOST_VALUES)
             known_values.append((-n, name, values))
     return tuple(
-        Attribute(name, f"attribute_{i}", values, False, _PLAIN[others[name]])
-        for i, (_, name, values) in enumerate(sorted(known_values)[:MOST_ATTRIBUTES])
+        Attribute(name, f"attribute_{i}", values, -n >= ALMOST_ALWAYS * rows, _PLAIN[others[name]])
+        for i, (n, name, values) in enumerate(sorted(known_values)[:MOST_ATTRIBUTES])
     )
 
 

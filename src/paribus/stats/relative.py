@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paribus.errors import InputError
 from paribus.stats.arm import Arm, refusals, spread
@@ -45,7 +46,8 @@ def lift(
     relative reach `g` = (z se(baseline) / baseline)^2, and for "log" `log_lift` and `log_lift_se`.
 
     Undetermined: ZERO_BASELINE; NEGATIVE_BASELINE unless allowed; NOT_POSITIVE for "log"; UNBOUNDED for "fieller"
-    when g >= 1, that is when the baseline itself is not shown to differ from zero.
+    when g >= 1, that is when the baseline itself is not shown to differ from zero; TOO_FEW_EVENTS where nothing at all
+    happened in treatment: the lift is -1 whatever control is, and its error would be estimated as none.
 
     Args:
         control: arm to compare with.
@@ -133,9 +135,14 @@ def lift(
             ((base < 0) & refuses_negative, Reason.NEGATIVE_BASELINE),
             (not_positive, Reason.NOT_POSITIVE),
             (unbounded, Reason.UNBOUNDED),
+            (_nothing_happened(treatment), Reason.TOO_FEW_EVENTS),
         ),
         extra=extra,
     )
+
+
+def _nothing_happened(arm: Arm) -> NDArray[np.bool_]:
+    return np.asarray((arm.value == 0) & (arm.var == 0))
 
 
 def _variances(control: Arm, treatment: Arm, pooled: bool) -> tuple[Floats, Floats]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paribus.exploration.exploration import Exploration
+from paribus.exploration.funnel_choice import GUESSED
 from paribus.workflow.artifact import Evidence
 
 
@@ -24,6 +25,7 @@ def evidence_of(found: Exploration) -> dict[str, Evidence]:
             "plan": "The funnel is the tracking plan's.",
             "given": "The funnel was given.",
             "data": "The funnel is what nearly all units did before their first conversion.",
+            GUESSED: "The funnel is what nearly all units did before the rarest action.",
         }[found.choice.origin]
         made["funnel"] = sql(f"One row per unit that entered the funnel. {chosen}", found.funnel.statement)
         if found.choice.statement:

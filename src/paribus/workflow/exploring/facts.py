@@ -27,10 +27,11 @@ from paribus.workflow.facts.explore import (
     Segment,
     Window,
 )
+from paribus.workflow.hypotheses.matching import combination_meant
 
 
-def facts_of(found: Exploration, level: float) -> ExploreFacts:
-    """The facts, each number below the id of its evidence."""
+def facts_of(found: Exploration, level: float, requirement: str = "") -> ExploreFacts:
+    """The facts, each number below the id of its evidence; those whom the requirement is for among the segments."""
     log, days = found.log, found.days
     arrived = found.arrivals
     facts = ExploreFacts(
@@ -53,7 +54,7 @@ def facts_of(found: Exploration, level: float) -> ExploreFacts:
             for i, name in enumerate(days.events)
         ),
         funnels=_funnels(found, level),
-        segments=_segments(found, level),
+        segments=_segments(found, requirement),
         baselines=_baselines(found.baselines, level, "baseline"),
         bottlenecks=tuple(_bottleneck(found, loss, i, level) for i, loss in enumerate(found.losses)),
         findings=findings_of(found),
@@ -91,14 +92,17 @@ def _funnel(name: str, result: FunnelResult, level: float, evidence: str) -> Fun
     return Funnel(name=name, window_hours=result.window_hours, steps=tuple(steps), evidence=evidence)
 
 
-def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
-    """Attribute values and the combinations where something was lost."""
+def _segments(found: Exploration, requirement: str) -> tuple[Segment, ...]:
+    """Attribute values, the combinations where something was lost, and the one that the requirement is for."""
     result = found.funnel
     if result is None:
         return ()
     wanted: list[dict[str, str]] = [{a.name: v} for a in result.attributes for v in bounded_values(a)]
     wanted += [dict(loss.segment) for loss in found.losses if len(loss.segment) > 1]
     wanted += [dict(loss.best_segment) for loss in found.losses if len(loss.best_segment) > 1]
+    meant = _meant(requirement, result.attributes)
+    if len(meant) > 1 and meant not in wanted:
+        wanted.append(meant)
     seen: dict[str, Segment] = {}
     for each in wanted:
         entered = segment_counts(result, each)[0]
@@ -120,6 +124,16 @@ def _segments(found: Exploration, level: float) -> tuple[Segment, ...]:
         for i, each in enumerate(found.behavior.segments)
     )
     return (*seen.values(), *behaved)
+
+
+def _meant(requirement: str, attributes: tuple[UnitAttribute, ...]) -> dict[str, str]:
+    typed = {
+        each.name: [value == "true" if each.type == "boolean" else value for value in bounded_values(each)]
+        for each in attributes
+        if each.in_context
+    }
+    found = combination_meant(requirement, typed)
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in found.items()}
 
 
 def segment_key(segment: tuple[tuple[str, str], ...]) -> str:

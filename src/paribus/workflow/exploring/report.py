@@ -27,6 +27,7 @@ def parts_of(
     exclude: Sequence[str] = (),
     level: float = 0.95,
     seed: int = 1,
+    requirement: str = "",
     progress: Callable[[float, str], None] = lambda share, word: None,
 ) -> tuple[str, ExploreFacts, dict[str, Evidence], tuple[str, ...], tuple[Outcome, ...]]:
     """Summary, facts, evidence, assumptions and checks of an exploration of the log."""
@@ -40,7 +41,7 @@ def parts_of(
         seed=seed,
         progress=progress,
     )
-    facts = facts_of(found, level)
+    facts = facts_of(found, level, requirement)
     return summary_of(found, facts), facts, evidence_of(found), assumptions_of(found), checks_of(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paribus.charts.numbers import count, share
 from paribus.exploration.exploration import Exploration
+from paribus.exploration.funnel_choice import GUESSED
 from paribus.workflow.artifact import Outcome
 from paribus.workflow.exploring.facts import segment_title
 from paribus.workflow.facts.explore import ExploreFacts
@@ -32,8 +33,8 @@ def summary_of(found: Exploration, facts: ExploreFacts) -> str:
         per_year = facts.bottlenecks[0].lost_units.value or 0.0
         said.append(
             f"Most is lost between {events[loss.step - 1]} and {events[loss.step]} among users with {of}: "
-            f"{share(loss.rate)} go on, against {share(loss.best)} with {segment_title(loss.best_segment)}, "
-            f"about {count(per_year)} users a year."
+            f"{share(loss.rate)} go on, against {share(loss.best)} with {segment_title(loss.best_segment)}; "
+            f"about {count(per_year)} users a year are lost by the difference."
         )
     elif facts.funnels:
         said.append("No segment falls short of a comparable one by more than chance explains.")
@@ -51,7 +52,13 @@ def assumptions_of(found: Exploration) -> tuple[str, ...]:
     if found.funnel is not None:
         said.append(
             f"A unit reaches a step when it did the steps in order within {found.funnel.window_hours:g} hours of any "
-            "entry; events at the same instant may follow each other; segments are those of the first entry."
+            "entry; entries that the data cannot follow so long are left out; events at the same instant may follow "
+            "each other; segments are those of the first entry. Intervals are at 95%."
+        )
+    if found.choice is not None and found.choice.origin == GUESSED:
+        said.append(
+            f"Nothing says what a success is: {found.choice.conversion}, the rarest action that others lead to, stands "
+            "in for one. Mark the right event with semantics: conversion in the tracking plan."
         )
     if found.stretch is not None:
         s = found.stretch
@@ -86,5 +93,18 @@ def checks_of(found: Exploration) -> tuple[Outcome, ...]:
             message=" → ".join(found.funnel.events) if found.funnel else "name one: paribus explore --funnel a,b,c",
             blocking=False,
             evidence="funnel" if found.funnel else "",
+        ),
+        *(
+            (
+                Outcome(
+                    name="a conversion is known",
+                    status="warned",
+                    message=f"{found.choice.conversion} is a guess; the tracking plan can name it",
+                    blocking=False,
+                    evidence="funnel_choice",
+                ),
+            )
+            if found.choice is not None and found.choice.origin == GUESSED
+            else ()
         ),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,12 +58,29 @@ def segment_meant(requirement: str, explore: ExploreFacts) -> Segment | None:
     for each in explore.segments:
         own = set(segment_words(each))
         said = len(own & whom)
-        # Words of a segment that the requirement does not say would narrow it: all of a rule has to be meant.
-        if not said or (each.rule and not own <= whom | set(stems(requirement))):
+        # A plan for whom no flag can tell would be a plan for others. Words of a segment that the requirement does not
+        # say would narrow it: all of a rule has to be meant.
+        if not said or not each.rule or not own <= whom | set(stems(requirement)):
             continue
         score = (said, -len(own - whom), each.units.value or 0.0)
         if best is None or score > best:
             best, found = score, each
+    return found
+
+
+def combination_meant(requirement: str, attributes: Mapping[str, Sequence[str | bool]]) -> dict[str, str | bool]:
+    """The value of each attribute that a requirement says whom it is for by; none where it says several values.
+
+    >>> combination_meant("faster search for new desktop users", {"device": ["mobile", "desktop"],
+    ...                                                           "returning": [True, False]})
+    {'device': 'desktop', 'returning': False}
+    """
+    said = set(stems(target(requirement) or requirement))
+    found: dict[str, str | bool] = {}
+    for name, values in attributes.items():
+        meant = [value for value in values if said.issuperset(_of_comparison({"attribute": name, "value": value}))]
+        if len(meant) == 1:
+            found[name] = meant[0]
     return found
 
 

@@ -139,12 +139,12 @@ def units_in(at: Opportunity, days: float, window: int) -> float:
 
 
 def planned_days(at: Opportunity, config: Config, window: int) -> int:
-    """Full weeks of the planned runtime, and longer (to a limit) where the least matured sample asks for it."""
-    weeks = -(-config.experiment_config.runtime_days // 7)
+    """The runtime as configured; longer, in full weeks and to a limit, where the least matured sample asks for it."""
+    days = config.experiment_config.runtime_days
     least = 2.0 * config.experiment_config.min_sample_size
-    while units_in(at, 7.0 * weeks, window) < least and 7 * weeks < LONGEST_DAYS:
-        weeks += 1
-    return 7 * weeks
+    while units_in(at, float(days), window) < least and days < LONGEST_DAYS:
+        days = 7 * (days // 7 + 1)
+    return days
 
 
 def detectable(success: Chosen, at: Opportunity, config: Config, guardrails: int, days: float) -> float:

@@ -30,6 +30,7 @@ def run(context: Context) -> Artifact:
             window_hours=context.config.exploration.funnel_window_hours,
             level=context.config.experiment_config.confidence_level,
             seed=context.seed,
+            requirement=context.feature.requirement,
             progress=context.progress,
         )
     return context.artifact("explore", summary, facts, evidence=evidence, assumptions=assumptions, checks=checks)
