@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.clock import Clock
+from paribus.errors import Conflict
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
@@ -265,6 +267,65 @@ class Workshop:
 
         return named(step).present(self.dossier.artifact(key, step))
 
+    def segments(self, key: str) -> list[Json]:
+        """The segments that the exploration found, each with its size and, where one was saved, its audience.
+
+        Raises:
+            NotFound: there is no such feature, or step 1 was not run.
+        """
+        from paribus.workflow.facts.explore import ExploreFacts
+
+        facts = ExploreFacts.model_validate(self.dossier.artifact(key, "explore").facts)
+        audiences = definition.documents(self.operations.store, self.operations.project, "audience")
+        saved = {_plain(body["when"]): (name, number) for name, (number, body) in audiences.items()}
+        found = []
+        for each in facts.segments:
+            name, number = saved.get(_plain(each.rule), ("", 0)) if each.rule is not None else ("", 0)
+            found.append(
+                {
+                    "segment": each.key,
+                    "title": each.title,
+                    "units": round(each.units.value or 0),
+                    "stability": each.stability.value if each.stability is not None else None,
+                    "when": each.rule,
+                    "audience": name,
+                    "revision": number,
+                }
+            )
+        return found
+
+    def save_segment(self, key: str, segment: str, *, name: str | None = None, author: str) -> Json:
+        """Keeps a segment as an audience, a versioned document with its size, which flags can name.
+
+        Saved again after a new exploration it is a new revision with the new size.
+
+        Args:
+            key: the feature's.
+            segment: its key in the exploration.
+            name: the audience's; made of the segment's unless given.
+            author: in whose name.
+
+        Raises:
+            NotFound: no such feature or segment.
+            InputError: the segment is no condition that a flag can evaluate.
+            Conflict: an audience of this name has another condition.
+        """
+        from paribus.workflow.audience import audience_key, saved
+
+        explored = self.dossier.artifact(key, "explore")
+        found, body = saved(explored, explored.hash, segment)
+        named = name or audience_key(found)
+        standing = self.operations.find("audience", named)
+        if standing is not None and standing.body is not None and standing.body["when"] != body["when"]:
+            raise Conflict(
+                f"there is an audience {named!r} with another condition",
+                where="--as",
+                rule="flags that name it would mean somebody else",
+                fix="give another name",
+            )
+        written = self.operations.write("audience", named, body, author=author, reason=f"saved from {key}")
+        return {"audience": named, "revision": written.number, **(written.body or {})}
+
     def approve(self, key: str, step: str, *, author: str, why: str = "") -> Json:
         """Agrees to a step's artifact."""
         return _shown(self.dossier.approve(key, step, author=author, why=why))
@@ -336,6 +397,10 @@ def workshop(
     with definitions(settings, create=create, clock=clock) as store:
         here = Operating(store, settings.data, clock or clock_of(settings.data))
         yield Workshop(settings, here, endpoint, is_demo=is_demo(settings.data))
+
+
+def _plain(condition: Json) -> str:
+    return json.dumps(condition, sort_keys=True)
 
 
 def _shown(state: StepState) -> Json:

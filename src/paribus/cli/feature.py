@@ -227,6 +227,35 @@ def export(
 
 @app.command()
 @answers
+def segments(
+    key: Key,
+    save: Annotated[str | None, typer.Option(help="Keep this segment as an audience that flags can name.")] = None,
+    name: Annotated[str | None, typer.Option("--as", help="The audience's key; made of the segment's.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the segments that step 1 found, with their sizes; --save keeps one as an audience."""
+    if name is not None and save is None:
+        raise InputError("--as names what --save keeps", where="--as", fix="--save SEGMENT --as NAME")
+    with shop_of(data) as shop:
+        found = shop.segments(key) if save is None else shop.save_segment(key, save, name=name, author=author())
+    if as_json:
+        print_json(found)
+    elif isinstance(found, dict):
+        counted = found["counted"]
+        typer.echo(f"audience {found['audience']}, revision {found['revision']}: {found['description']}")
+        typer.echo(f"{counted['units']:,} of {counted['of']:,} users from {counted['begin']} to {counted['end']}")
+        typer.echo(f"next: in a flag's rule, when: {{audience: {found['audience']}}}")
+    else:
+        width = max((len(each["segment"]) for each in found), default=0)
+        for each in found:
+            kept = f"audience {each['audience']}, revision {each['revision']}" if each["audience"] else ""
+            kept = kept or ("" if each["when"] else "no condition that a flag can evaluate")
+            typer.echo(f"{each['segment']:<{width}}  {each['units']:>10,}  {each['title']}  {kept}".rstrip())
+
+
+@app.command()
+@answers
 def scorecard(key: Key, data: Data = None, as_json: Json = False) -> None:
     """Show the seven success criteria, computed from the artifacts."""
     with shop_of(data) as shop:

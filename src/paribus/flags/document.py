@@ -171,12 +171,28 @@ class Flag(Part):
         return self
 
 
+class Counted(Part):
+    """How many an audience was when it was found."""
+
+    units: Annotated[int, Field(ge=0)]
+    of: Annotated[int, Field(ge=0)]
+    """Units that were looked at."""
+    begin: str
+    """Date, UTC."""
+    end: str
+    """Date, UTC, not in it."""
+    source: str
+    """The artifact that counted: feature/step and its hash."""
+
+
 class Audience(Part):
     """A named condition that many flags share."""
 
     description: str = ""
     owner: str = ""
     when: Condition
+    counted: Counted | None = None
+    """Where a segment of a history was saved: its size there."""
 
 
 class Layer(Part):

@@ -2,15 +2,68 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from paribus.errors import InputError, NotFound, did_you_mean
+from paribus.workflow.artifact import Artifact
 from paribus.workflow.facts.explore import ExploreFacts, Segment
 
 
 def segment_of(explore: ExploreFacts, key: str) -> Segment | None:
     """The segment of the exploration with this key; None for everyone."""
     return next((each for each in explore.segments if each.key == key), None) if key else None
+
+
+def audience_key(segment: Segment) -> str:
+    """What the audience of a segment is called, unless somebody names it.
+
+    >>> from paribus.workflow.artifact import Measured
+    >>> units = Measured(value=7, unit="users", evidence="funnel")
+    >>> audience_key(Segment(key="device=mobile&returning=true", title="", units=units))
+    'device-mobile-returning-true'
+    """
+    return re.sub(r"[^a-zA-Z0-9._]+", "-", segment.key).strip("-._")[:100]
+
+
+def saved(explored: Artifact, digest: str, key: str) -> tuple[Segment, dict[str, Any]]:
+    """A segment of an exploration, and the audience that flags can name: its condition, and how many it was.
+
+    Args:
+        explored: the artifact of step 1.
+        digest: its hash.
+        key: the segment's.
+
+    Raises:
+        NotFound: there is no such segment.
+        InputError: it is no condition on attributes.
+    """
+    facts = ExploreFacts.model_validate(explored.facts)
+    found = segment_of(facts, key)
+    if found is None:
+        known = [each.key for each in facts.segments]
+        raise NotFound(f"there is no segment {key!r}", where=explored.feature, fix=did_you_mean(key, known))
+    if found.rule is None:
+        raise InputError(
+            f"the segment {key} cannot be an audience",
+            where=explored.feature,
+            rule="a flag decides by attributes known when it is asked; this is what users did over weeks",
+            fix="send it as an attribute of the user, or choose a segment with a condition",
+        )
+    whole = facts.funnels[0].steps[0].units if facts.funnels else facts.units.value or 0
+    return found, {
+        "description": f"{found.title}, as explored for {explored.feature}",
+        "owner": explored.role,
+        "when": found.rule,
+        "counted": {
+            "units": round(found.units.value or 0),
+            "of": round(whole),
+            "begin": facts.window.start,
+            "end": facts.window.end,
+            "source": f"{explored.feature}/{explored.step} {digest[:12]}",
+        },
+    }
 
 
 def accepted(rule: Mapping[str, Any] | None) -> dict[str, list[str]] | None:

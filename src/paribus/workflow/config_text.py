@@ -32,7 +32,8 @@ def _lines(section: BaseModel, depth: int) -> list[str]:
         if depth == 0:
             lines.append("")
         choices = _choices(field)
-        lines += [f"{pad}# {text}" for text in (field.description or "", choices) if text]
+        about = " ".join((field.description or "").split())
+        lines += [f"{pad}# {text}" for text in (about, choices) if text]
         lines.append(f"{pad}# {name}:" if value is None else f"{pad}{name}: {_written(value)}")
     return lines
 
