@@ -35,6 +35,12 @@ def test_on_and_no_are_words() -> None:
         ("- 1", "no mapping"),
         ("a: [", "f.yaml:1"),
         (HEAD + "population: {device: {}}", "add up to nothing"),
+        (HEAD + "title: y", "given twice"),
+        (HEAD + "effects: [{on: paymnt_submitted, relative: 0.1}]", "did you mean 'payment_submitted'?"),
+        (HEAD + "defects: [{event: order_completed}]", "kind is missing"),
+        (HEAD + "defects: [{kind: event_mising, event: order_completed}]", "did you mean 'event_missing'?"),
+        (HEAD + "segments: [{who: {channel: ad}, visits_factor: 2}]", "a channel is of visits"),
+        (HEAD + "calendar: {start: 9999-12-20}", "9999-12-20 is refused"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, said: str) -> None:
@@ -57,6 +63,12 @@ def test_an_unknown_case_is_refused() -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         load(tmp_path / "none.yaml")
+
+
+def test_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_bytes(HEAD.encode() + b"story: \xff")
+    with pytest.raises(DefinitionError, match="UTF-8"):
+        load(tmp_path / "f.yaml")
 
 
 def test_the_schema_is_published() -> None:

@@ -16,6 +16,7 @@ from paribus.app.simulated_history import ENVIRONMENT
 from paribus.app.simulation import TRUTH, Simulation
 from paribus.app.stage import AUTHOR, DATA
 from paribus.errors import InputError
+from paribus.experiments.hypothesis import checked_requirement
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,6 +56,7 @@ class Demo:
         """The case, its steps, verdict, truth, scorecard, seconds and dossier; everything stands in `out`."""
         began = time.monotonic()
         config = config_of(self.scenario)
+        checked_requirement(self.scenario.feature.requirement)
         key = self.scenario.feature.key
         self.told(
             "begun",
@@ -213,7 +215,9 @@ def config_of(scenario: Scenario) -> Config:
 
     from paribus.workflow.config_file import parsed
 
-    return parsed(yaml.safe_dump(scenario.config) if scenario.config else "", f"{scenario.title} (config)")
+    # A demonstration has a minute: a browser goes through its page only where the scenario says so.
+    implementation = {"page": "none", **scenario.config.get("implementation", {})}
+    return parsed(yaml.safe_dump({**scenario.config, "implementation": implementation}), f"{scenario.title} (config)")
 
 
 def _is_killed(shop: Workshop, key: str) -> bool:

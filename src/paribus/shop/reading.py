@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Mapping
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,18 @@ class _Loader(yaml.SafeLoader):
     }
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[Any] = set()
+    for key, _ in node.value:
+        name = loader.construct_object(key)
+        if isinstance(name, str) and name in seen:
+            raise yaml.MarkedYAMLError(problem=f"the key {name!r} is given twice", problem_mark=key.start_mark)
+        if isinstance(name, str):
+            seen.add(name)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 CASES = ("winner", "null", "srm", "error", "latency", "novelty", "simpson", "inventory", "broken")
@@ -59,7 +72,13 @@ def load(path: Path) -> Scenario:
         raise NotFound("there is no such file", where=str(path), fix="name a scenario file")
     if path.stat().st_size > LARGEST_FILE:
         raise InputError("the file is too large for a scenario", where=str(path), rule=f"at most {LARGEST_FILE} bytes")
-    return parse(path.read_text("utf-8"), str(path))
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise DefinitionError(
+            f"byte {error.start} is no UTF-8", where=str(path), fix="save the file as UTF-8"
+        ) from None
+    return parse(text, str(path))
 
 
 def parse(text: str, name: str) -> Scenario:
@@ -73,7 +92,7 @@ def parse(text: str, name: str) -> Scenario:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise DefinitionError(f"this is no YAML: {getattr(error, 'problem', error)}", where=place) from error
+        raise DefinitionError(f"this cannot be read: {getattr(error, 'problem', error)}", where=place) from error
     if not isinstance(found, dict):
         raise DefinitionError(
             "the file holds no mapping", where=name, rule="a scenario maps names to values", fix="paribus_scenario: 1"
@@ -99,10 +118,19 @@ def _told(error: Any, document: Mapping[str, Any]) -> tuple[str, str, str | None
     if error["type"] == "missing":
         return where, f"{path[-1]} is missing", None, f"write {path[-1]}: …"
     if error["type"] == "union_tag_invalid":
-        return where, f"{error['input'].get('kind')!r} is no kind of defect", None, "one of " + ", ".join(_KINDS)
+        kind = str(error["input"].get("kind"))
+        fix = did_you_mean(kind, _KINDS) or "one of " + ", ".join(_KINDS)
+        return where, f"{kind!r} is no kind of defect", "one of " + ", ".join(_KINDS), fix
+    if error["type"] == "union_tag_not_found":
+        return where, "kind is missing", None, "write kind: and one of " + ", ".join(_KINDS)
+    if error["type"] == "literal_error":
+        allowed = [each.strip("' ") for each in re.split(r", | or ", error["ctx"]["expected"])]
+        given = str(error["input"])
+        return where, f"{given!r} is refused", "one of " + ", ".join(allowed), did_you_mean(given, allowed)
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     given = error["input"]
-    shown = f"{given!r} is refused: " if isinstance(given, str | int | float | bool) else ""
+    told = given.isoformat() if isinstance(given, date) else repr(given)
+    shown = f"{told} is refused: " if isinstance(given, str | int | float | bool | date) else ""
     return where, shown + message, None, None
 
 

@@ -55,8 +55,8 @@ class Feature(Part):
 class Calendar(Part):
     """When the history begins, and how visits are spread over weeks and hours (UTC)."""
 
-    start: date = date(2026, 3, 2)
-    """First day of the history."""
+    start: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2099, 12, 31))] = date(2026, 3, 2)
+    """First day of the history, 2000 to 2099."""
     history_days: Annotated[int, Field(ge=7, le=365)] = 28
     weekday: Annotated[list[Positive], Field(min_length=7, max_length=7)] = [0.95, 0.92, 0.94, 0.97, 1.04, 1.12, 1.06]
     """Relative visits per weekday, Monday first."""
@@ -128,6 +128,12 @@ class Segment(Part):
     revenue_factor: Positive = 1.0
     visits_factor: Positive = 1.0
     """How often these users come, relative to others; `channel` cannot say it."""
+
+    @model_validator(mode="after")
+    def _says_of_users(self) -> Segment:
+        if self.visits_factor != 1 and self.who.channel is not None:
+            raise ValueError("visits_factor is of users, and a channel is of visits: leave one of the two out")
+        return self
 
 
 class Orders(Part):
@@ -302,7 +308,17 @@ class Scenario(Part):
     defects: list[Defect] = []
     stock_per_day: Annotated[int, Field(ge=1)] | None = None
     """Orders that can be filled in a day, shared by both arms; without it there is enough for all."""
-    config: dict[str, Any] = {"experiment_config": {"min_sample_size": 1500}, "minimum_detectable_effect": 0.12}
+    config: dict[str, Any] = {
+        "experiment_config": {"min_sample_size": 1500},
+        "minimum_detectable_effect": 0.12,
+        "economics": {
+            "currency": "USD",
+            "margin": 0.4,
+            "build_cost": 25_000,
+            "running_cost_per_year": 4_000,
+            "support_cost_per_year": 6_000,
+        },
+    }
     """The feature's paribus.yaml: a shop of this size has fewer users than the usual least sample."""
 
 
