@@ -45,6 +45,7 @@ def analyze(
     connection: str | None = None,
     full_proof: bool = False,
     since_exposure: bool = False,
+    threads: int = 1,
 ) -> Result:
     """The verdict of an experiment, with its health, its estimates and its proof.
 
@@ -65,6 +66,8 @@ def analyze(
         connection: database URL for a table's name.
         full_proof: fingerprint files of any size by SHA-256.
         since_exposure: also measure effects by days since exposure, to see whether they fade (one more statement).
+        threads: DuckDB's. With more than one, the last digits of sums depend on which thread
+            ended first, and with them the proof's hash; `verify` says *reproduced* all the same.
 
     Raises:
         InputError: the source, a column or an argument cannot be used; the message says which and what to do.
@@ -94,10 +97,12 @@ def analyze(
         if reads_lake(document.data):
             from paribus.app.lake import analyze_file
 
-            return analyze_file(document, seal, as_of=time, segments=segments, since_exposure=since_exposure)
+            return analyze_file(
+                document, seal, as_of=time, segments=segments, since_exposure=since_exposure, threads=threads
+            )
         # What was sealed is analyzed; what the file says now is listed as deviations and changes nothing.
         design = sealed_design(seal, title=document.design.title) if seal else document.design
-        with engine_of(document) as engine:
+        with engine_of(document, threads=threads) as engine:
             return analyze_experiment(
                 design,
                 document.data,
@@ -126,7 +131,7 @@ def analyze(
             rule="a table has one row per unit: its id, its variant, its metrics",
             fix="--unit user_id --variant group --metric revenue; or: paribus init FILE writes an experiment.yaml",
         )
-    with table_engine(source, connection) as (engine, relation):
+    with table_engine(source, connection, threads=threads) as (engine, relation):
         from paribus.experiments.columns import from_columns, look
 
         document = from_columns(
@@ -334,7 +339,7 @@ def engine_url(url: str | None) -> str | None:
 
 
 @contextmanager
-def engine_of(document: Document) -> Iterator[Engine]:
+def engine_of(document: Document, *, threads: int = 1) -> Iterator[Engine]:
     """The engine that answers a document's statements, closed at the end."""
     from paribus.experiments.on_lake import reads_lake
 
@@ -344,16 +349,16 @@ def engine_of(document: Document) -> Iterator[Engine]:
         with lake_engine_of(document) as engine:
             yield engine
         return
-    with engine_at(document.engine_url(), document.folder) as engine:
+    with engine_at(document.engine_url(), document.folder, threads=threads) as engine:
         yield engine
 
 
 @contextmanager
-def engine_at(url: str | None, folder: Path) -> Iterator[Engine]:
+def engine_at(url: str | None, folder: Path, *, threads: int = 1) -> Iterator[Engine]:
     """An engine by URL, closed at the end."""
     from paribus.warehouse import open_engine
 
-    engine = open_engine(url, base_dir=folder)
+    engine = open_engine(url, base_dir=folder, threads=threads)
     try:
         yield engine
     finally:
@@ -361,12 +366,12 @@ def engine_at(url: str | None, folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def table_engine(source: object, connection: str | None) -> Iterator[tuple[Engine, str]]:
+def table_engine(source: object, connection: str | None, *, threads: int = 1) -> Iterator[tuple[Engine, str]]:
     """The engine for one table and the table's name there: a file, a database's table, or a frame in memory."""
     from paribus.warehouse import open_engine
 
     text = isinstance(source, str | Path)
-    engine = open_engine(connection, frames=None if text else {FRAME: source})
+    engine = open_engine(connection, frames=None if text else {FRAME: source}, threads=threads)
     try:
         yield engine, str(source) if text else FRAME
     finally:

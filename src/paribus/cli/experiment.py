@@ -47,6 +47,9 @@ def analyze(
     since_exposure: Annotated[
         bool, typer.Option("--since-exposure", help="Also show effects by days since exposure: do they fade?")
     ] = False,
+    threads: Annotated[
+        int, typer.Option(min=1, help="More are quicker on large files; the last digits then vary from run to run.")
+    ] = 1,
     proof: Annotated[str, typer.Option(help="'full' hashes data files of any size.")] = "standard",
     data: Annotated[Path | None, typer.Option("--data", help="The data folder, for an experiment on a flag.")] = None,
     as_json: Json = False,
@@ -64,7 +67,14 @@ def analyze(
                 where=source,
                 fix="name a file with its ending, or --data with the folder of your server",
             )
-        result = analyze_stored(source, data=data, as_of=as_of, segments=segment or (), since_exposure=since_exposure)
+        result = analyze_stored(
+            source,
+            data=data,
+            as_of=as_of,
+            segments=segment or (),
+            since_exposure=since_exposure,
+            threads=threads,
+        )
         deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
         return
     if proof not in ("standard", "full"):
@@ -86,6 +96,7 @@ def analyze(
         connection=connection,
         full_proof=proof == "full",
         since_exposure=since_exposure,
+        threads=threads,
     )
     deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
 

@@ -144,7 +144,7 @@ def analyze_on_lake(
     killed_at: datetime | None = None,
     as_of: datetime | None = None,
     segments: Sequence[str] | None = None,
-    threads: int | None = None,
+    threads: int = 1,
     kept: Kept | None = None,
     links: Links | None = None,
     since_exposure: bool = False,
@@ -158,7 +158,7 @@ def analyze_on_lake(
         killed_at: when a kill or rollback of the flag closed enrollment.
         as_of: read no event of this time or later; the watermark where that is earlier.
         segments: attributes to break effects down by (default: the document's).
-        threads: of the engine; None for its own choice.
+        threads: of the engine. With more than one, the last digits of sums depend on which of them ended first.
         kept: the maintained tables at this very version. They are read where they answer the question that is asked;
             the result is the same, and its lake says which way it went.
         links: from a linked anonymous id to its user, for a document that joins identities.
@@ -250,7 +250,7 @@ def measure_proof_again(
 
 @contextmanager
 def lake_engine(
-    design: Design, data: DataModel, snapshot: Snapshot, *, threads: int | None = None, links: Links | None = None
+    design: Design, data: DataModel, snapshot: Snapshot, *, threads: int = 1, links: Links | None = None
 ) -> Iterator[Engine]:
     """The engine that answers the design's statements over the snapshot, closed at the end.
 

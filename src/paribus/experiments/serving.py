@@ -42,7 +42,7 @@ class Serving:
     kept: Upkeep
     state: State
     name: str
-    threads: int | None = None
+    threads: int = 1
 
     def holds(self, design: Design, data: DataModel) -> bool:
         """Whether the tables answer this design: the one they were made for, by fewer attributes at most."""
@@ -95,7 +95,7 @@ def serving(
     lake: LakeReader,
     snapshot: Snapshot,
     *,
-    threads: int | None = None,
+    threads: int = 1,
 ) -> Serving | None:
     """An experiment in the tables when they hold the very rows of the snapshot; None when the lake must be read.
 
@@ -115,7 +115,7 @@ def read_cells(
     key: str,
     *,
     killed_at: datetime | None = None,
-    threads: int | None = None,
+    threads: int = 1,
 ) -> Reading:
     """The cells of an experiment up to the tables' horizon, equal to those of the statement over the lake.
 
