@@ -7,21 +7,28 @@ runs, and none at the fixed seeds.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 from tests.experiments.simulated import design
 
-from paribus.experiments.operating import Characteristics, Rate, Truth, characteristics, truths_of
-from paribus.experiments.plan import Design, Method, Plan
+from paribus.experiments.analysis import infer, verdicts
+from paribus.experiments.operating import START, Characteristics, Rate, Truth, characteristics, truths_of
+from paribus.experiments.plan import Design, Method, Plan, Seal
 from paribus.experiments.population import Population
+from paribus.metrics.cells import CellKey, Cells, Counts, Measurement
 from paribus.metrics.definition import Metric, MetricType, Role
+from paribus.stats.moments import Moments
 
 Z = stats.norm.ppf
 REVENUE = Metric("revenue", MetricType.MEAN)
 VISITS = Metric("visits", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.25, margin_absolute=True)
+SEAL = Seal("a", "b", START - timedelta(days=1), None, 0, "sealed before data", {})
 PUBLISHED = Path(__file__).parent.parent / "oracles" / "data" / "group_sequential.json"
 
 
@@ -48,6 +55,37 @@ def simulated(made: Design, *truths: Truth, **more: object) -> tuple[Characteris
 
 def worlds(made: Design, effect: float) -> dict[str, Truth]:
     return {truth.name: truth for truth in truths_of(made, {"revenue": effect}, POPULATIONS)}
+
+
+@pytest.mark.parametrize("method", ["fixed", "anytime", "group_sequential", "bayesian"])
+def test_experiments_inferred_together_have_the_verdicts_that_each_has_alone(method: str) -> None:
+    made = design(REVENUE, VISITS)
+    made = replace(made, plan=replace(made.plan, method=Method(method), start=START, runtime_days=14, looks=(7, 14)))
+    measured = [_cells(seed) for seed in range(12)]
+    measured[3] = replace(measured[3], counts=replace(measured[3].counts, units={"control": 400, "treatment": 800}))
+    now = START + timedelta(days=14)
+    together = verdicts(made, measured, registered=SEAL, as_of=now)
+    assert together == [infer(made, each, registered=SEAL, as_of=now).verdict for each in measured]
+    assert len({verdict.value for verdict in together}) > 1
+
+
+def _cells(seed: int) -> Measurement:
+    """Two metrics of two arms of 600 units a week, one of them moved in some of the seeds."""
+    rng = np.random.default_rng(seed)
+    places = [(day, arm) for day in (0, 7) for arm in ("control", "treatment")]
+    keys = tuple(CellKey(arm, day=(START + timedelta(days=day)).date()) for day, arm in places)
+    n = np.full(4, 600.0)
+    moved = (seed % 3) * np.array([0.0, 0.7, 0.0, 0.7])
+
+    def cells(name: str, mean: float, sd: float, shift: NDArray[np.float64]) -> Cells:
+        y = rng.normal(mean, sd, (4, 600)) + shift[:, None]
+        sums = y.sum(1)[:, None], (y**2).sum(1)[:, None, None], (y**3).sum(1)[:, None]
+        return Cells(name, keys, Moments.from_shifted_sums(("y",), n, np.zeros(1), *sums))
+
+    by_day = {(None, key.day.isoformat(), key.variant): 600 for key in keys if key.day}
+    end = START + timedelta(days=14)
+    counts = Counts(2400, {"control": 1200, "treatment": 1200}, by_day=by_day, first_time=START, last_time=end)
+    return Measurement(counts, {"revenue": cells("revenue", 10, 5, moved), "visits": cells("visits", 4, 2, 0 * moved)})
 
 
 # ── a fixed horizon ──────────────────────────────────────────────────────────────────────────────────────────────────

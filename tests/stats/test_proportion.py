@@ -66,3 +66,15 @@ def test_impossible_counts_and_unknown_methods_are_refused() -> None:
         proportion_interval(11, 10)
     with pytest.raises(InputError, match="one-sided"):
         proportion_test(*TABLE, method="chi2", alternative="less")
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_fishers_test_is_scipys(alternative: str) -> None:
+    rng = np.random.default_rng(5)
+    tables = [(0, 10**6, 3, 10**6), (400_000, 10**6, 400_900, 10**6), (12, 100, 0, 10**7), (5, 50_000, 90, 50_000)]
+    for m, n in rng.integers(1, 300, (200, 2)).tolist():
+        tables.append((int(rng.integers(0, m + 1)), m, int(rng.integers(0, n + 1)), n))
+    for a, m, b, n in tables:
+        own = proportion_test(a, m, b, n, method="fisher", alternative=alternative)
+        statistic, p_value = scipy_stats.fisher_exact([[b, a], [n - b, m - a]], alternative=alternative)
+        np.testing.assert_allclose([own.statistic, own.p_value], [statistic, p_value], rtol=1e-7, atol=1e-300)

@@ -33,7 +33,7 @@ from paribus.experiments.plan import Design, Method, Seal
 from paribus.experiments.posterior import decided_by_posterior, with_posteriors
 from paribus.experiments.quantiles import quantile_panels
 from paribus.experiments.reading import Reading, cutoffs, planned_end, reading
-from paribus.experiments.result import Comparison, CurvePoint, Result
+from paribus.experiments.result import Check, Comparison, CurvePoint, Result, Verdict
 from paribus.experiments.segments import by_segments
 from paribus.metrics.cells import LakeState, Measurement
 from paribus.metrics.definition import Metric, Role
@@ -54,7 +54,6 @@ def infer(
     registered: Seal | None = None,
     as_of: datetime | None = None,
     deviations: tuple[str, ...] = (),
-    verdict_only: bool = False,
 ) -> Result:
     """The result that follows from a design and a measurement, and from nothing else.
 
@@ -64,29 +63,15 @@ def infer(
         registered: the seal; without one there is no verdict, only what the plan would have said.
         as_of: the time of reading; looks are those planned up to it.
         deviations: what differs from the sealed plan, in sentences.
-        verdict_only: leave out what describes and never decides: curve, segments, posteriors, estimates after a stop.
     """
-    grouped = batches(design, measurement.cells, measurement.cutoffs)
-    days = tuple(sorted({day for batch in grouped for day in batch.grid.days}))
-    read = reading(design, measurement, as_of, days)
-    before = [imbalances(batch, design) for batch in grouped]
-    subject = checks.Subject(
-        design=design,
-        measurement=measurement,
-        ended=read.ended,
-        horizon=planned_end(design.plan, design.plan.start or measurement.counts.first_time) is not None,
-        imbalances=tuple(each for found in before for each in found),
-    )
-    health = checks.run(subject)
-    blocking = tuple(check.sentence for check in health if check.severity == "blocking" and check.status == "failed")
-    family = families(design)
-    if blocking or read.forbidden:
-        reason = Reason.BLOCKED if blocking else Reason.PLAN_FORBIDS
-        effects = _Effects(hidden(design, measurement, grouped, reason))
+    opened = _opened(design, measurement, as_of)
+    read, health, family = opened.read, opened.health, families(design)
+    if opened.is_hidden:
+        effects = _hidden(design, opened)
     else:
-        effects = _effects(design, measurement, grouped, read, family, before, days, describe=not verdict_only)
-        health = (*health, *checks.run(replace(subject, comparisons=effects.whole), needs_effects=True))
-    evidence = _evidence(design, effects, read, blocking)
+        effects = _effects(design, opened, family)
+        health = (*health, *checks.run(replace(opened.subject, comparisons=effects.whole), needs_effects=True))
+    evidence = _evidence(design, effects, read, opened.blocking)
     verdict = decide(evidence) if registered is not None else describe_unregistered(evidence)
     notes = [f.note for f in family.values() if f.note]
     return Result(
@@ -111,8 +96,47 @@ def infer(
         proof={},
         warnings=(*measurement.warnings, *read.notes, *notes),
         lake=measurement.lake,
-        novelty=() if blocking or read.forbidden else novelty.novelty(design, measurement.windows),
+        novelty=() if opened.is_hidden else novelty.novelty(design, measurement.windows),
     )
+
+
+def verdicts(
+    design: Design, measurements: Sequence[Measurement], *, registered: Seal, as_of: datetime | None = None
+) -> list[Verdict]:
+    """The verdicts of experiments that have the same cells and differ in their numbers alone, as replications do.
+
+    Each is the one that `infer` gives; effects are computed for all at once, and what only describes is left out.
+
+    Args:
+        design, registered, as_of: as for `infer`.
+        measurements: of the experiments; metrics without clusters and ranks, values known by cohort.
+    """
+    family = families(design)
+    each_opened = [_opened(design, each, as_of, blocking_only=True) for each in measurements]
+    shown = [opened for opened in each_opened if not opened.is_hidden]
+    together = [
+        looks.whole_of_each(
+            own,
+            design,
+            shown[0].read,
+            _levels(design, family, own[0].metrics),
+            [adjustable(batch, design, opened.imbalances) for batch, opened in zip(own, shown, strict=True)],
+        )
+        for own in zip(*(opened.grouped for opened in shown), strict=True)
+    ]
+    panels = dict(zip(map(id, shown), zip(*together, strict=True), strict=True))
+    found = []
+    for opened in each_opened:
+        if opened.is_hidden:
+            effects = _hidden(design, opened)
+        else:
+            own = list(panels.get(id(opened), ()))
+            whole = _comparisons(design, opened.measurement, own, family)
+            if design.plan.method is Method.BAYESIAN:
+                whole = decided_by_posterior(design, with_posteriors(design, whole))
+            effects = _Effects(whole, futile=_futile(own))
+        found.append(decide(_evidence(design, effects, opened.read, opened.blocking)))
+    return found
 
 
 def analyze(
@@ -279,6 +303,52 @@ def measure_again(proof: Proof, engine: Engine, *, links: Links | None = None) -
 
 
 @dataclass(frozen=True, slots=True)
+class _Opened:
+    """A measurement as it may be read: its cells in batches, what the plan allows, and what the checks say."""
+
+    measurement: Measurement
+    grouped: list[Batch]
+    read: Reading
+    subject: checks.Subject
+    health: tuple[Check, ...]
+
+    @property
+    def imbalances(self) -> tuple[Imbalance, ...]:
+        return self.subject.imbalances
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        return tuple(each.sentence for each in self.health if each.severity == "blocking" and each.status == "failed")
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        return _days(self.grouped)
+
+    @property
+    def is_hidden(self) -> bool:
+        return bool(self.blocking or self.read.forbidden)
+
+
+def _opened(
+    design: Design, measurement: Measurement, as_of: datetime | None, *, blocking_only: bool = False
+) -> _Opened:
+    grouped = batches(design, measurement.cells, measurement.cutoffs)
+    read = reading(design, measurement, as_of, _days(grouped))
+    subject = checks.Subject(
+        design=design,
+        measurement=measurement,
+        ended=read.ended,
+        horizon=planned_end(design.plan, design.plan.start or measurement.counts.first_time) is not None,
+        imbalances=tuple(each for batch in grouped for each in imbalances(batch, design)),
+    )
+    return _Opened(measurement, grouped, read, subject, checks.run(subject, blocking_only=blocking_only))
+
+
+def _days(grouped: list[Batch]) -> tuple[date, ...]:
+    return tuple(sorted({day for batch in grouped for day in batch.grid.days}))
+
+
+@dataclass(frozen=True, slots=True)
 class _Effects:
     """Everything an allowed reading shows."""
 
@@ -288,29 +358,23 @@ class _Effects:
     futile: bool = False
 
 
-def _effects(
-    design: Design,
-    measurement: Measurement,
-    grouped: list[Batch],
-    read: Reading,
-    family: dict[Role, Family],
-    before: list[list[Imbalance]],
-    days: tuple[date, ...],
-    *,
-    describe: bool = True,
-) -> _Effects:
+def _hidden(design: Design, opened: _Opened) -> _Effects:
+    reason = Reason.BLOCKED if opened.blocking else Reason.PLAN_FORBIDS
+    return _Effects(hidden(design, opened.measurement, opened.grouped, reason))
+
+
+def _effects(design: Design, opened: _Opened, family: dict[Role, Family]) -> _Effects:
+    measurement, read, days = opened.measurement, opened.read, opened.days
     panels: list[Panel] = []
     segmented: list[Panel] = []
     drawn: list[tuple[Panel, Series]] = []
-    for batch, found in zip(grouped, before, strict=True):
+    for batch in opened.grouped:
         clusters = [metric.name in measurement.clusters for metric in batch.metrics]
         if all(clusters):
             continue
-        adjust = adjustable(batch, design, found)
+        adjust = adjustable(batch, design, opened.imbalances)
         panel = looks.whole(batch, design, read, _levels(design, family, batch.metrics), adjust)
         panels.append(panel)
-        if not describe:
-            continue
         by_level = by_segment(batch, design, read, adjust)
         if by_level is not None:
             segmented.append(by_level)
@@ -324,19 +388,8 @@ def _effects(
             panel, by_level = quantile_panels(metric, measurement.ranks[metric.name], design, read, levels)
             panels.append(panel)
             segmented += [by_level] if by_level is not None else []
-    adjusted = _adjusted(design, panels, family)
-    comparisons = [
-        comparison
-        for panel, p in zip(panels, adjusted, strict=True)
-        for comparison in of_whole(design, _with_ends(panel, p, family), family, p)
-    ]
-    order = {metric.name: i for i, metric in enumerate(design.metrics)}
-    comparisons.sort(key=lambda c: order[c.metric])
-    whole = with_caps(design, measurement, comparisons)
-    if describe or design.plan.method is Method.BAYESIAN:
-        whole = with_posteriors(design, whole)
-    if describe:
-        whole = with_early_stop(design, read, panels, whole)
+    whole = with_posteriors(design, _comparisons(design, measurement, panels, family))
+    whole = with_early_stop(design, read, panels, whole)
     if design.plan.method is Method.BAYESIAN:
         whole = decided_by_posterior(design, whole)
     return _Effects(
@@ -345,6 +398,21 @@ def _effects(
         curve=curve.curve(design, drawn, days[-1] if days else None),
         futile=_futile(panels),
     )
+
+
+def _comparisons(
+    design: Design, measurement: Measurement, panels: list[Panel], family: dict[Role, Family]
+) -> tuple[Comparison, ...]:
+    """The effects in the whole, in the order of the design's metrics, with the families' corrections."""
+    adjusted = _adjusted(design, panels, family)
+    comparisons = [
+        comparison
+        for panel, p in zip(panels, adjusted, strict=True)
+        for comparison in of_whole(design, _with_ends(panel, p, family), family, p)
+    ]
+    order = {metric.name: i for i, metric in enumerate(design.metrics)}
+    comparisons.sort(key=lambda c: order[c.metric])
+    return with_caps(design, measurement, comparisons)
 
 
 def _levels(design: Design, family: dict[Role, Family], metrics: tuple[Metric, ...]) -> Floats:

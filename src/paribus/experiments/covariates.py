@@ -7,6 +7,7 @@ unadjusted and the report says so (statistics.md, decision 13).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +51,7 @@ def imbalances(batch: Batch, design: Design) -> list[Imbalance]:
     return found
 
 
-def adjustable(batch: Batch, design: Design, found: list[Imbalance]) -> NDArray[np.bool_]:
+def adjustable(batch: Batch, design: Design, found: Iterable[Imbalance]) -> NDArray[np.bool_]:
     """Where covariates are used, axes (treatment, metric): by the plan, and unless the arms differ in them."""
     treatments = [variant.name for variant in design.variants if variant.name != design.control]
     use = np.full((len(treatments), len(batch.metrics)), design.plan.cuped and bool(batch.covariates))

@@ -94,6 +94,26 @@ class Panel:
         """The panel of some groups, without what belongs to the whole alone."""
         return self._part(lambda a: a[:, groups], self.groups[groups])
 
+    def of_metrics(self, part: slice) -> Panel:
+        """The panel of some metrics, with all that belongs to the whole but its notes."""
+
+        def own(a: NDArray[Any] | None) -> Any:
+            return None if a is None else a[..., part]
+
+        return replace(
+            self._part(own, self.groups),
+            metrics=self.metrics[part],
+            method=self.method[part],
+            simultaneous=None if self.simultaneous is None else (own(self.simultaneous[0]), own(self.simultaneous[1])),
+            margin_p=own(self.margin_p),
+            reach=own(self.reach),
+            rules=own(self.rules),
+            sign=own(self.sign),
+            futile=own(self.futile),
+            totals=None if self.totals is None else tuple(own(a) for a in self.totals),
+            notes={},
+        )
+
     def metric_first(self) -> Panel:
         """The same numbers with axes (metric, treatment, group), for writing them metric by metric."""
         return self._part(lambda a: np.moveaxis(a, -1, 0), self.groups)

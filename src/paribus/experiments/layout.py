@@ -200,6 +200,16 @@ def batches(
     ]
 
 
+def joined_by_metric(each: Sequence[Batch]) -> Batch:
+    """Batches of experiments that have the same cells as one, the metrics of one experiment after those of another."""
+    first = each[0].moments
+    n, mean, m2, m3 = (
+        np.concatenate([getattr(b.moments, name) for b in each], axis=1) for name in ("n", "mean", "m2", "m3")
+    )
+    metrics = tuple(metric for batch in each for metric in batch.metrics)
+    return Batch(metrics, each[0].grid, Moments(first.names, n, mean, m2, m3), each[0].variants)
+
+
 def _known(metrics: tuple[Metric, ...], cells: list[Cells], variants: tuple[str, ...]) -> Batch:
     return Batch(metrics, Grid.of(cells[0].keys, variants), _stack([own.moments for own in cells]), variants)
 

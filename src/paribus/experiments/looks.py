@@ -22,7 +22,7 @@ from paribus.experiments.effects import (
     unadjusted,
 )
 from paribus.experiments.guardrails import margin_p
-from paribus.experiments.layout import WHOLE, Batch, Pairs
+from paribus.experiments.layout import WHOLE, Batch, Pairs, joined_by_metric
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
@@ -99,6 +99,22 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
         notes=_notes(batch, design, control, last.pooled),
     )
+
+
+def whole_of_each(
+    each: Sequence[Batch], design: Design, read: Reading, levels: Floats, adjust: Sequence[NDArray[np.bool_]]
+) -> list[Panel]:
+    """The same of several experiments that have the same cells and metrics, computed at once; without notes.
+
+    Args:
+        each: a batch of every experiment.
+        design, read, levels: as for `whole`, the same for all.
+        adjust: by experiment.
+    """
+    joined = joined_by_metric(each)
+    panel = whole(joined, design, read, np.tile(levels, (1, len(each))), np.concatenate(adjust, axis=1))
+    width = len(each[0].metrics)
+    return [panel.of_metrics(slice(i * width, (i + 1) * width)) for i in range(len(each))]
 
 
 def pairs_at(batch: Batch, look: Look, control: int) -> Pairs:

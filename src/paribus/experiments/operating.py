@@ -1,7 +1,7 @@
 """The operating characteristics of the whole decision rule: how often it ships, and how often wrongly.
 
-Experiments with known truth are drawn as cells of moments and go through `analysis.infer`, health checks, corrections,
-guardrails, looks and the table of verdicts included: the rates are those of the code that will decide.
+Experiments with known truth are drawn as cells of moments and go through `analysis.verdicts`, health checks,
+corrections, guardrails, looks and the table of verdicts included: the rates are those of the code that will decide.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from paribus.experiments.analysis import infer
+from paribus.experiments.analysis import verdicts
 from paribus.experiments.plan import Design, Kind, Method, Seal
 from paribus.experiments.population import Population
 from paribus.experiments.result import Verdict, VerdictValue
@@ -25,6 +25,7 @@ Progress = Callable[[float, str], None]
 # Some seconds on one core: a sequential plan is inferred again at each of its looks.
 REPLICATIONS = 400
 REPLICATIONS_WITH_LOOKS = 120
+AT_ONCE = 60  # experiments that are inferred together
 START = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday; only differences of days matter
 DECIDED = (VerdictValue.SHIP, VerdictValue.ROLL_BACK, VerdictValue.INVALID)
 
@@ -119,13 +120,13 @@ def characteristics(
     found = []
     for i, truth in enumerate(truths):
         rng = np.random.default_rng([seed, i])
-        verdicts: list[tuple[Verdict, float]] = []
         samples = _Samples.drawn(simulated, populations, truth, rng, units, looks, count)
-        for r in range(count):
-            verdicts.append(_verdict(simulated, samples, r, looks))
-            if progress is not None and r % 10 == 0:
-                progress((i + r / count) / len(truths), truth.words)
-        found.append(_summary(simulated, truth, verdicts, units, looks))
+        decided: list[tuple[Verdict, float]] = []
+        for first in range(0, count, AT_ONCE):
+            decided += _verdicts(simulated, samples, range(first, min(first + AT_ONCE, count)), looks)
+            if progress is not None:
+                progress((i + len(decided) / count) / len(truths), truth.words)
+        found.append(_summary(simulated, truth, decided, units, looks))
     return tuple(found)
 
 
@@ -213,27 +214,28 @@ class _Samples:
 _SEAL = Seal("simulated", "simulated", START - timedelta(days=1), None, 0, "sealed before data", {})
 
 
-def _verdict(design: Design, samples: _Samples, r: int, looks: tuple[int, ...]) -> tuple[Verdict, float]:
-    """The first deciding verdict of one experiment, or the last look's; with the share of its length.
+def _verdicts(
+    design: Design, samples: _Samples, of: Sequence[int], looks: tuple[int, ...]
+) -> list[tuple[Verdict, float]]:
+    """The first deciding verdict of each experiment, or the last look's; with the share of its length.
 
     What an earlier look decided is recomputed at every later one, so an end without a decision had none before.
     """
-    if not looks:
-        measured = samples.measurement(r, len(samples.keys), None)
-        return infer(design, measured, registered=_SEAL, verdict_only=True).verdict, 1.0
 
-    def at(k: int) -> Verdict:
-        now = START + timedelta(days=looks[k])
-        measured = samples.measurement(r, (k + 1) * len(design.variants), now)
-        return infer(design, measured, registered=_SEAL, as_of=now, verdict_only=True).verdict
+    def at(k: int, chosen: Sequence[int]) -> dict[int, Verdict]:
+        now = START + timedelta(days=looks[k]) if looks else None
+        cells = (k + 1) * len(design.variants)
+        measured = [samples.measurement(r, cells, now) for r in chosen]
+        return dict(zip(chosen, verdicts(design, measured, registered=_SEAL, as_of=now), strict=True))
 
-    end = at(len(looks) - 1)
-    if end.value in DECIDED:
-        for k in range(len(looks) - 1):
-            verdict = at(k)
-            if verdict.value in DECIDED:
-                return verdict, looks[k] / looks[-1]
-    return end, 1.0
+    last = max(len(looks) - 1, 0)
+    found = {r: (verdict, 1.0) for r, verdict in at(last, of).items()}
+    open_ = [r for r, (verdict, _) in found.items() if verdict.value in DECIDED]
+    for k in range(last):
+        early = {r: verdict for r, verdict in at(k, open_).items() if verdict.value in DECIDED}
+        found |= {r: (verdict, looks[k] / looks[-1]) for r, verdict in early.items()}
+        open_ = [r for r in open_ if r not in early]
+    return [found[r] for r in of]
 
 
 def _summary(

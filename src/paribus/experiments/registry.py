@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from paribus.clock import Clock
@@ -28,7 +29,10 @@ def document_of_body(body: Mapping[str, Any], key: str) -> Document:
     import yaml
 
     text = yaml.safe_dump(dict(body), sort_keys=False, allow_unicode=True, width=10_000)
-    return load(text if "\n" in text.rstrip() else text + "\n", name=f"experiment {key}")
+    return _loaded(text if "\n" in text.rstrip() else text + "\n", f"experiment {key}")
+
+
+_loaded = lru_cache(maxsize=64)(load)
 
 
 def save(

@@ -48,6 +48,7 @@ def _asked(
     events = f"({reader.events_sql(names=names, columns=columns)})"
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET parquet_metadata_cache = true")  # each file is read for copies, then for the events
         answer = connection.execute(statement.replace(EVENTS, events), dict(values or {}))
         found = [each[0] for each in answer.description or ()]
         return [dict(zip(found, row, strict=True)) for row in answer.fetchall()]

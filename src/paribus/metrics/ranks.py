@@ -23,6 +23,7 @@ from paribus.metrics.exposed import first_exposures
 from paribus.metrics.level import Care
 from paribus.metrics.rows import inside, joins_as_text, matured, row_conditions
 from paribus.stats.moments import Moments
+from paribus.stats.quantile import quantile_ranks
 from paribus.warehouse.sql import build as sql
 
 if TYPE_CHECKING:
@@ -271,12 +272,9 @@ def _cell(row: Mapping[str, Any], segments: Sequence[str]) -> CellKey:
 
 def _ranks(n: int, q: float, level: float) -> dict[str, int | None]:
     """Ranks (from 1) of the order statistics: around type 7, and the binomial interval, None beyond the sample."""
-    from scipy.stats import binom
-
     h = (n - 1) * q
-    tail = (1 - level) / 2
-    lower = int(binom.ppf(tail, n, q))  # P(B < lower) <= tail, so Y_(lower) is below the quantile with 1 - tail
-    upper = int(binom.ppf(1 - tail, n, q)) + 1
+    enclosing = quantile_ranks(n, q, level=level)
+    lower, upper = int(enclosing.lower), int(enclosing.upper)
     return {
         "below": math.floor(h) + 1,
         "above": math.ceil(h) + 1,

@@ -130,10 +130,10 @@ def psi(reference: Reference, values: ArrayLike) -> float:
 
 def psi_limit(reference: Reference, rows: int, false_alarm_rate: float) -> float:
     """The PSI that a window of so many rows exceeds with this chance when nothing has drifted."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     freedom = max(len(reference.counts) - 1, 1)
-    return float(chi2.ppf(1 - false_alarm_rate, freedom) * (1 / rows + 1 / reference.rows))
+    return float(chdtri(freedom, false_alarm_rate) * (1 / rows + 1 / reference.rows))
 
 
 def _compared(name: str, reference: Reference, values: NDArray[np.float64], share: float) -> SeriesDrift:

@@ -190,13 +190,13 @@ def random_walk_crossing(n: int, barrier: int) -> float:
     >>> random_walk_crossing(2, 1)    # up at once, or not after down: 1/2
     0.5
     """
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
     if n < 1 or barrier < 1:
         raise InputError(f"{n} steps to a barrier at {barrier}", rule="both are at least 1")
     # The walk is at 2 * ups - n. P(max >= b) = P(end >= b) + P(end > b).
-    at_least = binom.sf((n + barrier + 1) // 2 - 1, n, 0.5)
-    beyond = binom.sf((n + barrier) // 2, n, 0.5)
+    at_least = bdtrc((n + barrier + 1) // 2 - 1, n, 0.5)
+    beyond = bdtrc((n + barrier) // 2, n, 0.5)
     return float(at_least + beyond)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from paribus.errors import InputError, did_you_mean
 from paribus.stats.estimate import Alternative, Floats
@@ -219,8 +219,6 @@ def _chi2_test(
 def _exact_test(
     x_c: Floats, n_c: Floats, x_t: Floats, n_t: Floats, *, method: str, alternative: Alternative
 ) -> TwoSampleTest:
-    from scipy import stats
-
     columns = np.broadcast_arrays(x_c, n_c, x_t, n_t)
     statistic, p_value = np.full(columns[0].shape, np.nan), np.full(columns[0].shape, np.nan)
     for index in np.ndindex(columns[0].shape):
@@ -230,14 +228,47 @@ def _exact_test(
         # Treatment in the first column, so that "greater" speaks about treatment in all three.
         table = np.array([[b, a], [n - b, m - a]])
         if method == "fisher":
-            fisher = stats.fisher_exact(table, alternative=alternative)
-            statistic[index], p_value[index] = fisher.statistic, fisher.pvalue
+            statistic[index], p_value[index] = _fisher(a, m, b, n, alternative)
         elif a + b in (0, m + n):
             p_value[index] = 1.0  # one column is empty: every table is as extreme
         elif method == "barnard":
-            barnard = stats.barnard_exact(table, alternative=alternative)
+            from scipy.stats import barnard_exact  # seconds to import, unlike scipy.special
+
+            barnard = barnard_exact(table, alternative=alternative)
             statistic[index], p_value[index] = barnard.statistic, barnard.pvalue
         else:
-            boschloo = stats.boschloo_exact(table, alternative=alternative)
+            from scipy.stats import boschloo_exact
+
+            boschloo = boschloo_exact(table, alternative=alternative)
             statistic[index], p_value[index] = boschloo.statistic, boschloo.pvalue
     return TwoSampleTest(statistic, p_value)
+
+
+def _log_choose(n: int, k: NDArray[np.int64]) -> Floats:
+    from scipy.special import gammaln
+
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+
+
+def _fisher(a: int, m: int, b: int, n: int, alternative: Alternative) -> tuple[float, float]:
+    """The sample odds ratio and Fisher's exact p-value of a of m in control, b of n in treatment.
+
+    Two-sided, a table counts that is as likely as the one seen, or less: with the relative slack of R's fisher.test.
+    """
+    successes, failures = a + b, m + n - a - b
+    if 0 in (successes, failures):
+        return float("nan"), 1.0
+    odds = b * (m - a) / (a * (n - b)) if a * (n - b) else float("inf")
+    share = n / (m + n)
+    mean, sd = successes * share, np.sqrt(successes * share * (1 - share) * failures / (m + n - 1))
+    # Tables further than this from the mean add nothing that a float could hold.
+    low, high = min(b, int(mean - 40 * sd) - 1), max(b, int(mean + 40 * sd) + 1)
+    possible = np.arange(max(0, successes - m, low), min(successes, n, high) + 1)
+    log_p = _log_choose(n, possible) + _log_choose(m, successes - possible)
+    likelihood = np.exp(log_p - log_p.max())
+    extreme = {
+        "two-sided": log_p <= log_p[b - possible[0]] + 1e-7,
+        "greater": possible >= b,
+        "less": possible <= b,
+    }[alternative]
+    return odds, min(1.0, float(likelihood[extreme].sum() / likelihood.sum()))

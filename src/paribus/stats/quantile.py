@@ -104,16 +104,24 @@ def quantile_ranks(n: ArrayLike, p: float, *, level: float = 0.95) -> QuantileRa
     >>> int(ranks.lower), int(ranks.upper), round(float(ranks.coverage), 4)
     (17, 35, 0.9622)
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     _check_share(p)
     n = np.asarray(n, dtype=np.int64)
     tail = (1 - check_level(level)) / 2
-    lower = np.asarray(binom.ppf(tail, n, p)).astype(np.int64)
-    upper = np.asarray(binom.ppf(1 - tail, n, p)).astype(np.int64) + 1
+    lower, upper = _binomial_quantile(tail, n, p), _binomial_quantile(1 - tail, n, p) + 1
     center = np.clip(np.ceil(n * p - 1e-9), 1, np.maximum(n, 1)).astype(np.int64)
-    coverage = binom.cdf(upper - 1, n, p) - binom.cdf(lower - 1, n, p)
+    coverage = bdtr(upper - 1, n, p) - np.where(lower > 0, bdtr(np.maximum(lower - 1, 0), n, p), 0.0)
     return QuantileRanks(lower, upper, center, np.asarray(coverage), np.asarray((lower >= 1) & (upper <= n)))
+
+
+def _binomial_quantile(q: float, n: NDArray[np.int64], p: float) -> NDArray[np.int64]:
+    """The smallest k with P(B <= k) >= q for B binomial (n, p); 0 for no trials."""
+    from scipy.special import bdtr, bdtrik
+
+    k = np.where(n > 0, np.ceil(bdtrik(q, np.maximum(n, 1), p)), 0).astype(np.int64)
+    below = np.maximum(k - 1, 0)
+    return np.where(bdtr(below, n, p) >= q, below, k)
 
 
 def quantile_interval(values: ArrayLike, p: float, *, level: float = 0.95) -> tuple[float, float]:

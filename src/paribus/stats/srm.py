@@ -214,15 +214,14 @@ def sample_ratio_power(n: ArrayLike, probabilities: ArrayLike, actual: ArrayLike
     >>> round(float(sample_ratio_power(199_000, [1, 1], [0.99, 1]), ), 2)
     0.15
     """
-    from scipy.special import chndtr
-    from scipy.stats import chi2
+    from scipy.special import chdtri, chndtr
 
     p, q = (_normalized(a) for a in (probabilities, actual))
     if p.shape != q.shape:
         raise InputError(f"{p.size} probabilities and {q.size} actual proportions")
     noncentrality = np.asarray(n, dtype=np.float64) * ((q - p)[p > 0] ** 2 / p[p > 0]).sum()
     df = int((p > 0).sum()) - 1
-    return np.asarray(1 - chndtr(chi2.isf(alpha, df), df, noncentrality))
+    return np.asarray(1 - chndtr(chdtri(df, alpha), df, noncentrality))
 
 
 def _over_looks(evidence: Floats, n: Floats, alpha: float) -> SequentialSampleRatio:

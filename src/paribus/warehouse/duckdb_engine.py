@@ -154,6 +154,8 @@ class DuckDBEngine:
         try:
             connection = duckdb.connect(config=self._config)
             connection.execute("SET TimeZone = 'UTC'")
+            # A statement names a file in several places; DuckDB looks again at one that changed.
+            connection.execute("SET parquet_metadata_cache = true")
             if self._database is not None:
                 path = str(self._database).replace("'", "''")
                 connection.execute(f"ATTACH '{path}' AS {ATTACHED} (READ_ONLY)")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -58,6 +58,8 @@ RECORD_COLUMNS: dict[str, str] = {
     "session_id": "session_id",
 }
 # A unit of these types also stands in a column of its own, filled when the event names another unit.
+KEPT = '"$kept"'
+SMALL = 32_000_000  # bytes of Parquet up to which opening files again and again costs more than keeping their events
 _UNIT_COLUMNS = {"user": "user_id", "anonymous": "anonymous_id", "session": "session_id"}
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT')"
 
@@ -128,6 +130,9 @@ class EventTable:
     is_part: bool = False
     links: Path | None = None
     _columns: dict[str, str] = field(default_factory=dict)
+    _reader: str = ""
+    _is_small: bool | None = None
+    _kept: EventTable | None = None
 
     def offers(self, relation: str) -> bool:
         """Whether the name is that of exposures or events."""
@@ -139,7 +144,6 @@ class EventTable:
         Raises:
             InputError: the table has no file yet, or no event has a property that is asked for.
         """
-        files = EventFiles(relation, "parquet", tuple(self.files), False, self.table_id, self.version)
         if not self.files:
             raise InputError(
                 "the lake holds no event yet",
@@ -147,6 +151,10 @@ class EventTable:
                 rule="an experiment on the lake reads its exposures and events",
                 fix="send events to the server, or import them: paribus events import FILE",
             )
+        if self.is_small and relation in self.properties:
+            connection.execute(self._keep())
+            return replace(self._over(KEPT).view(relation, connection), before=self._keep())
+        files = EventFiles(relation, "parquet", tuple(self.files), False, self.table_id, self.version)
         if not self._columns:
             rows = connection.execute(f"DESCRIBE SELECT * FROM {self.reader}").fetchall()
             self._columns = {str(row[0]): str(row[1]) for row in rows}
@@ -162,8 +170,31 @@ class EventTable:
         return FileView(files, text, tuple(self.files) if self.links is None else (*self.files, self.links))
 
     @property
+    def is_small(self) -> bool:
+        """Whether the events that the relations read are kept in memory: the table has few, in many files."""
+        if self._is_small is None:
+            self._is_small = sum(path.stat().st_size for path in self.files) <= SMALL
+        return self._is_small
+
+    def _keep(self) -> str:
+        """The statement that keeps the events of all relations that are known beforehand."""
+        names = {EXPOSURE}
+        for relation in self.properties:
+            if relation.startswith(EVENTS):
+                names |= {relation.removeprefix(EVENTS), f"${relation.removeprefix(EVENTS)}"}
+        listed = ", ".join(literal(name) for name in sorted(names))
+        return f"CREATE TEMP TABLE IF NOT EXISTS {KEPT} AS SELECT * FROM {self.reader} WHERE name IN ({listed}); "
+
+    def _over(self, kept: str) -> EventTable:
+        if self._kept is None:
+            self._kept = replace(self, _reader=kept, _is_small=False)
+        return self._kept
+
+    @property
     def reader(self) -> str:
         """The SQL that reads all files as one table."""
+        if self._reader:
+            return self._reader
         listed = ", ".join(literal(str(path)) for path in self.files)
         return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 

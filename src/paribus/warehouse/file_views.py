@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """One relation's reader. `read_paths` are the files actually opened: the user's, or UTF-8 copies of them."""
+    """One relation's reader. `read_paths` are the files actually opened: the user's, or UTF-8 copies of them.
+
+    `before` is what has to be there first: the rows that several relations read, once for all of them.
+    """
 
     files: FileSet
     sql: str
     read_paths: tuple[Path, ...]
     notes: tuple[str, ...] = field(default=())
+    before: str = ""
 
     def create(self) -> str:
-        return f"CREATE OR REPLACE TEMP VIEW {quote(self.files.relation)} AS {self.sql}"
+        return f"{self.before}CREATE OR REPLACE TEMP VIEW {quote(self.files.relation)} AS {self.sql}"
 
 
 def describe_files(files: FileSet, connection: duckdb.DuckDBPyConnection, copies: Path) -> FileView:

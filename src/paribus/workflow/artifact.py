@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from paribus.errors import DefinitionError
 
@@ -92,6 +92,7 @@ class Artifact(Part):
     """Hash of the configuration it was made under."""
     not_applicable: str = ""
     simulated: bool = False
+    _hash: str = PrivateAttr("")
 
     @property
     def blocked(self) -> tuple[Outcome, ...]:
@@ -103,16 +104,20 @@ class Artifact(Part):
         """SHA-256 of the body's canonical text, as the store keeps it."""
         from paribus.store.canonical import canonical_text, text_hash
 
-        return text_hash(canonical_text(self.body(), f"{self.feature}/{self.step}"))
+        if not self._hash:
+            self._hash = text_hash(canonical_text(self.body(), f"{self.feature}/{self.step}"))
+        return self._hash
 
     def body(self) -> Json:
         """Plain JSON values, as stored."""
         return self.model_dump(mode="json")
 
 
-def of_body(body: Mapping[str, Any]) -> Artifact:
-    """The artifact that a stored body holds."""
-    return Artifact.model_validate(body)
+def of_body(body: Mapping[str, Any], hash: str = "") -> Artifact:
+    """The artifact that a stored body holds; its hash as it was stored, where it is known."""
+    artifact = Artifact.model_validate(body)
+    artifact._hash = hash
+    return artifact
 
 
 def refuse_unsupported(artifact: Artifact, known: Mapping[str, Artifact]) -> None:

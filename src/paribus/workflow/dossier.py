@@ -125,7 +125,8 @@ class Dossier:
     def artifacts(self, key: str) -> dict[str, Artifact]:
         """The artifacts there are, by slug, in the order of the steps."""
         found = {step.slug: self._revision(key, step.slug) for step in STEPS}
-        return {slug: of_body(each.body) for slug, each in found.items() if each is not None and each.body is not None}
+        there = {slug: each for slug, each in found.items() if each is not None}
+        return {slug: of_body(each.body, each.body_hash) for slug, each in there.items() if each.body is not None}
 
     def artifact(self, key: str, slug: str) -> Artifact:
         """One artifact.
@@ -142,7 +143,7 @@ class Dossier:
                 where=f"feature {key}",
                 fix=f"paribus feature run {key} --until {slug}",
             )
-        return of_body(found.body)
+        return of_body(found.body, found.body_hash)
 
     def generation(self, key: str, slug: str) -> int:
         """Grows with every artifact and every redo of the step; effects that must not repeat are counted within it."""

@@ -52,6 +52,10 @@ REGISTRY: tuple[HealthCheck, ...] = (
 )
 
 
-def run(subject: Subject, *, needs_effects: bool = False) -> tuple[Check, ...]:
-    """The answers of the checks that look at data alone, or of those that look at effects."""
-    return tuple(check.look(subject) for check in REGISTRY if check.needs_effects is needs_effects)
+def run(subject: Subject, *, needs_effects: bool = False, blocking_only: bool = False) -> tuple[Check, ...]:
+    """The answers of the checks that look at data alone, or of those that look at effects; or of those that block."""
+    return tuple(
+        check.look(subject)
+        for check in REGISTRY
+        if check.needs_effects is needs_effects and (check.severity == "blocking" or not blocking_only)
+    )
