@@ -163,6 +163,9 @@ def _estimate(value: float, se: float) -> Estimate:
     return Estimate(value, se, value - z * se, value + z * se, 0.5, float("inf"), 0.95, "two-sided", "z")
 
 
-def _measured(of: Any) -> Measured:
-    value = of.value if isinstance(of, Estimate) else None
-    return Measured(value=value, evidence="result")
+def _measured(quantity: Any) -> Measured:
+    if not isinstance(quantity, Estimate):
+        return Measured(value=None, evidence="result")
+    return Measured(
+        value=quantity.value, low=quantity.lower, high=quantity.upper, level=quantity.level, evidence="result"
+    )

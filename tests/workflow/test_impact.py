@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.workflow.test_hypothesize import closed
 
 from paribus.experiments.result import Result
 from paribus.impact.recommendation import BY_VERDICT
-from paribus.workflow import Artifact, Context, Measured
+from paribus.workflow import Artifact, Context
 from paribus.workflow.artifact import refuse_unsupported
 from paribus.workflow.facts.conclude import ImpactFacts
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
@@ -69,13 +70,16 @@ def facts(folder: Path, of: Result, **more: Any) -> ImpactFacts:
 
 def test_a_winner_s_money_is_units_times_level_times_effect_times_money(tmp_path: Path) -> None:
     of = result(lift=0.08)
-    found = facts(tmp_path, of)
+    before = standing(tmp_path, of)
+    found = ImpactFacts.model_validate(made(before).facts)
+    own = before.artifacts["hypothesize"].facts
+    reach = next(each["reach"]["value"] for each in own["hypotheses"] if each["id"] == own["chosen"])
     assert found.recommendation == "full rollout"
     assert found.corrected_lift is not None
     success = of.comparisons[0]
     assert 0 < found.corrected_lift.value < success.relative.value  # type: ignore[operator,union-attr]
     # Between half and all is taken to last: three quarters on average.
-    yearly = 36_500 * success.control.value * 0.75 * 12 * found.corrected_lift.value - 500  # type: ignore[operator]
+    yearly = reach * success.control.value * 0.75 * 12 * found.corrected_lift.value - 500  # type: ignore[operator]
     assert found.value_per_year is not None
     assert found.value_per_year.value == pytest.approx(yearly, rel=0.03)
     assert found.first_year is not None
@@ -86,10 +90,19 @@ def test_a_winner_s_money_is_units_times_level_times_effect_times_money(tmp_path
     assert found.returns["measured"] == pytest.approx(found.first_year.value / 2_500, rel=1e-3)  # type: ignore[operator]
 
 
-def test_twice_the_arrivals_or_the_money_is_twice_the_gross(tmp_path: Path) -> None:
+def reached(before: Context, times: float) -> Context:
+    """The same, where so many times the units reach the change in a year."""
+    own = before.artifacts["hypothesize"]
+    body = own.model_dump(mode="json")
+    for each in body["facts"]["hypotheses"]:
+        each["reach"] = {**each["reach"], "value": each["reach"]["value"] * times, "low": None, "high": None}
+    return replace(before, artifacts={**before.artifacts, "hypothesize": Artifact.model_validate(body)})
+
+
+def test_twice_the_reach_or_the_money_is_twice_the_gross(tmp_path: Path) -> None:
     of = result(lift=0.08)
-    once = facts(tmp_path / "a", of)
-    more = facts(tmp_path / "b", of, design={"arrivals_per_day": Measured(value=200.0, evidence="history")})
+    once = ImpactFacts.model_validate(made(reached(standing(tmp_path / "a", of), 1)).facts)
+    more = ImpactFacts.model_validate(made(reached(standing(tmp_path / "b", of), 2)).facts)
     rich = facts(
         tmp_path / "c", of, config={**MONEY, "economics": {**MONEY["economics"], "value_per_conversion": 24.0}}
     )
@@ -207,7 +220,9 @@ def test_the_tornado_and_the_dilution(tmp_path: Path) -> None:
     widths = [abs(each["at_high"] - each["at_low"]) for each in found.tornado]
     assert widths == sorted(widths, reverse=True)
     assert found.diluted_lift is not None
-    share = 100 * of.comparisons[0].control.value / (2_000 * 0.165)
+    own = standing(tmp_path / "again", of).artifacts["hypothesize"].facts
+    reach = next(each["reach"]["value"] for each in own["hypotheses"] if each["id"] == own["chosen"])
+    share = reach / 365 * of.comparisons[0].control.value / (2_000 * 0.165)
     assert found.diluted_lift.value == pytest.approx(found.corrected_lift.value * share, rel=1e-4)  # type: ignore[union-attr,operator]
 
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scipy.stats import norm
-from tests.experiments.lake_files import START, Shop
-from tests.workflow.business import KEY, explored
+from tests.experiments.lake_files import START
+from tests.lake.sending import HandClock, decode, event, request
+from tests.workflow.business import KEY, Installation, explored, store
 from tests.workflow.concluded import novelty, result
 from tests.workflow.test_impact import made as impact_of
 from tests.workflow.test_impact import standing
 
 from paribus.experiments.hypothesis import checked_requirement
-from paribus.experiments.on_lake import Snapshot
 from paribus.experiments.proof import build_proof
 from paribus.experiments.result import Result
-from paribus.impact.after_exposure import Asked, after_exposure
+from paribus.lake import Lake, LakeReader
 from paribus.workflow import Artifact, Context
 from paribus.workflow.artifact import refuse_unsupported
 from paribus.workflow.facts.conclude import OptimizeFacts
 from paribus.workflow.facts.explore import EventProfile
-from paribus.workflow.improving import observed
 from paribus.workflow.steps import optimize
 
+SENT = (START + timedelta(days=20)).isoformat()
 HIDING = {"m": ("mobile", 0.6, 0.15), "d": ("desktop", 0.4, -0.12)}
 
 
@@ -44,6 +45,12 @@ def made(found: Context) -> Artifact:
 
 def facts(folder: Path, of: Result, **more: Any) -> OptimizeFacts:
     return OptimizeFacts.model_validate(made(closing(folder, of, **more)).facts)
+
+
+def reach(folder: Path) -> float:
+    """Units a year that step 2 counts, on which the gains of step 16 stand."""
+    own = closing(folder / "again", result(lift=0.08)).artifacts["hypothesize"].facts
+    return next(float(each["reach"]["value"]) for each in own["hypotheses"] if each["id"] == own["chosen"])
 
 
 def changes(of: OptimizeFacts) -> list[str]:
@@ -65,7 +72,7 @@ def test_opposite_segments_are_named_and_lead_to_a_follow_up(tmp_path: Path) -> 
     assert only.gain is not None
     # What desktop loses: its share of the units, its level, its (shrunk) effect, at 12 a success.
     hurt = next(level for level in device["levels"] if level["level"] == "desktop")
-    lost = 36_500 * result(lifts=HIDING).comparisons[0].control.value * 0.4 * -hurt["shrunk"]["value"] * 12
+    lost = reach(tmp_path) * result(lifts=HIDING).comparisons[0].control.value * 0.4 * -hurt["shrunk"]["value"] * 12
     assert only.gain.value == pytest.approx(lost, rel=1e-3)
 
 
@@ -84,7 +91,7 @@ def test_planted_friction_is_found_with_its_gain(tmp_path: Path) -> None:
     mend = next(each for each in found.follow_ups if each.change.startswith("mend the step"))
     assert mend.gain is not None
     onward = of.comparisons[0].control.value / first["control"]
-    assert mend.gain.value == pytest.approx(36_500 * -first["difference"] * onward * 12, rel=1e-3)
+    assert mend.gain.value == pytest.approx(reach(tmp_path) * -first["difference"] * onward * 12, rel=1e-3)
     assert mend.findings == ("step checkout_started to payment_submitted",)
 
 
@@ -110,7 +117,7 @@ def test_a_follow_up_s_power_is_that_of_the_textbook(tmp_path: Path) -> None:
     assert bolder.units_per_arm == pytest.approx(n, rel=0.01)
     assert bolder.days is not None
     assert bolder.days % 7 == 0
-    assert bolder.days == pytest.approx(2 * n / 100, abs=7)
+    assert bolder.days == pytest.approx(2 * n / (reach(tmp_path) / 365), abs=7)
 
 
 @pytest.mark.parametrize(
@@ -176,29 +183,48 @@ def test_cohorts_come_from_the_proof_and_decay_from_the_days_since_exposure(tmp_
     assert any("no longer new" in change for change in changes(found))
 
 
-def test_feedback_and_behavior_come_from_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop = Shop(tmp_path / "lake")
+@dataclass
+class OnLake(Installation):
+    """An installation whose folder holds a real lake."""
+
+    reader: LakeReader | None = None
+
+    def lake(self) -> LakeReader | None:  # type: ignore[override]
+        return self.reader
+
+
+def answers() -> Iterator[dict[str, object]]:
+    """1,200 exposed units: who pays, who finds it confusing, who speaks of delivery."""
     for i in range(1_200):
-        arm = "treatment" if i % 2 else "control"
-        shop.expose(f"u{i}", arm, START, flag=KEY, environment="production")
+        arm, unit = ("treatment" if i % 2 else "control"), f"u{i}"
+        exposure = {"flag": KEY, "assigned": arm, "served": arm, "reason": "SPLIT", "revision": 4, "epoch": 1}
+        exposure |= {"probability": 0.5, "environment": "production", "unit": unit, "unit_type": "user"}
+        yield event(f"x{i}", "$exposure", at=START, unit=unit, properties=exposure, trusted=True, sent=SENT)
+        sent = []
         if i % (4 if arm == "control" else 3) == (0 if arm == "control" else 1):
-            shop.add("payment_submitted", f"u{i}", START + timedelta(minutes=5), {"method": "card"})
+            sent.append(("payment_submitted", 5, {"method": "card"}))
         if i % 10 in (1, 3):
-            shop.add("survey_answered", f"u{i}", START + timedelta(hours=2), {"theme": "confusing", "score": 2})
+            sent.append(("survey_answered", 120, {"theme": "confusing", "score": 2}))
         if i % 10 in (2, 3):
-            shop.add("survey_answered", f"u{i}", START + timedelta(hours=3), {"theme": "delivery", "score": 4})
-    (tmp_path / "lake").mkdir(exist_ok=True)
-    shop.write()
-    snapshot = Snapshot(tmp_path / "lake", "table", 1, tuple(shop.files))
-    asked = [Asked("payment_submitted"), Asked("survey_answered"), Asked("survey_answered", "theme")]
-    counted = after_exposure(snapshot, KEY, asked)
-    monkeypatch.setattr(observed, "_counted", lambda *_: counted)
+            sent.append(("survey_answered", 180, {"theme": "delivery", "score": 4}))
+        for k, (name, minutes, properties) in enumerate(sent):
+            at = START + timedelta(minutes=minutes)
+            yield event(f"e{i}-{k}", name, at=at, unit=unit, properties=properties, trusted=True, sent=SENT)
+
+
+def test_feedback_and_behavior_come_from_the_lake(tmp_path: Path) -> None:
+    clock = HandClock(datetime.fromisoformat(SENT))
+    with Lake.open(tmp_path / "lake", clock=clock, decode=decode) as lake:
+        lake.landing.append([request(list(answers()), received=clock())])
+        lake.drain()
+    of = result(lift=0.08)
+    installation = OnLake(store(tmp_path / "now"), of, LakeReader(tmp_path / "lake", clock=clock))
     extra = (
         EventProfile(
             name="survey_answered", count=1, units=1, properties={"theme": "string", "score": "number"}, evidence="e"
         ),
     )
-    found = closing(tmp_path, result(lift=0.08))
+    found = closing(tmp_path, of, installation=installation)
     artifact = found.artifacts["explore"]
     wider = explored(events=(*explored().events, *extra)).model_dump(mode="json")
     found = replace(found, artifacts={**found.artifacts, "explore": artifact.model_copy(update={"facts": wider})})

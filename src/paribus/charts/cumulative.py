@@ -184,7 +184,7 @@ def _days(first: date, last: date, width: float) -> list[tuple[date, str]]:
 def _words(points: Sequence[Cumulative], end: Cumulative, unit: Unit, ribbon_name: str) -> str:
     value = number(end.value or 0.0, se=end.se, unit=unit, signed=True)
     ends = interval(end.lower, end.upper, se=end.se, unit=unit)
-    days = f"{len(points)} days from {day(points[0].day)} to {day(points[-1].day)}"
+    days = f"{len(points)} points from {day(points[0].day)} to {day(points[-1].day)}"
     looks = sum(p.is_look for p in points)
     planned = f"; {looks} planned {'look' if looks == 1 else 'looks'}" if looks else ""
     return f"{days}; on {day(end.day)} the effect is {value}, {ribbon_name} {ends}{planned}."

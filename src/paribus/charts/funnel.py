@@ -45,7 +45,7 @@ def funnel_bars(of: Sequence[FunnelBar], *, title: str, weakest: int | None = No
         y = TOP + i * ROW
         told = f"{bar.name}: {count(bar.units)}"
         if bar.seconds is not None:
-            told += f", in the middle {duration(bar.seconds)} after entry"
+            told += f", median {duration(bar.seconds)} after entry"
         parts.append(label(bar.name, left - 10, y + 14, anchor="end", width=left - 12, class_="pb-strong"))
         parts.append(
             tag(

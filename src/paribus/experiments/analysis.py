@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paribus.charts.numbers import Unit
 from paribus.errors import InputError
 from paribus.experiments import checks, curve, looks, novelty
 from paribus.experiments.canonical import plan_body
@@ -36,7 +37,7 @@ from paribus.experiments.reading import Reading, cutoffs, planned_end, reading
 from paribus.experiments.result import Check, Comparison, CurvePoint, Result, Verdict
 from paribus.experiments.segments import by_segments
 from paribus.metrics.cells import LakeState, Measurement
-from paribus.metrics.definition import Metric, Role
+from paribus.metrics.definition import SHARES, Metric, Role
 from paribus.stats.estimate import Estimate, Floats, Reason
 
 if TYPE_CHECKING:
@@ -495,5 +496,6 @@ def _finding(c: Comparison) -> Finding:
     good = 1.0 if c.direction == "increase" else -1.0
     shown = c.relative if isinstance(c.relative, Estimate) and not c.margin_absolute else c.absolute
     size = good * shown.value if isinstance(shown, Estimate) else 0.0
-    words = effect(c.relative if not c.margin_absolute else c.absolute, c.absolute)
+    unit: Unit = "points" if c.type in SHARES else "number"
+    words = effect(None if c.margin_absolute else c.relative, c.absolute, unit)
     return Finding(c.metric, c.role, c.conclusion, words, size, c.required_units)

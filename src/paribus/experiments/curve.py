@@ -52,7 +52,7 @@ def curve(design: Design, drawn: Sequence[tuple[Panel, Series]], last_day: date 
                 absolute=absolute[i],
                 relative=effect,
                 boundary=(-reach, reach) if np.isfinite(reach) else None,
-                is_look=planned or before is None,
+                is_look=planned or (before is None and design.plan.method is not Method.ANYTIME),
             )
     return tuple(points[at] for at in sorted(points))
 

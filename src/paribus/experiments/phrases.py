@@ -10,12 +10,20 @@ from paribus.stats.estimate import Estimate, Undetermined
 _OF_ONE = {"are": "is", "have": "has", "do": "does"}
 
 
-def effect(relative: Estimate | Undetermined, absolute: Estimate | Undetermined) -> str:
-    """The effect with its interval: relative where it is determined, else absolute, else why there is none."""
+def effect(
+    relative: Estimate | Undetermined | None, absolute: Estimate | Undetermined, unit: numbers.Unit = "number"
+) -> str:
+    """The effect with its interval: relative where it is determined, else absolute, else why there is none.
+
+    Args:
+        relative: None where the absolute effect decides.
+        absolute: the difference.
+        unit: of the absolute effect: points for shares.
+    """
     if isinstance(relative, Estimate):
         return _written(relative, "percent")
     if isinstance(absolute, Estimate):
-        return _written(absolute, "number")
+        return _written(absolute, unit)
     return f"undetermined: {absolute}"
 
 

@@ -192,6 +192,15 @@ def comparisons(
         margin = metric.margin or 0.0
         size = effects[metric.name] if success else margin
         distance = size if not success and metric.margin_absolute else size * abs(moment.value)
+        if np.isnan(moment.value):
+            raise InputError(
+                f"no unit of the history has a value of {metric.name}",
+                where=f"metrics.{metric.name}",
+                rule="a metric with a window is known of the units whose window has closed",
+                fix=f"a history longer than the window of {metric.window_days} days"
+                if metric.window_days
+                else "is the history the right one, and does the metric read what is meant?",
+            )
         if not distance > 0 or not moment.variance > 0:
             raise InputError(
                 f"{metric.name} is {moment.value:.4g} for every unit"

@@ -29,7 +29,7 @@ VAGUE = _listed(
     simpler cool modern awesome test todo tbd foo bar"""
 )
 # What an event name says about itself and not about its subject.
-GENERIC = _listed("click view start complet submit show open add tap event page session track seen finish")
+GENERIC = _listed("click view start complet submit show open add tap event page session track seen finish one two")
 _SAME = {
     "purchas": "order",
     "buy": "order",

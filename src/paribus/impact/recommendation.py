@@ -53,16 +53,18 @@ def withheld(verdict: VerdictValue, *, hidden: bool, interference: str, money: b
     Args:
         verdict: of the experiment.
         hidden: whether a failed blocking check hides the effects.
-        interference: as the plan answers it.
+        interference: as the plan answers it; after a colon what else tells of it.
         money: whether it is known what a success is worth.
     """
     if hidden or verdict is VerdictValue.INVALID:
         return "A blocking health check failed and hides the effects; money from them would be made up."
-    if interference.strip().startswith("shared_resource"):
+    kind, _, told = interference.strip().partition(":")
+    if kind == "shared_resource":
+        said = told.strip() or "The plan says that units share a resource (interference: shared_resource)"
         return (
-            "The plan says that units share a resource (interference: shared_resource). What treated units gain may be "
-            "taken from others, so the difference between users overstates what a rollout brings. Money needs a "
-            "design that randomizes the resource, for instance a switchback or clusters."
+            f"{said}. What treated units gain may be taken from others, so the difference between users overstates "
+            "what a rollout brings. Money needs a design that randomizes the resource, for instance a switchback or "
+            "clusters."
         )
     if verdict is VerdictValue.NOT_YET:
         return "The plan does not allow its effects to be read yet."

@@ -21,6 +21,10 @@ class MetricType(StrEnum):
     RETENTION = "retention"  # share of units with a row between day a and day b after exposure
 
 
+SHARES = frozenset({MetricType.PROPORTION, MetricType.FUNNEL, MetricType.RETENTION})
+"""Types whose value is a share of units: written in percent, their differences in percentage points."""
+
+
 class Role(StrEnum):
     """What the metric may do to the verdict."""
 

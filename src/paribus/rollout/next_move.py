@@ -51,7 +51,9 @@ def next_move(state: State, evidence: Evidence, now: datetime) -> Move:
     stage = state.stage
     is_analyzed = stage is not None and stage.in_analysis
     seen = (
-        f"no guardrail shows harm in {evidence.units:,} units per arm" if is_analyzed else "nothing speaks against it"
+        f"no guardrail shows harm in at least {evidence.units:,} units per arm"
+        if is_analyzed
+        else "nothing speaks against it"
     )
     why = f"{_name(state)} was held for its time, and {seen}"
     return Move(Kind.WIDEN, following.traffic_bp, why, following)

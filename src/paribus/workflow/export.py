@@ -13,6 +13,7 @@ from paribus.workflow.artifact import Artifact
 from paribus.workflow.block import Block
 from paribus.workflow.dossier import Dossier, StepState
 from paribus.workflow.scorecard import Scorecard, scorecard
+from paribus.workflow.standing import standing
 from paribus.workflow.step import BY_SLUG, PHASES
 
 
@@ -67,7 +68,7 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
         stem = f"{BY_SLUG[slug].number:02d}-{slug}"
         text, drawings = markdown.markdown(_blocks(artifact), prefix=stem)
         written |= drawings
-        written[f"{stem}.md"] = _header(artifact) + text + _evidence(artifact)
+        written[f"{stem}.md"] = _document(artifact, text)
         written[f"{stem}.json"] = json.dumps(artifact.body(), indent=2, ensure_ascii=False) + "\n"
         for file in artifact.files:
             written[f"{slug}/{_inside(file.path)}"] = file.text
@@ -81,7 +82,11 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
 def step_text(artifact: Artifact) -> str:
     """One step as Markdown, its pictures left to the page."""
     text, _ = markdown.markdown(_blocks(artifact), prefix=artifact.step)
-    return _header(artifact) + text + _evidence(artifact)
+    return _document(artifact, text)
+
+
+def _document(artifact: Artifact, text: str) -> str:
+    return _header(artifact) + text + _assumptions(artifact) + _files(artifact) + _evidence(artifact)
 
 
 def _blocks(artifact: Artifact) -> Sequence[Block]:
@@ -102,18 +107,34 @@ def _header(artifact: Artifact) -> str:
         artifact.summary,
         "",
     ]
-    if artifact.not_applicable:
+    if artifact.not_applicable and artifact.not_applicable != artifact.summary:
         lines += [f"Not applicable: {artifact.not_applicable}", ""]
-    lines += [f"- {check.status}: {check.name}: {check.message}" for check in artifact.checks] + [""]
-    if artifact.assumptions:
-        lines += ["## Assumptions", "", *(f"- {text}" for text in artifact.assumptions), ""]
+    if artifact.checks:
+        status = {"not_applicable": "does not apply"}
+        lines += [f"- {status.get(each.status, each.status)}: {each.name}: {each.message}" for each in artifact.checks]
+        lines.append("")
     return "\n".join(lines) + "\n"
+
+
+def _assumptions(artifact: Artifact) -> str:
+    if not artifact.assumptions:
+        return ""
+    return "\n## Assumptions\n\n" + "".join(f"- {text}\n" for text in artifact.assumptions)
+
+
+def _files(artifact: Artifact) -> str:
+    """Links to the generated files, which stand in a folder of the step's name."""
+    if not artifact.files:
+        return ""
+    links = (f"- [{file.path}]({artifact.step}/{file.path})\n" for file in artifact.files)
+    return "\n## Generated files\n\n" + "".join(links)
 
 
 def _evidence(artifact: Artifact) -> str:
     if not artifact.evidence:
         return ""
-    lines = ["", "## Evidence", ""]
+    number = BY_SLUG[artifact.step].number
+    lines = ["", "## Evidence", "", f"Statements and hashes whole: `{number:02d}-{artifact.step}.json`.", ""]
     for name, evidence in artifact.evidence.items():
         data = f" ({evidence.data})" if evidence.data else ""
         lines.append(f"- `{name}` · {evidence.kind}: {evidence.title}{data}")
@@ -121,7 +142,10 @@ def _evidence(artifact: Artifact) -> str:
 
 
 def _front(requirement: str, states: Sequence[StepState], artifacts: dict[str, Artifact], card: Scorecard) -> str:
-    lines = [f"# {requirement}", "", "## Scorecard", ""]
+    lines = [f"# {requirement}", ""]
+    if found := standing(states, artifacts):
+        lines += [f"**{found.headline}**", "", found.said, ""]
+    lines += ["## Scorecard", ""]
     lines += [f"- **{each.title}**: {each.status}. {each.sentence}" for each in card.criteria]
     for number, name in enumerate(PHASES, start=1):
         lines += ["", f"## Phase {number}: {name}", ""]

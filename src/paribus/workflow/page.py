@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from paribus.charts.theme import STYLE, scheme_rules
-from paribus.workflow.artifact import Artifact
+from paribus.workflow.artifact import Artifact, Outcome
 from paribus.workflow.block import Block, Code, Diagram, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.context import Feature
 from paribus.workflow.dossier import StepState
 from paribus.workflow.scorecard import Scorecard
+from paribus.workflow.standing import standing
 from paribus.workflow.step import BY_SLUG, PHASES
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def render(
             feature=feature,
             phases=phases,
             scorecard=scorecard,
+            standing=standing(states, artifacts),
             marks=_MARKS,
             style=Markup(scheme_rules(".pb-dossier") + STYLE + _sheet()),  # noqa: S704 - our own text
         )
@@ -61,12 +63,28 @@ def render(
 
 def _step(state: StepState, artifacts: Mapping[str, Artifact], blocks: Mapping[str, Sequence[Block]]) -> dict[str, Any]:
     slug = state.step.slug
+    artifact = artifacts.get(slug)
+    checks = artifact.checks if artifact else ()
+    quiet = [check for check in checks if check.status in {"passed", "not_applicable"}]
     return {
         "state": state,
         "step": BY_SLUG[slug],
-        "artifact": artifacts.get(slug),
+        "artifact": artifact,
+        "alarming": [check for check in checks if check.status in {"failed", "warned"}],
+        "quiet": quiet,
+        "quiet_words": _quiet_words(quiet),
         "body": Markup("".join(drawn(block) for block in blocks.get(slug, ()))),  # noqa: S704 - escaped below
     }
+
+
+def _quiet_words(checks: Sequence[Outcome]) -> str:
+    """How many checks passed, and how many do not apply."""
+    passed = sum(check.status == "passed" for check in checks)
+    idle = len(checks) - passed
+    said = f"{passed} check{'s' if passed != 1 else ''} passed" if passed else ""
+    if idle:
+        said += f"{', ' if said else ''}{idle} {'do' if idle != 1 else 'does'} not apply"
+    return said
 
 
 def drawn(block: Block) -> str:

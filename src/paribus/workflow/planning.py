@@ -31,9 +31,11 @@ SIMULATED = 60
 """Experiments in each world; paribus design simulates more, in as many seconds more."""
 LONGEST_WEEKS = 8
 WIDENING_DAYS = 7
+PROVISIONAL_LOSS = 0.001
+"""Stands in a Bayesian plan until its own is calibrated to err as a fixed plan does."""
 ANYTIME, GROUP_SEQUENTIAL, BAYESIAN = "anytime", "group_sequential", "bayesian"
-_SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
-_RUN_OUT = re.compile(
+SHARED = re.compile(r"(^|_)(stock|inventory|sold|seats?|slots?|capacity|availability|waitlist|backorder(ed)?)(_|$)")
+RUN_OUT = re.compile(
     r"out[ _-]?of[ _-]?stock|sold[ _-]?out|fully[ _-]?booked|no[ _-]?(stock|seats|slots|capacity)", re.I
 )
 
@@ -49,8 +51,18 @@ class Past:
     lake: Snapshot
 
 
-def past_of(context: Context, explore: ExploreFacts, chosen: Hypothesis, rule: Mapping[str, Any] | None) -> Past:
-    """Where history stands in for the experiment: the event before the decision, in the feature's segment."""
+def past_of(
+    context: Context,
+    explore: ExploreFacts,
+    chosen: Hypothesis,
+    rule: Mapping[str, Any] | None,
+    *,
+    window_days: int = 0,
+) -> Past:
+    """Where history stands in for the experiment: the event before the decision, in the feature's segment.
+
+    Days before it serve as covariates, as far as a week of entries can also be followed for `window_days`.
+    """
     from paribus.experiments.on_lake import snapshot_of
 
     reader = context.operations.lake()
@@ -63,9 +75,15 @@ def past_of(context: Context, explore: ExploreFacts, chosen: Hypothesis, rule: M
         )
     where = accepted(rule)
     end = datetime.fromisoformat(f"{explore.window.end}T00:00:00+00:00")
-    reach = min(explore.window.days - LEAST_HISTORY_DAYS, PRE_PERIOD_DAYS)
-    days = max(explore.window.days - max(reach, 0), min(explore.window.days, LEAST_HISTORY_DAYS))
+    least = LEAST_HISTORY_DAYS + window_days
+    reach = min(explore.window.days - least, PRE_PERIOD_DAYS)
+    days = max(explore.window.days - max(reach, 0), min(explore.window.days, least))
     return Past(decision_event(explore, chosen), end - timedelta(days=days), days, where, snapshot_of(reader))
+
+
+def longest_window(metrics: Sequence[Mapping[str, Any]]) -> int:
+    """The longest window of these metrics in days; 0 where none has one."""
+    return max((int(each.get("window_days") or 0) for each in metrics), default=0)
 
 
 def decision_event(explore: ExploreFacts, chosen: Hypothesis) -> str:
@@ -94,7 +112,7 @@ def document_of(
     plan: Json = {
         "confidence_level": config.experiment_config.confidence_level,
         "min_sample_size": config.experiment_config.min_sample_size,
-        "runtime_days": _full_weeks(config.experiment_config.runtime_days),
+        "runtime_days": config.experiment_config.runtime_days,
     }
     if worthwhile := hypotheses.smallest_worthwhile.value:
         plan["smallest_worthwhile"] = dict.fromkeys(success, round(min(worthwhile, mde), 6))
@@ -132,7 +150,7 @@ def interference(configured: str | None, explore: ExploreFacts) -> str:
     if configured:
         return configured
     values = (str(value) for each in explore.events for listed in each.choices.values() for value in listed)
-    if any(_SHARED.search(each.name) for each in explore.events) or any(map(_RUN_OUT.search, values)):
+    if any(SHARED.search(each.name) for each in explore.events) or any(map(RUN_OUT.search, values)):
         return "shared_resource"
     return "none because each user meets only their own variant, and no event tells of a limited stock"
 
@@ -178,10 +196,24 @@ def tried(
 
     deciding = config.method or (BAYESIAN if config.statistical_methods == ("bayesian",) else ANYTIME)
     body = {**body, "plan": {"method": deciding, **body["plan"]}}
+    if deciding == BAYESIAN:
+        body["plan"]["loss_threshold"] = PROVISIONAL_LOSS
     document = history(body)
     with lake_engine(document.design, document.data, past.lake) as engine:
         context.progress(0.1, "sizing on the history")
-        setting = setting_of(document, engine, mde=mde)
+        try:
+            setting = setting_of(document, engine, mde=mde)
+        except InputError as error:
+            if error.what.startswith("no unit"):
+                raise
+            raise InputError(
+                f"the plan cannot be sized: {error.what}",
+                where=f"feature {context.feature.key}",
+                rule=error.rule,
+                fix=f"import more history, or go on when more units have met {past.event}",
+            ) from error
+        own_plan = replace(document.design.plan, loss_threshold=None)
+        setting = replace(setting, design=replace(setting.design, plan=own_plan))
         sizing = size(setting, seed=context.seed, replications=0)
         if (
             config.method is None
@@ -191,7 +223,7 @@ def tried(
         ):
             body["plan"]["method"] = GROUP_SEQUENTIAL
         body["plan"] |= _horizon(context, sizing, body, notes)
-        if body["plan"]["method"] == BAYESIAN and "loss_threshold" not in body["plan"]:
+        if body["plan"]["method"] == BAYESIAN:
             body["plan"]["loss_threshold"] = sizing.loss_threshold
         final = history(body)
         context.progress(0.3, "simulating the sealed rule")
@@ -221,7 +253,7 @@ def _days(context: Context, sizing: Sizing, method: str) -> int | None:
 
 
 def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> Json:
-    """Runtime in full weeks: as configured, longer where the sample or the least sample size asks for it."""
+    """Runtime as configured; longer, in full weeks, where the sample or the least sample size asks for it."""
     method = body["plan"]["method"]
     size, runtime = size_of(sizing, method), body["plan"]["runtime_days"]
     needed = _days(context, sizing, method)
@@ -241,7 +273,7 @@ def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> 
     if method == ANYTIME:
         found["n_opt"] = size.maximum
     if method == GROUP_SEQUENTIAL:
-        found["looks"] = list(range(7, runtime + 1, 7))
+        found["looks"] = [*range(7, runtime, 7), runtime]
     return found
 
 

@@ -10,11 +10,14 @@ from typing import Any, Literal
 from paribus.charts import numbers
 from paribus.workflow.artifact import Artifact
 from paribus.workflow.facts.conclude import AnalyzeFacts, ImpactFacts, OptimizeFacts
-from paribus.workflow.facts.launch import MonitorFacts, SetupFacts
+from paribus.workflow.facts.launch import MonitorFacts
 
 Json = dict[str, Any]
 Status = Literal["met", "missed", "unknown"]
 ERROR_RATE_LIMIT = 0.001
+SAMPLE_RATIO = "sample ratio"
+OPEN = frozenset({"not_yet", "iterate"})
+"""Verdicts that leave the question open: they need what was planned, a decision may come before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,40 +55,56 @@ def _coverage(artifacts: Mapping[str, Artifact]) -> Criterion:
     found = artifacts.get("validate")
     if found is None:
         return Criterion(name, title, "unknown", "Validation has not been run.")
-    coverage = found.facts.get("coverage") or {}
-    performed, tracked = coverage.get("performed"), coverage.get("tracked")
-    if not performed:
+    counted = {
+        place: each
+        for place, each in (("without scripts", found.facts.get("coverage")), ("in a browser", found.facts.get("page")))
+        if each and each.get("performed")
+    }
+    if not counted:
         return Criterion(name, title, "unknown", "No interaction was performed.", ("validate",))
-    missing = coverage.get("missing") or ()
+    performed, tracked = (sum(each[what] for each in counted.values()) for what in ("performed", "tracked"))
+    missing = [each for one in counted.values() for each in one.get("missing") or ()]
     share = numbers.share(tracked / performed)
     said = f"{tracked} of {performed} interactions tracked ({share})"
-    said += f"; missing: {', '.join(missing)}." if missing else ", each valid against its schema."
-    return Criterion(name, title, "met" if tracked == performed and not missing else "missed", said, ("validate",))
+    if len(counted) > 1:
+        said += ", " + " and ".join(f"{each['performed']} {place}" for place, each in counted.items())
+    if missing:
+        said += f"; missing: {', '.join(missing)}"
+    product = found.facts.get("product") or ()
+    held = sum(each["held_back"] for each in product)
+    events = held + sum(each["events"] for each in product)
+    if events:
+        said += f"; {events - held:,} of {events:,} events of the product valid against their schema"
+    met = tracked == performed and not missing and not held
+    return Criterion(name, title, "met" if met else "missed", f"{said}.", ("validate",))
 
 
 def _validity(artifacts: Mapping[str, Artifact]) -> Criterion:
-    """Randomization tested, power reached, no sample-ratio mismatch."""
+    """Randomization tested, no sample-ratio mismatch, decided by the rule or with the planned units."""
     name, title = "validity", "Validity"
-    setup, analyze = artifacts.get("setup"), artifacts.get("analyze")
-    if setup is None or analyze is None:
+    setup, design, analyze = artifacts.get("setup"), artifacts.get("design"), artifacts.get("analyze")
+    if setup is None or design is None or analyze is None:
         return Criterion(name, title, "unknown", "The experiment has not been analyzed.")
     facts = AnalyzeFacts.model_validate(analyze.facts)
     problems = []
+    ratio = next((check["status"] for check in facts.checks if check["name"] == SAMPLE_RATIO), "not_applicable")
+    if ratio == "not_applicable":
+        problems.append("the sample ratio was not tested")
     if any(check.status == "failed" for check in setup.checks):
         problems.append("a test of the randomization failed")
     failed = [
         check["name"] for check in facts.checks if check["status"] == "failed" and check["severity"] == "blocking"
     ]
     problems += [f"{each} failed" for each in failed]
-    if facts.verdict in {"not_yet", "invalid"} and not failed:
-        problems.append("the planned information was not reached")
-    SetupFacts.model_validate(setup.facts)
-    said = (
-        "; ".join(problems)
-        if problems
-        else "randomization tested, sample ratio as planned, planned information reached"
+    planned = design.facts["document"].get("plan", {}).get("planned_units")
+    counted = sum(facts.counted.values()) or sum(facts.units.values())
+    reached = f"{counted:,} units counted" + (f" of {planned:,} planned" if planned else "")
+    if facts.verdict in OPEN and not failed and (facts.verdict == "not_yet" or (planned and counted < planned)):
+        problems.append(f"the planned information was not reached: {reached}")
+    said = "; ".join(problems) if problems else f"randomization tested, sample ratio as planned, {reached}"
+    return Criterion(
+        name, title, "missed" if problems else "met", f"{said[0].upper()}{said[1:]}.", ("setup", "design", "analyze")
     )
-    return Criterion(name, title, "missed" if problems else "met", f"{said}.".capitalize(), ("setup", "analyze"))
 
 
 def _rigor(artifacts: Mapping[str, Artifact]) -> Criterion:
@@ -103,14 +122,19 @@ def _rigor(artifacts: Mapping[str, Artifact]) -> Criterion:
         if effect.conclusion != "undetermined"
     )
     deviations = facts.result.get("deviations") or ()
-    good = registered and intervals and not deviations
+    lacking = [] if registered else ["no plan was sealed before the data"]
+    lacking += [] if intervals else ["an effect has no interval"]
+    lacking += [f"the plan was not followed: {', '.join(map(str, deviations))}"] if deviations else []
+    good = not lacking
     said = (
-        f"Sealed {plan.get('method', 'fixed')} plan, intervals at {numbers.level(plan.get('confidence_level', 0.95))}, "
-        f"{plan.get('correction', 'holm')} over the success metrics"
+        f"Sealed {str(plan.get('method', 'fixed')).replace('_', ' ')} plan, every effect with its interval at "
+        f"{numbers.level(plan.get('confidence_level', 0.95))}, {str(plan.get('correction', 'holm')).capitalize()}'s "
+        "correction over the success metrics"
         if good
-        else f"Registered: {registered}; every effect with its interval: {intervals}; deviations: {len(deviations)}"
+        else "; ".join(lacking)
     )
-    return Criterion(name, title, "met" if good else "missed", f"{said}.", ("design", "analyze"))
+    said = f"{said[0].upper()}{said[1:]}."
+    return Criterion(name, title, "met" if good else "missed", said, ("design", "analyze"))
 
 
 def _impact(artifacts: Mapping[str, Artifact]) -> Criterion:
@@ -155,7 +179,8 @@ def _technical(artifacts: Mapping[str, Artifact]) -> Criterion:
     shown = ", ".join(f"{arm} {numbers.share(each.value or 0.0)}" for arm, each in rates.items())
     latency = "degraded" if facts.latency_is_degraded else "not degraded"
     said = (
-        f"Error rate {shown} (limit {numbers.share(ERROR_RATE_LIMIT)} or no worse than control); p95 latency {latency}"
+        f"Share of requests that failed: {shown} (limit {numbers.share(ERROR_RATE_LIMIT)}, or no worse than control); "
+        f"p95 latency {latency}"
     )
     return Criterion(name, title, "met" if met else "missed", f"{said}.", ("monitor",))
 

@@ -10,7 +10,6 @@ from paribus.charts.svg import label
 from paribus.experiments.report.method import METHODS, cause, effects_hidden
 from paribus.experiments.report.row import (
     ROLES,
-    SHARES,
     TONES,
     Reading,
     absolute_effect,
@@ -20,6 +19,7 @@ from paribus.experiments.report.row import (
     reading,
 )
 from paribus.experiments.result import Comparison, CurvePoint, Result
+from paribus.metrics.definition import SHARES
 from paribus.stats.estimate import Estimate, Undetermined
 
 

@@ -10,11 +10,10 @@ from paribus.charts.interval import Tone
 from paribus.charts.numbers import NOTHING, Unit, chance, count, estimate, interval, level, number, p_value, share
 from paribus.experiments.phrases import counted
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
-from paribus.metrics.definition import MetricType, Role
+from paribus.metrics.definition import SHARES, Role
 from paribus.stats.estimate import Alternative, Estimate, Reason, Undetermined
 
 ROLES = (Role.SUCCESS, Role.GUARDRAIL, Role.SECONDARY)
-SHARES = frozenset({MetricType.PROPORTION, MetricType.FUNNEL, MetricType.RETENTION})
 MARKS: dict[Conclusion, str] = {
     "better": "✓",
     "safe": "✓",
@@ -80,10 +79,11 @@ class Row:
 def reading(comparison: Comparison) -> Reading | Undetermined:
     """What is shown of a comparison: its relative effect where that is determined, else the absolute one, else why not.
 
+    Where a margin is absolute, the absolute effect is what is judged, and shown.
     A correction in the plan replaces both the interval and the p-value: the corrected ones decide.
     """
     relative, absolute = comparison.relative, comparison.absolute
-    if isinstance(relative, Estimate):
+    if isinstance(relative, Estimate) and not (comparison.margin_absolute and isinstance(absolute, Estimate)):
         lower, upper = comparison.simultaneous or (relative.lower, relative.upper)
         return _reading("relative", relative, lower, upper, "percent", comparison)
     if isinstance(absolute, Estimate):

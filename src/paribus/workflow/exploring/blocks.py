@@ -157,10 +157,11 @@ def _engagement(engagement: dict[str, Any]) -> list[Block]:
     columns = [f"{unit} {k}" for k in range(min(len(rows[0].shares) if rows else 0, 14))]
     said = f"On a day {count(activity['daily_users'])} users act"
     if activity["monthly_users"] is not None:
-        said += f", in 28 days {count(activity['monthly_users'])}; stickiness is {share(activity['stickiness'] or 0)}"
+        sticky = share(activity["stickiness"] or 0)
+        said += f", in 28 days {count(activity['monthly_users'])}: a day has {sticky} of them (stickiness)"
     said += f". A visit has {significant(sessions['events_per_visit'], 2)} events"
     if sessions["median_seconds"] is not None:
-        said += f" and, with more than one, lasts {duration(sessions['median_seconds'])} in the middle"
+        said += f" and, with more than one, a median length of {duration(sessions['median_seconds'])}"
     said += f"; {share(sessions['share_with_one_event'])} of visits have one event only."
     caption = (
         f"Share of a cohort (by {unit} of first action) that acted again. Empty cells cannot be known yet; the first "
@@ -209,8 +210,8 @@ def _baselines(facts: ExploreFacts) -> list[Block]:
         for b in facts.baselines
     ]
     said = (
-        "Baselines. `same before`: correlation with the same in the days before, which CUPED uses; `day to day`: "
-        "autocorrelation of the daily level"
+        "`same before`: correlation with the same in the days before, which CUPED uses; `day to day`: autocorrelation "
+        "of the daily level; amounts as the events carry them"
     )
     return [Heading("Baselines"), Table(columns, rows, said, columns[1:])]
 

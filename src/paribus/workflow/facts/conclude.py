@@ -31,6 +31,10 @@ class AnalyzeFacts(Part):
     hidden: bool
     """Whether a failed blocking check hides the effects."""
     units: dict[str, int]
+    interference: str = ""
+    """As the plan answers it, or what its own events told: `shared_resource: what ran out`."""
+    counted: dict[str, int] = {}
+    """Of these, the units by arm whose window of the success metric has closed: the effect is theirs."""
     checks: tuple[dict[str, Any], ...]
     named: tuple[str, ...] = ()
     """Patterns that a reader must know: novelty, simpson, interference, latency …"""
@@ -39,6 +43,12 @@ class AnalyzeFacts(Part):
     planned_end: str | None = None
     result: dict[str, Any]
     evidence: str = "result"
+
+    @property
+    def reason(self) -> str:
+        """The rule's sentence without the verdict that it begins with."""
+        name, colon, reason = self.sentence.partition(": ")
+        return reason if colon and name.lower().startswith(self.verdict.replace("_", " ")) else self.sentence
 
 
 class ImpactFacts(Part):
@@ -50,6 +60,8 @@ class ImpactFacts(Part):
     withheld: str = ""
     """Why no money is stated: interference, hidden results, no economics."""
     corrected_lift: Measured | None = None
+    is_corrected: bool = False
+    """Whether something was taken off the measured lift for its having been noticed."""
     value_per_year: Measured | None = None
     expected_per_year: Measured | None = None
     chance_of_loss: Measured | None = None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from paribus.metrics.definition import SHARES
 from paribus.workflow.artifact import Artifact, Measured
-from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.block import Block, Heading, Paragraph, Picture, Table
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.hypotheses.numbers import span, text
+
+_RELATIVE = frozenset({"relative", "share"})
 
 
 def blocks_of(artifact: Artifact) -> list[Block]:
@@ -53,6 +56,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
         )
     )
     first: Mapping[str, float] = facts.ranking.get("first", {})
+    types = {str(each["name"]): str(each["type"]) for each in facts.metrics}
     blocks += [
         Heading("Hypotheses"),
         Table(
@@ -78,7 +82,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                     text(each.ice.value),
                     text(each.rice.value),
                     span(each.expected_value),
-                    text(each.days.value) if each.days else "",
+                    f"{each.days.value:,.0f}" if each.days and each.days.value is not None else "",
                     text(first.get(each.id), percent=True),
                 )
                 for each in facts.hypotheses
@@ -96,8 +100,8 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                 (
                     str(each["metric"]),
                     str(each["role"]),
-                    text(each["baseline"]),
-                    _margin(each["margin"]),
+                    text(each["baseline"], percent=types.get(each["metric"]) in SHARES),
+                    _margin(each["margin"], types.get(each["metric"]) in SHARES),
                     str(each["why"]),
                 )
                 for each in facts.choices
@@ -133,13 +137,13 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                 (
                     ("" if not each["parent"] else "– " if each["parent"] == facts.tree[0]["name"] else "– – ")
                     + str(each["name"]),
-                    span(Measured.model_validate({k: each[k] for k in Measured.model_fields})),
-                    str(each["unit"]),
+                    _leaf(each),
+                    "" if each["unit"] in _RELATIVE else str(each["unit"]),
                     str(each["words"]),
                 )
                 for each in facts.tree
             ],
-            caption="95% intervals by simulation",
+            caption="Before the experiment; 95% intervals by simulation",
             right=("value",),
         ),
         Table(
@@ -154,16 +158,22 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     unmatched: Sequence[str] = facts.support.get("unmatched", ())
     if unmatched:
         blocks.append(
-            Listing([f"Nothing in the data speaks of: {', '.join(f'`{word}`' for word in unmatched)} (word stems)."])
+            Paragraph(f"Word stems of the requirement that nothing in the data speaks of: {', '.join(unmatched)}.")
         )
     return blocks
 
 
-def _margin(margin: Any) -> str:
+def _leaf(of: Mapping[str, Any]) -> str:
+    """A number of the tree with its interval; effects and shares in percent."""
+    measured = Measured.model_validate({k: of[k] for k in Measured.model_fields})
+    return span(measured, percent=of["unit"] in _RELATIVE, signed=of["unit"] == "relative")
+
+
+def _margin(margin: Any, is_share: bool) -> str:
     if margin is None:
         return "\u2013"
     if isinstance(margin, Mapping):
-        return (
-            f"{text(margin['absolute'])} absolute" if "absolute" in margin else text(margin["relative"], percent=True)
-        )
+        if "absolute" not in margin:
+            return text(margin["relative"], percent=True)
+        return f"{100 * margin['absolute']:.3g} pp" if is_share else f"{text(margin['absolute'])} absolute"
     return text(float(margin), percent=True)

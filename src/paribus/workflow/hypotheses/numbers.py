@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from paribus.stats.estimate import Floats
@@ -61,17 +59,23 @@ def text(value: float | None, *, percent: bool = False, signed: bool = False) ->
 
     if value is None:
         return numbers.NOTHING
-    return numbers.number(value, unit="percent" if percent else "number", signed=signed).replace("-", "\u2212")
+    return numbers.number(value, unit="percent" if percent else "number", signed=signed)
 
 
 def span(of: Measured | None, *, percent: bool = False, signed: bool = False) -> str:
-    """A number with its interval for people."""
+    """A number with its interval for people, all with the decimals that the interval's width leaves meaning to."""
+    from paribus.charts import numbers
+
     if of is None or of.value is None:
         return text(None)
-    value = text(of.value, percent=percent, signed=signed)
     if of.low is None and of.high is None:
-        return value
-    ends: Sequence[str] = [
-        text(end, percent=percent, signed=signed) if end is not None else "\u221e" for end in (of.low, of.high)
-    ]
-    return f"{value} [{ends[0]}, {ends[1]}]"
+        return text(of.value, percent=percent, signed=signed)
+    spread = (of.high - of.low) / 4 if of.low is not None and of.high is not None else None
+    unit: numbers.Unit = "percent" if percent else "number"
+    factor = 100.0 if percent else 1.0
+    value = of.value
+    if spread and abs(value) * factor < 0.5 * 10 ** -numbers.decimals(spread * factor):
+        value = 0.0  # nothing but the noise of a simulation
+    low, high = (float("-inf") if of.low is None else of.low, float("inf") if of.high is None else of.high)
+    shown = numbers.number(value, se=spread, unit=unit, signed=signed)
+    return f"{shown} {numbers.interval(low, high, se=spread, unit=unit, signed=signed)}"

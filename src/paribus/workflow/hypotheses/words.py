@@ -14,6 +14,8 @@ from paribus.workflow.hypotheses.economics import Price
 from paribus.workflow.hypotheses.matching import Support
 from paribus.workflow.hypotheses.numbers import span, text
 
+NO_COSTS = "No cost is configured (economics.build_cost, running_cost_per_year, support_cost_per_year)"
+
 
 def checks_of(
     facts: HypothesizeFacts,
@@ -86,12 +88,27 @@ def assumptions_of(facts: HypothesizeFacts, belief: Belief, priced: Price) -> tu
         "Every candidate is taken to cost what the configuration says of this one; confidence is by class of evidence.",
     ]
     if priced.value is not None:
-        found.append(f"A success is worth {text(priced.value.value)} {facts.economics['currency']}: {priced.words}.")
+        currency = facts.economics["currency"]
+        found.append(f"A success is worth {text(priced.value.value)} {currency}: {priced.words}.")
+        found.append(f"Amounts in the events are in {currency}, which is what economics.currency says.")
+        if not costs_known(facts.economics):
+            found.append(f"{NO_COSTS}: money is before what the feature costs, and there is no return on it.")
     if own.source == "opinion":
         found.append(
             "Nothing in the data supports the requirement's own hypothesis; it is tested because it was asked."
         )
     return tuple(found)
+
+
+def costs_known(economics: Mapping[str, object]) -> bool:
+    """Whether any cost of the feature is configured."""
+    lines = economics.get("costs")
+    return isinstance(lines, list | tuple) and any(float(each["amount"]) > 0 for each in lines)
+
+
+def net_of(economics: Mapping[str, object]) -> str:
+    """What the money is net of, to follow it in a sentence."""
+    return ", net of its costs" if costs_known(economics) else ", before any cost, since none is configured"
 
 
 def summary_of(facts: HypothesizeFacts, found: Support, own: Belief, goal: Chosen, currency: str) -> str:
@@ -110,7 +127,7 @@ def summary_of(facts: HypothesizeFacts, found: Support, own: Belief, goal: Chose
         value = span(first.expected_value)
         sentences.append(
             f"Before any data of its own it has a chance of {chance} to ship, and is expected to bring {value} "
-            f"{currency} in its first year, net of building it."
+            f"{currency} in its first year{net_of(facts.economics)}, 95% interval in brackets."
         )
     else:
         sentences.append(f"Before any data of its own it has a chance of {chance} to ship; its money is not known.")

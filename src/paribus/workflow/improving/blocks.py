@@ -25,7 +25,11 @@ def blocks_of(artifact: Artifact) -> list[Block]:
         )
         blocks += [
             Heading("For whom"),
-            Picture(figure, "Exploratory: corrected over all segments shown", "segments"),
+            Picture(
+                figure,
+                "Exploratory. Intervals are each segment's own; colors follow p-values corrected over all segments",
+                "segments",
+            ),
             Table(
                 ("attribute", "levels differ, p", "opposite signs, p", ""),
                 [
@@ -46,11 +50,11 @@ def blocks_of(artifact: Artifact) -> list[Block]:
             ),
         ]
     if facts.friction:
-        blocks += [Heading("Friction"), _contrasts(facts.friction, _step)]
+        blocks += [Heading("Friction"), _contrasts(facts.friction, _step, "Holm over the steps")]
     if facts.behavior:
         blocks += [
             Heading("What treated units do differently"),
-            _contrasts(facts.behavior, lambda each: str(each["event"])),
+            _contrasts(facts.behavior, lambda each: str(each["event"]), "Benjamini–Hochberg over all events"),
         ]
     if facts.feedback:
         blocks += [
@@ -94,7 +98,11 @@ def _lasting(facts: OptimizeFacts) -> list[Block]:
             scale_title="relative effect, 95% intervals, units whose window has closed",
         )
         p = facts.decay.get("cohorts_p")
-        said = f"Weeks differ with p {_p(p)}" if p is not None else "One week has nothing to be compared with"
+        said = (
+            f"Do weeks differ? p {'=' if _p(p)[0] not in '<>' else ''} {_p(p)}".replace("  ", " ")
+            if p is not None
+            else "One week has nothing to be compared with"
+        )
         blocks += [Heading("Does it last?"), Picture(figure, said, "cohorts")]
     if facts.decay.get("sentence"):
         blocks.append(Paragraph(str(facts.decay["sentence"])))
@@ -153,7 +161,7 @@ def _rows(attribute: Mapping[str, Any]) -> list[Interval]:
     return rows
 
 
-def _contrasts(of: Any, name: Any) -> Table:
+def _contrasts(of: Any, name: Any, correction: str) -> Table:
     return Table(
         ("", "control", "treatment", "difference", "p"),
         [
@@ -167,12 +175,12 @@ def _contrasts(of: Any, name: Any) -> Table:
                     each["high"],
                     se=(each["high"] - each["low"]) / 3.92 or None,
                     unit="points",
-                ).replace("-", "\u2212"),
+                ),
                 _p(each["p_value"]),
             )
             for each in of
         ],
-        caption="Shares of units by arm, 95% intervals, p corrected",
+        caption=f"Shares of units by arm; differences with 95% intervals of their own; p corrected ({correction})",
         right=("control", "treatment", "difference", "p"),
     )
 

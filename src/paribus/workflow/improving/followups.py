@@ -26,6 +26,7 @@ from paribus.workflow.improving.observed import Observed, guardrails_not_safe
 MOST = 8
 LONGEST_NAME = 120  # characters of a change inside the name of the next one
 LONGEST_DAYS = 365
+QUARTER = 91
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Draft:
     base      success rate where it acts
     daily     units per day that it reaches
     effect    relative effect to size for
+    least_days  what it has to last whatever its size
     """
 
     change: str
@@ -47,6 +49,7 @@ class Draft:
     base: float = 0.0
     daily: float = 0.0
     effect: float = 0.0
+    least_days: int = 0
 
 
 def follow_ups(
@@ -76,6 +79,7 @@ def follow_ups(
     made = []
     for i, draft in enumerate(kept[:MOST]):
         units, days = _size(draft, config, guardrails)
+        days = max(days, draft.least_days) if days is not None else None
         gain = None
         if draft.gain is not None:
             gain = (
@@ -152,6 +156,7 @@ def _drafts(
             change=f"keep a dated holdback without {chosen.change} and measure it again after a quarter",
             because="what a rollout brings in the long run is measured only against units that stay without it",
             findings=(f"success {chosen.measured_by}",),
+            least_days=QUARTER,
             effect=abs(observed.success.relative.value)
             if observed.success and isinstance(observed.success.relative, Estimate)
             else here.effect,
@@ -285,7 +290,9 @@ def _alternative(other: Hypothesis, planned: float) -> Draft:
     # The mean of max(effect, 0) for a normal effect around zero, whose 95% interval this is: .399 standard deviations.
     helps = 0.3989 * (high - low) / (2 * 1.96)
     return Draft(
-        change=other.change,
+        change=other.change
+        if other.for_whom.lower() in other.change.lower()
+        else f"{other.change} for {other.for_whom}",
         because=other.because,
         findings=tuple(f"explore/{each}" for each in other.findings) or (f"hypothesize/{other.id}",),
         evidence="follow_ups",

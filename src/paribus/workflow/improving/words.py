@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paribus.experiments.hypothesis import checked_requirement
+from paribus.experiments.phrases import counted
 from paribus.workflow.artifact import Outcome
 from paribus.workflow.facts.conclude import AnalyzeFacts, OptimizeFacts
 from paribus.workflow.hypotheses.numbers import text
@@ -30,7 +31,7 @@ def summary_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> str
         )
     elif facts.heterogeneity:
         names = ", ".join(each["attribute"] for each in facts.heterogeneity)
-        said.append(f"By {names} no difference of the effect is shown.")
+        said.append(f"The effect is not shown to differ by {names}.")
     worse = [each for each in facts.friction if each["worse"]]
     if worse:
         first = worse[0]
@@ -44,8 +45,10 @@ def summary_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> str
             (each for each in facts.friction if each["kind"] == "step"), key=lambda each: each["lost"], default=None
         )
         if most is not None:
+            lost = text(1 - most["treatment"], percent=True)
             said.append(
-                f"No step is worse in treatment; most treated units still stop between {most['from']} and {most['to']}."
+                f"No step is shown worse in treatment; the most treated units, {lost} of those who get there, are "
+                f"still lost between {most['from']} and {most['to']}."
             )
     if facts.follow_ups:
         first_up = facts.follow_ups[0]
@@ -100,7 +103,9 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
         Outcome(
             name="user feedback",
             status="passed" if feedback else "not_applicable",
-            message=f"{feedback} themes counted by arm" if feedback else "no event carries what people say",
+            message=f"{counted(feedback, 'theme', 'are')} counted by arm"
+            if feedback
+            else "no event carries what people say",
             blocking=False,
         ),
         Outcome(
@@ -113,7 +118,7 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
         Outcome(
             name="learning leads on",
             status="passed" if facts.follow_ups else "warned",
-            message=f"{len(facts.follow_ups)} follow-ups enter step 2 of the next feature",
+            message=f"{counted(len(facts.follow_ups), 'follow-up', 'enter')} step 2 of the next feature",
             blocking=False,
         ),
     )

@@ -72,12 +72,27 @@ def targeting(key: str, flag: Mapping[str, Any], environment: str) -> list[Json]
     ]
 
 
+def reads_only(condition: Mapping[str, Any]) -> bool:
+    """Whether it always holds: an attribute is there or not. It is asked so that exposures carry the attribute."""
+    either = condition.get("any", ())
+    return (
+        len(either) == 2
+        and all(each.get("op") == "exists" for each in either)
+        and either[0].get("attribute") == either[1].get("attribute")
+        and {each.get("value") for each in either} == {True, False}
+    )
+
+
 def _words(condition: Mapping[str, Any]) -> str:
     if "audience" in condition:
         return f"the audience {condition['audience']}"
-    for name, word in (("all", " and "), ("any", " or ")):
-        if name in condition:
-            return word.join(_words(each) for each in condition[name])
+    if "all" in condition:
+        asked = [each for each in condition["all"] if not reads_only(each)]
+        read = [str(each["any"][0]["attribute"]) for each in condition["all"] if reads_only(each)]
+        said = " and ".join(_words(each) for each in asked) or "everyone"
+        return f"{said} (exposures carry {', '.join(read)})" if read else said
+    if "any" in condition:
+        return " or ".join(_words(each) for each in condition["any"])
     if "not" in condition:
         return f"not ({_words(condition['not'])})"
     operator = str(condition.get("op", "equals")).replace("_", " ")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from paribus.charts.bars import Bar, bars
 from paribus.workflow.artifact import Artifact, Outcome
-from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.block import Block, Code, Heading, Paragraph, Picture, Table
 from paribus.workflow.facts.launch import SetupFacts
 from paribus.workflow.launching.randomization import failures
 
@@ -58,10 +61,10 @@ def blocks(artifact: Artifact) -> list[Block]:
                     _bp(each["traffic_bp"]),
                     f"{each['hold_hours']:,} h",
                     each["audience"] or "everyone",
-                    "; ".join(each["criteria"]),
+                    "; ".join(criteria),
                     each["approver"],
                 )
-                for each in facts.stages
+                for each, criteria in zip(facts.stages, added(facts.stages), strict=True)
             ],
             right=("traffic", "held"),
         ),
@@ -74,9 +77,6 @@ def blocks(artifact: Artifact) -> list[Block]:
     if facts.explained:
         made.append(Heading("Why one unit gets what it gets"))
         made += [Code(each["text"], "text", each["unit"]) for each in facts.explained]
-    failed = [check for check in artifact.checks if check.status in {"failed", "warned"}]
-    if failed:
-        made.append(Listing([f"**{check.name}** ({check.status}): {check.message}" for check in failed]))
     made.append(
         Paragraph(
             "The files beside this page are the configuration as it was applied and read back, the rules for "
@@ -91,13 +91,30 @@ def summary(facts: SetupFacts, checks: tuple[Outcome, ...]) -> str:
     blocked = [check.name.lower() for check in checks if check.blocking and check.status == "failed"]
     found = facts.randomization
     said = (
-        f"{facts.flag} is set up in {facts.environment} as sealed: randomized units start at "
-        f"{facts.start_traffic_bp / 100:g}% of traffic, and nobody is served yet. "
+        f"{facts.flag} is set up in {facts.environment} as sealed: {opening(facts)}, and nobody is served yet. "
         f"Assignment was tested on {found['units']:,} units, and the kill switch was rehearsed: every decision was "
         f"control within {facts.kill_rehearsal['slowest_kill_seconds']:.2f} seconds. "
         f"{len(facts.alerts)} alert rules are in place."
     )
     return f"The launch is stopped by {', '.join(blocked)}. {said}" if blocked else said
+
+
+def opening(facts: SetupFacts) -> str:
+    """How traffic begins, for instance "traffic opens at 5% and then 10%"."""
+    small = [each["traffic_bp"] for each in facts.stages if each["in_analysis"]]
+    steps = [bp for bp in small if bp < facts.start_traffic_bp] + [facts.start_traffic_bp]
+    return f"traffic opens at {' and then '.join(f'{bp / 100:g}%' for bp in steps)}"
+
+
+def added(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What each stage asks for beyond the one before it: "as NAME", then what is new."""
+    said: list[list[str]] = []
+    for before, here in zip([None, *stages], stages, strict=False):
+        asked = list(here["criteria"])
+        if before is not None and before["criteria"] and set(before["criteria"]) <= set(asked):
+            asked = [f"as {before['name']}", *(each for each in asked if each not in before["criteria"])]
+        said.append(asked)
+    return said
 
 
 def _bp(traffic_bp: int | None) -> str:

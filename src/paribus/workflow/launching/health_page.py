@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from paribus.charts.bars import Bar, bars
 from paribus.monitoring.watch import Watch
 from paribus.workflow.artifact import Artifact, Measured
 from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.facts.launch import MonitorFacts, SetupFacts
+
+EVIDENCE = "Evidence is an e-value: 1 says nothing, and it convicts at the number beside it, whenever it is read."
+_STATES = {"well": "passed", "pauses": "pauses traffic", "convicts": "convicts"}
+
+
+def without_name(finding: Mapping[str, Any]) -> str:
+    """A guard's message without its own name before it."""
+    message = str(finding["message"])
+    for name in (str(finding["what"]), str(finding["what"]).replace("_", " ")):
+        message = message.removeprefix(f"{name}: ")
+    return message
 
 
 def blocks(artifact: Artifact) -> list[Block]:
@@ -59,18 +73,20 @@ def blocks(artifact: Artifact) -> list[Block]:
         )
         if facts.alerts
         else Paragraph("No alert fired."),
-        Heading("Checks"),
-        Listing([f"**{check.name}**: {check.message}" for check in artifact.checks]),
+        Heading("Health of the experiment"),
         Table(
             ("check", "state", "what it found"),
             [
-                (
-                    each.get("check") or each["what"],
-                    each.get("status") or each["severity"],
-                    each.get("sentence") or each["message"],
+                (each["check"], each["status"].replace("_", " "), each["sentence"])
+                if "check" in each
+                else (
+                    each["what"].replace("_", " "),
+                    _STATES.get(each["severity"], each["severity"]),
+                    without_name(each),
                 )
                 for each in facts.health
             ],
+            caption=f"Checks of the analysis, then guards of the watch. {EVIDENCE}",
         ),
     ]
     if facts.anomalies:

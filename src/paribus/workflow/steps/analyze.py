@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.charts import numbers
 from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
-from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture
 from paribus.workflow.facts.conclude import AnalyzeFacts, Effect
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.launch import RolloutFacts
@@ -29,7 +29,14 @@ def run(context: Context) -> Artifact:
     design = context.facts("design", DesignFacts)
     rollout = context.facts("rollout", RolloutFacts)
     result = context.operations.analyze(design.experiment, since_exposure=True)
-    facts = facts_of(result, design, rollout)
+    methods = context.config.statistical_methods
+    facts = facts_of(
+        result,
+        design,
+        rollout,
+        posterior="bayesian" in methods or context.config.method == "bayesian",
+        ran_out=_ran_out(context, rollout),
+    )
     evidence = {
         "result": Evidence(
             kind="result",
@@ -44,7 +51,7 @@ def run(context: Context) -> Artifact:
         facts,
         evidence=evidence,
         assumptions=(
-            f"Interference: {design.interference}.",
+            f"Interference: {facts.interference}.",
             "Analysis by assigned variant; only randomized exposures enter.",
             *facts.result["data_notes"],
         ),
@@ -64,15 +71,16 @@ def run(context: Context) -> Artifact:
 
 def present(artifact: Artifact) -> list[Block]:
     """Verdict, health, effects as intervals, the curve over time, segments, novelty."""
+    from paribus.experiments.report import method
     from paribus.experiments.report.plot import curves, plot
     from paribus.experiments.result import Result
+    from paribus.workflow.analyzing.tables import effect_table, level_notes, posterior_table, segment_table
 
     facts = AnalyzeFacts.model_validate(artifact.facts)
     result = Result.from_dict(facts.result)
-    blocks: list[Block] = [
-        Paragraph(f"**{facts.verdict.replace('_', ' ')}** by rule {facts.rule}: {facts.sentence}"),
-        Listing(list(result.verdict.reasons) or ["No further reason is needed."]),
-    ]
+    blocks: list[Block] = [Paragraph(f"{method.rule(result)} {method.may_be_read(result)}")]
+    if facts.verdict != result.verdict.value.value:
+        blocks = [Paragraph(facts.sentence)]
     if facts.named:
         blocks += [Heading("What a reader must know"), Listing(list(facts.named))]
     if facts.hidden:
@@ -80,50 +88,38 @@ def present(artifact: Artifact) -> list[Block]:
         return blocks
     blocks += [
         Picture(plot(result), "Relative effects with their intervals, by role"),
-        Table(
-            ("metric", "role", "effect", "interval", "p", "conclusion"),
-            [
-                (
-                    effect.metric,
-                    effect.role,
-                    *_shown(effect),
-                    "—" if effect.p_value is None else numbers.p_value(effect.p_value),
-                    effect.conclusion,
-                )
-                for effect in facts.effects
-            ],
-            right=("effect", "interval", "p"),
-        ),
+        effect_table(result),
+        Listing(list(method.basis(result, result.comparisons))),
     ]
-    blocks += [Picture(figure, "Cumulative effect with its confidence sequence") for figure in curves(result)[:1]]
+    blocks += [Picture(figure, "What had been seen by each day") for figure in curves(result)[:1]]
     if facts.posterior:
         blocks += [
             Heading("Bayesian reading, from the same moments"),
-            Table(
-                ("metric", "chance of being better", "expected loss of shipping", "expected loss of not shipping"),
-                [
-                    (
-                        name,
-                        numbers.chance(each["chance_better"]),
-                        _percent(each["loss_treatment"]),
-                        _percent(each["loss_control"]),
-                    )
-                    for name, each in facts.posterior.items()
-                    if isinstance(each, dict)
-                ],
-                right=("chance of being better", "expected loss of shipping", "expected loss of not shipping"),
-            ),
+            posterior_table(facts.posterior),
         ]
-    if result.segments:
-        blocks += [Heading("Segments"), _segments(result)]
+    explored = segment_table(result)
+    if explored.rows:
+        blocks += [Heading("Segments"), explored, Listing(list(level_notes(result)))]
     if result.novelty:
         blocks += [Heading("By days since exposure"), Listing([each.sentence for each in result.novelty])]
     blocks.append(Code("\n\n".join(each.sql for each in result.statements), "sql", "The statements that were run"))
     return blocks
 
 
-def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> AnalyzeFacts:
-    """The facts that a result holds."""
+def facts_of(
+    result: Result, design: DesignFacts, rollout: RolloutFacts, *, posterior: bool = True, ran_out: str = ""
+) -> AnalyzeFacts:
+    """The facts that a result holds.
+
+    Args:
+        result: of the registered analysis.
+        design: the plan.
+        rollout: what was served when.
+        posterior: whether the configuration names Bayesian statistics; without, none is shown.
+        ran_out: what the experiment's own events tell of a limited stock.
+    """
+    shared = f"shared_resource: {ran_out}" if ran_out and design.interference != "shared_resource" else ""
+    interference = shared or design.interference
     plain = _lasting(result)
     hidden = any(check.severity == "blocking" and check.status == "failed" for check in result.checks)
     verdict = result.verdict
@@ -139,16 +135,25 @@ def facts_of(result: Result, design: DesignFacts, rollout: RolloutFacts) -> Anal
         effects=() if hidden else tuple(_effect(each) for each in result.comparisons),
         hidden=hidden,
         units=dict(result.units),
+        counted=_counted(result),
         checks=tuple(
             {"name": check.name, "severity": check.severity, "status": check.status, "sentence": check.sentence}
             for check in result.checks
         ),
-        named=tuple(named(result, design)) if not hidden else (),
-        posterior={} if hidden else _posterior(result),
+        named=tuple(named(result, design, ran_out)) if not hidden else (),
+        interference=interference,
+        posterior=_posterior(result) if posterior and not hidden else {},
         decided_at=_decided_at(result, rollout),
         planned_end=_planned_end(design, rollout),
         result=plain,
     )
+
+
+def _counted(result: Result) -> dict[str, int]:
+    """Units by arm that the first success metric is computed from."""
+    of = [c for c in result.comparisons if c.role.value == "success"]
+    first = [c for c in of if c.metric == of[0].metric]
+    return {arm.variant: arm.units for c in first for arm in (c.control, c.treatment)}
 
 
 def _lasting(result: Result) -> Json:
@@ -156,7 +161,7 @@ def _lasting(result: Result) -> Json:
     return {key: value for key, value in result.to_dict().items() if key not in VOLATILE}
 
 
-def named(result: Result, design: DesignFacts) -> Iterator[str]:
+def named(result: Result, design: DesignFacts, ran_out: str = "") -> Iterator[str]:
     """Patterns that change what the verdict means, each a sentence that begins with the pattern's name."""
     from paribus.impact.heterogeneity import simpson
     from paribus.metrics.definition import Role
@@ -172,11 +177,23 @@ def named(result: Result, design: DesignFacts) -> Iterator[str]:
     for comparison in result.comparisons:
         if comparison.role is Role.GUARDRAIL and comparison.conclusion in {"harmful", "worse"}:
             yield f"harm: {comparison.metric} is worse than its margin allows"
-    if design.interference == "shared_resource":
+    if ran_out or design.interference == "shared_resource":
+        stock = ran_out or "the arms share a limited stock"
         yield (
-            "interference: the arms share a limited stock, so that what treatment sells control cannot; "
+            f"interference: {stock}, so that what treatment sells control cannot; "
             "a user-level test overstates the effect"
         )
+
+
+def _ran_out(context: Context, rollout: RolloutFacts) -> str:
+    """What the experiment's own events tell of a limited stock, where nobody has said whether there is one."""
+    from paribus.workflow.analyzing.shortage import shortage
+
+    if context.config.interference or not rollout.first_exposure:
+        return ""
+    since = datetime.fromisoformat(rollout.first_exposure)
+    found = shortage(context.operations.lake(), context.feature.environment, since)
+    return found.sentence if found else ""
 
 
 def _effect(each: Comparison) -> Effect:
@@ -184,7 +201,7 @@ def _effect(each: Comparison) -> Effect:
         metric=each.metric,
         role=each.role.value,
         arm=each.treatment.variant,
-        relative=_measured(each.relative, "relative"),
+        relative=_measured(each.relative, "relative", each.simultaneous),
         absolute=_measured(each.absolute, "absolute"),
         conclusion=each.conclusion,
         p_value=_p_value(each),
@@ -201,15 +218,17 @@ def _p_value(each: Comparison) -> float | None:
     return p
 
 
-def _measured(quantity: Quantity, unit: str) -> Measured:
+def _measured(quantity: Quantity, unit: str, simultaneous: tuple[float, float] | None = None) -> Measured:
+    """The estimate with the interval that is shown: the plan's correction replaces the interval by itself."""
     from paribus.stats.estimate import Estimate
 
     if not isinstance(quantity, Estimate):
         return Measured(value=None, unit=unit, evidence="result")
+    lower, upper = simultaneous or (quantity.lower, quantity.upper)
     return Measured(
         value=quantity.value,
-        low=_finite(quantity.lower),
-        high=_finite(quantity.upper),
+        low=_finite(lower),
+        high=_finite(upper),
         level=quantity.level,
         unit=unit,
         evidence="result",
@@ -250,8 +269,8 @@ def _decided_at(result: Result, rollout: RolloutFacts) -> str:
 
 
 def _planned_end(design: DesignFacts, rollout: RolloutFacts) -> str | None:
-    """When the plan is read at the latest: its runtime from the first randomized traffic on, and the last window."""
-    begun = [move.time for move in rollout.moves if move.to_bp > 0]
+    """When the plan is read at the latest: its runtime from the first exposure on, and the last window."""
+    begun = [rollout.first_exposure] if rollout.first_exposure else [m.time for m in rollout.moves if m.to_bp > 0]
     runtime = design.runtime_days.value
     if not begun or runtime is None:
         return None
@@ -271,55 +290,29 @@ def _status(check: Json) -> Any:
 
 
 def _summary(facts: AnalyzeFacts) -> str:
-    units = " and ".join(f"{count:,} in {arm}" for arm, count in facts.units.items())
-    text = f"The verdict is **{facts.verdict.replace('_', ' ')}**: {facts.sentence} {units} took part."
+    """Verdict and reason, who took part, the effect where the reason does not hold it."""
+    total = sum(facts.units.values())
+    by_arm = ", ".join(f"{count:,} in {arm}" for arm, count in facts.units.items())
+    text = f"The verdict is **{facts.verdict.replace('_', ' ')}**: {facts.reason} {total:,} units took part ({by_arm})"
+    counted = sum(facts.counted.values())
+    if counted and counted < total:
+        text += f"; the effect is that of the {counted:,} whose time to succeed is over"
+    text += "."
     success = next((each for each in facts.effects if each.role == "success"), None)
-    if success is not None and success.relative.value is not None:
-        text += (
-            f" {success.metric} changed by {_percent(success.relative.value)} "
-            f"({numbers.level(success.relative.level or 0.95)} interval {_interval(success.relative)})."
-        )
+    if success is not None and success.relative.value is not None and success.metric not in facts.reason:
+        text += f" {success.metric} changed by {_effect_words(success.relative)}."
     if facts.named:
         text += f" To know: {'; '.join(each.partition(':')[0] for each in facts.named)}."
     return text
 
 
-def _segments(result: Result) -> Table:
-    rows = [
-        (
-            each.metric,
-            f"{each.segment[0]} = {each.segment[1]}" if each.segment else "",
-            _percent(_value(each.relative)),
-            _percent(_value(each.shrunk)) if each.shrunk is not None else "—",
-            each.conclusion,
-        )
-        for each in result.segments
-        if each.role.value == "success"
-    ]
-    return Table(
-        ("metric", "segment", "effect", "shrunk", "conclusion"),
-        rows,
-        caption="Exploratory; Benjamini–Hochberg over all segments shown",
-        right=("effect", "shrunk"),
-    )
-
-
-def _shown(effect: Effect) -> tuple[str, str]:
-    """The relative effect and its interval; the absolute one where a relative effect is not determined."""
-    if effect.relative.value is not None or effect.absolute.value is None:
-        return _percent(effect.relative.value), _interval(effect.relative)
-    ends = (effect.absolute.low, effect.absolute.high)
-    low, high = ("∞" if end is None else numbers.significant(end, 3) for end in ends)
-    return f"{numbers.significant(effect.absolute.value, 3)} absolute", f"{low} to {high}"
+def _effect_words(of: Measured) -> str:
+    low, high = (float("-inf") if of.low is None else of.low, float("inf") if of.high is None else of.high)
+    spread = None if of.low is None or of.high is None else (high - low) / 4
+    value = numbers.number(of.value or 0.0, se=spread, unit="percent", signed=True)
+    ends = numbers.interval(low, high, se=spread, unit="percent")
+    return f"{value} ({numbers.level(of.level or 0.95)} interval {ends})"
 
 
 def _percent(value: float | None) -> str:
     return "—" if value is None else numbers.number(value, unit="percent", signed=True)
-
-
-def _interval(measured: Measured) -> str:
-    if measured.low is None and measured.high is None:
-        return "—"
-    low = "−∞" if measured.low is None else numbers.number(measured.low, unit="percent", signed=True)
-    high = "∞" if measured.high is None else numbers.number(measured.high, unit="percent", signed=True)
-    return f"{low} to {high}"

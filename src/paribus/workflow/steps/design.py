@@ -9,6 +9,7 @@ from paribus.charts import numbers
 from paribus.workflow.artifact import Artifact, Evidence, Measured, Outcome
 from paribus.workflow.audience import segment_of
 from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.designing.tables import baseline_text, certificate_notes, certificate_table, margin_text
 from paribus.workflow.facts.design import DesignFacts, MethodSize
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
@@ -16,10 +17,12 @@ from paribus.workflow.planning import (
     ANYTIME,
     GROUP_SEQUENTIAL,
     PRE_PERIOD_DAYS,
+    SIMULATED,
     Json,
     Past,
     document_of,
     entry_text,
+    longest_window,
     past_of,
     sealed,
     size_of,
@@ -41,7 +44,7 @@ def run(context: Context) -> Artifact:
     chosen = next(each for each in hypotheses.hypotheses if each.id == hypotheses.chosen)
     segment = segment_of(explore, chosen.segment)
     rule = segment.rule if segment else None
-    past = past_of(context, explore, chosen, rule)
+    past = past_of(context, explore, chosen, rule, window_days=longest_window(hypotheses.metrics))
     mde = hypotheses.minimum_detectable_effect.value or 0.0
     body = document_of(context, explore, hypotheses, chosen, mde, past)
     sizing, certificate, body, notes = tried(context, body, past, mde, chosen)
@@ -86,6 +89,7 @@ def present(artifact: Artifact) -> list[Block]:
     """The plan: what decides, how many, how long, how often it errs."""
     facts = DesignFacts.model_validate(artifact.facts)
     plan = facts.document["plan"]
+    least = len(facts.document["variants"]) * plan["min_sample_size"]
     blocks: list[Block] = [
         Paragraph(
             f"**{facts.chosen_method}** decides, because {facts.why}. Units are {_unit(facts.document)}s, split "
@@ -93,20 +97,23 @@ def present(artifact: Artifact) -> list[Block]:
             f"`{facts.entry_event}`."
         ),
         Table(
-            ("method", "units, all arms", "days", "expected days", "false positives", ""),
+            ("method", "units, all arms", "days", "expected days", "ships without effect", ""),
             [
                 (
                     each.method + (" (decides)" if each.method == facts.chosen_method else ""),
                     _whole(each.units),
                     _whole(each.days),
-                    _number(each.mean_days),
+                    _whole(each.mean_days),
                     _share(each.false_ship),
-                    each.note,
+                    each.note or ("what min_sample_size asks for" if each.units == least else ""),
                 )
                 for each in facts.methods
             ],
-            caption="What each method would need for the same effect",
-            right=("units, all arms", "days", "expected days", "false positives"),
+            caption=(
+                "What each method would need for the same effect. Days are full weeks, the last window included; "
+                "expected: if the effect is as planned. Tests are two-sided, and only the better side ships."
+            ),
+            right=("units, all arms", "days", "expected days", "ships without effect"),
         ),
     ]
     if curve := facts.operating.get("curve"):
@@ -120,8 +127,8 @@ def present(artifact: Artifact) -> list[Block]:
                     each["name"],
                     each["role"],
                     "less" if each.get("direction") == "decrease" else "more",
-                    each.get("margin", "") or "—",
-                    _number(each.get("baseline")),
+                    margin_text(each),
+                    baseline_text(each),
                     _whole(each.get("units")),
                 )
                 for each in facts.metrics
@@ -130,22 +137,26 @@ def present(artifact: Artifact) -> list[Block]:
         ),
         Heading("How often the whole rule errs"),
         Table(
-            ("world", "ships", "rolls back", "units at the decision", "days"),
+            ("world", "ships", "rolls back", "units at the decision", "days of arrivals"),
             [
                 (
                     each["words"],
-                    _share(each["ship"]),
-                    _share(each["roll_back"]),
+                    _simulated(each, "ship"),
+                    _simulated(each, "roll_back"),
                     _whole(each["units"]),
-                    _number(each["days"]),
+                    _days_text(each["days"]),
                 )
                 for each in facts.operating.get("worlds", ())
             ],
-            caption=f"Simulated with seed {facts.operating.get('seed')}",
-            right=("ships", "rolls back", "units at the decision", "days"),
+            caption=(
+                f"{_runs(facts)} simulated experiments in each world, seed {facts.operating.get('seed')}; "
+                "± is one standard error"
+            ),
+            right=("ships", "rolls back", "units at the decision", "days of arrivals"),
         ),
         Heading("On the feature's own history"),
-        Listing([sentence for each in facts.certificate.get("metrics", ()) for sentence in each["sentences"]] or ["—"]),
+        certificate_table(facts.certificate),
+        Listing(list(certificate_notes(facts.certificate))),
         Paragraph(
             f"Correction over the success metrics: `{plan.get('correction', 'holm')}`; every guardrail is tested "
             f"one-sided against its margin and its power is part of the size. Interference: {facts.interference}."
@@ -178,6 +189,7 @@ def _facts(
             "ship_error": each.ship.se,
             "false_ship": each.false_ship.value,
             "roll_back": each.roll_back.value,
+            "roll_back_error": each.roll_back.se,
             "units": round(each.units),
             "days": each.days,
             "evidence": "sizing",
@@ -205,6 +217,7 @@ def _facts(
         operating={
             "worlds": simulated,
             "seed": sizing.seed,
+            "runs": SIMULATED,
             "curve": plain["curves"],
             "by_metric": dict(sizing.by_metric),
             "evidence": "sizing",
@@ -237,6 +250,13 @@ def _checks(
             + ("" if enough else f"; only about {per_arm or 0:,.0f} arrive, so smaller power is to be expected"),
             blocking=False,
             evidence="sizing",
+        ),
+        Outcome(
+            name="Full weeks",
+            status="warned" if plan["runtime_days"] % 7 else "passed",
+            message=_weeks(plan["runtime_days"]),
+            blocking=False,
+            evidence="config",
         ),
         Outcome(
             name="False positives on own history",
@@ -272,6 +292,7 @@ def _metrics(body: Json, sizing: Sizing, certificate: Certificate) -> tuple[Json
                 "role": each.get("role", "secondary"),
                 "direction": each.get("direction", "increase"),
                 "margin": shown,
+                "type": each["type"],
                 "baseline": baselines.get(each["name"]),
                 "units": sizing.by_metric.get(each["name"]),
                 "evidence": "certificate",
@@ -322,8 +343,8 @@ def _summary(facts: DesignFacts, sizing: Sizing, chosen: Hypothesis) -> str:
     )
     if null and best is not None:
         text += (
-            f"Simulated, the sealed rule ships a feature with this effect in {best:.0%} of runs and one without any in "
-            f"{null['ship']:.1%}."
+            f"In {facts.operating['runs']} simulated experiments each, the sealed rule ships a feature with this "
+            f"effect in {best:.0%} and one without any in {null['ship']:.0%}."
         )
     return text.strip()
 
@@ -334,7 +355,7 @@ def _assumptions(facts: DesignFacts, sizing: Sizing, notes: Sequence[str]) -> tu
         f"standard deviation {_number(sizing.sd)}.",
         f"Units keep arriving as in the history; a unit is exposed at its first {facts.entry_event}.",
         f"Interference: {facts.interference}.",
-        "Days are full weeks, so that every weekday counts equally.",
+        _weeks(int(facts.runtime_days.value or 0)),
         f"Earlier behavior of the same unit removes {numbers.share(facts.variance_removed.value or 0.0)} of the "
         "variance (CUPED), measured on the history."
         if facts.variance_removed
@@ -342,6 +363,12 @@ def _assumptions(facts: DesignFacts, sizing: Sizing, notes: Sequence[str]) -> tu
         *notes,
         *sizing.notes,
     )
+
+
+def _weeks(days: int) -> str:
+    if days % 7 == 0:
+        return "Days are full weeks, so that every weekday counts equally."
+    return f"{days} days are no full weeks: some weekdays count more than others; {days + 7 - days % 7} are advised."
 
 
 def _power_curve(curves: Json, title: str) -> Figure:
@@ -363,6 +390,20 @@ def _yaml(document: Json) -> str:
     import yaml
 
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _simulated(world: Json, name: str) -> str:
+    """A share of simulated experiments with its Monte Carlo error."""
+    error = world.get(f"{name}_error")
+    return _share(world[name]) + (f" ± {error:.1%}" if error else "")
+
+
+def _days_text(days: float | None) -> str:
+    return "—" if days is None else f"{days:.1f}".removesuffix(".0")
+
+
+def _runs(facts: DesignFacts) -> str:
+    return f"{facts.operating.get('runs', SIMULATED):,}"
 
 
 def _whole(value: float | None) -> str:

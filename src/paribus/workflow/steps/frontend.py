@@ -16,7 +16,8 @@ TEST = "SERVICE=../backend SDK=… python -m unittest test_page"
 RECORDING = "off; PAGE_RECORDING gives the share of sessions, recorded after consent only, texts and inputs masked"
 MOBILE = (
     "Phones decide by OFREP (one evaluation is an exposure) and send events by HTTP to /api/v1/events: "
-    "mobile/paribus.ts for React Native; in Swift and Kotlin the OpenFeature SDKs with their OFREP providers"
+    "mobile/ is a sample for React Native, typed, without DOM; in Swift and Kotlin the OpenFeature SDKs with their "
+    "OFREP providers"
 )
 CODE = "generation"
 
@@ -108,7 +109,10 @@ def present(artifact: Artifact) -> list[Block]:
                 (element, event, sender.get(event, "service"), *("yes" for _ in facts.variants))
                 for element, event in facts.interactions.items()
             ],
-            caption="The same in every variant.",
+            caption=(
+                "The same in every variant. The page sends what metrics are made of; the service sends the rest when "
+                "it receives the form."
+            ),
         ),
         Heading("What the page tells by itself"),
         Listing(

@@ -44,7 +44,7 @@ def run(context: Context) -> Artifact:
     reason = withheld(
         verdict,
         hidden=analyze.hidden,
-        interference=design.interference,
+        interference=analyze.interference or design.interference,
         money=bool(hypotheses.economics.get("known")),
     )
     if not reason and case is None:
@@ -53,7 +53,7 @@ def run(context: Context) -> Artifact:
     shipped = verdict is VerdictValue.SHIP
     yearly = None if valued is None else float(valued.yearly.mean()) if shipped else 0.0
     own = fared(chosen, verdict, of, yearly)
-    recommended = recommendation(verdict, analyze.rule, analyze.sentence)
+    recommended = recommendation(verdict, analyze.rule, analyze.reason)
     facts = facts_of(
         context,
         explore,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from paribus.events.codegen import python_client, typescript_client
@@ -12,7 +13,7 @@ from paribus.events.platforms import platform_file
 from paribus.events.taxonomy import lint
 from paribus.store import DEFAULT_PROJECT, Address
 from paribus.workflow.artifact import Artifact, Evidence, File, Outcome
-from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Table
+from paribus.workflow.block import Block, Heading, Listing, Paragraph, Table
 from paribus.workflow.context import Context
 from paribus.workflow.facts.architect import ArchitectFacts
 from paribus.workflow.facts.design import DesignFacts
@@ -20,7 +21,7 @@ from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.instrument import CohortKey, Difference, InstrumentFacts, Lapse
 from paribus.workflow.instrumentation.drafting import differences, drafted
 from paribus.workflow.instrumentation.guide import guide
-from paribus.workflow.instrumentation.mapping import interactions, mapped, needed, sender_of
+from paribus.workflow.instrumentation.mapping import SDK, interactions, mapped, needed, sender_of
 
 SLUG = "instrument"
 AUTHOR = "data-engineering::data-engineer"
@@ -163,14 +164,15 @@ def _summary(facts: InstrumentFacts, plan: PlanDoc, explore: ExploreFacts) -> st
     count = len(plan.events)
     decisive = [each for each in facts.metrics if each.role in ("success", "guardrail")]
     said = (
-        f"The tracking plan now declares {count} event{'s' * (count != 1)}, {len(facts.added)} of them new"
-        f"{f' and {len(facts.changed)} changed' if facts.changed else ''}, learned from {explore.window.days} days of "
-        f"history. "
+        f"The tracking plan declares {count} event{'s' * (count != 1)}, {len(facts.added) or 'none'} of them new"
+        f"{f' and {len(facts.changed)} changed' if facts.changed else ''}, checked against {explore.window.days} days "
+        "of history. "
     )
     if facts.unmapped:
-        said += f"{len(facts.unmapped)} thing(s) cannot be measured yet: {'; '.join(facts.unmapped)}."
+        things = "thing" if len(facts.unmapped) == 1 else "things"
+        said += f"{len(facts.unmapped)} {things} cannot be measured yet: {'; '.join(facts.unmapped)}."
     else:
-        said += f"All {len(decisive)} success and guardrail metrics map to events that are sent."
+        said += f"The {len(decisive)} success and guardrail metrics are made of events that are sent."
     if facts.funnel:
         said += f" The funnel runs from {facts.funnel[0]} to {facts.funnel[-1]} in {len(facts.funnel)} steps."
     return said
@@ -278,7 +280,7 @@ def present(artifact: Artifact) -> list[Block]:
                 )
                 for name, event in plan.events.items()
             ],
-            f"A question mark: may be missing. Owners: {', '.join(owners)}.",
+            _legend(plan, owners),
         ),
     ]
     personal = [
@@ -309,9 +311,16 @@ def present(artifact: Artifact) -> list[Block]:
         Table(("key", "kind", "SQL"), [(each.name, each.kind, each.sql) for each in facts.cohorts]),
         Heading("On the page"),
         Table(("element or route", "event"), list(facts.interactions.items())),
-        Code("\n".join(file.path for file in artifact.files), "text", "Files"),
     ]
     return blocks
+
+
+def _legend(plan: PlanDoc, owners: Sequence[str]) -> str:
+    optional = any(not part.required for event in plan.events.values() for part in event.properties.values())
+    said = ["A question mark: may be missing."] if optional else []
+    if owners:
+        said.append(f"Owner{'s' if len(owners) > 1 else ''}: {', '.join(owners)}.")
+    return " ".join(said)
 
 
 def _funnel(facts: InstrumentFacts, plan: PlanDoc) -> Block:
@@ -330,7 +339,11 @@ def _funnel(facts: InstrumentFacts, plan: PlanDoc) -> Block:
         for event in metric.events:
             measuring.setdefault(metric.metric, []).append(event)
     used = {event for events in measuring.values() for event in events}
-    nodes += [Node(event, event, "event", "sdk") for event in sorted(used) if event not in facts.funnel]
+    nodes += [
+        Node(event, event, "event", facts.senders.get(event, SDK))
+        for event in sorted(used)
+        if event not in facts.funnel
+    ]
     nodes += [Node(f"metric:{each.metric}", each.metric, "table", each.role) for each in facts.metrics]
     edges = [Edge(a, b) for a, b in zip(facts.funnel, facts.funnel[1:], strict=False)]
     edges += [Edge(event, f"metric:{name}") for name, events in measuring.items() for event in events]

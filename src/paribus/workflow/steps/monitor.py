@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from paribus.charts.numbers import interval
 from paribus.monitoring import rebuild
 from paribus.monitoring.alert import ALERTS, Alert
 from paribus.monitoring.latency import Latency
@@ -106,6 +107,7 @@ def run(context: Context) -> Artifact:
             "A request fails when the service answers with status 500 or above, or says so; the denominator is all "
             "requests of a unit after its first exposure.",
             "Requests of one unit are alike: intervals count units, not requests, as independent.",
+            "Latencies are kept in bins 2% wide, so a quantile is exact to 1%; step 14 reads the rows themselves.",
             "Service levels are absolute: they say that something is wrong, not that the feature did it.",
             "Detectors of unusual days alert and never act."
             if context.config.monitoring.anomaly_detection
@@ -205,7 +207,7 @@ def _checks(
                 name=f"Errors, {arm} against {watch.control}",
                 status="failed" if worse and not within else "passed" if within or near else "warned",
                 message=f"{rates[arm].value or 0:.3%} of requests failed, {rates[watch.control].value or 0:.3%} in "
-                f"control; difference {each.low or 0:+.3%} to {each.high or 0:+.3%}",
+                f"control; difference {interval(each.low or 0, each.high or 0, unit='points')}",
                 blocking=False,
                 evidence="monitoring",
             )
@@ -216,8 +218,8 @@ def _checks(
             Outcome(
                 name=f"Latency, {arm} against {watch.control}",
                 status={True: "failed", False: "passed", None: "warned"}[degraded],
-                message=f"p95 is {measured.value or 0:.3g} times control's ({measured.low or 0:.3g} to "
-                f"{measured.high or 0:.3g}); up to {1 + margin:.3g} is within the margin",
+                message=f"p95 is {measured.value or 0:.2f} times control's (95% interval {measured.low or 0:.2f} to "
+                f"{measured.high or 0:.2f}); up to {1 + margin:.3g} is within the margin",
                 blocking=False,
                 evidence="monitoring",
             )

@@ -16,7 +16,7 @@ from paribus.governance.privacy import SETTING, masked_select
 from paribus.lake.star_sql import StarDefinition
 from paribus.workflow.architecture.separation import identifier
 from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
-from paribus.workflow.block import Block, Code, Diagram, Heading, Listing, Paragraph, Table
+from paribus.workflow.block import Block, Diagram, Heading, Listing, Paragraph, Table
 from paribus.workflow.context import Context
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.explore import ExploreFacts
@@ -37,6 +37,7 @@ from paribus.workflow.pipeline.tables import RETENTION, star_definition, tables,
 from paribus.workflow.pipeline.writers import Plan, writers
 
 SLUG = "pipeline"
+DAY, HOUR = 86_400, 3_600  # seconds
 AUTHOR = "data-engineering::data-engineer"
 NAMESPACE = "paribus://lake"
 MASKING = {
@@ -172,12 +173,13 @@ def _summary(facts: PipelineFacts, found: Load) -> str:
     other = next(each for each in facts.options if not each.chosen)
     rate = found.per_second.value or 0.0
     served = sum(table.kind != "source" for table in facts.tables)
-    peak = f", {found.peak.value:.3g} in the busiest hour" if found.peak and found.peak.value is not None else ""
-    fresh = f"{taken.p95_freshness_seconds.value:g} seconds"
+    busiest = found.peak.value if found.peak else None
+    peak = f", {busiest * HOUR:,.0f} in the busiest hour" if busiest is not None else ""
+    fresh = f"{taken.p95_freshness_seconds.value:.0f} seconds"
     said = (
-        f"{rate:.3g} events arrive each second{peak}, which the {taken.name} way carries for about "
-        f"{taken.cost_per_month.value:,.0f} USD a month; the {other.name} way would cost "
-        f"{other.cost_per_month.value:,.0f}. Nineteen rows in twenty can be queried {fresh} after they happen. "
+        f"About {rate * DAY:,.0f} events arrive a day{peak}, which the {taken.name} way carries for about "
+        f"{taken.cost_per_month.value:,.0f} USD a month at list prices; the {other.name} way would cost "
+        f"{other.cost_per_month.value:,.0f}. Nineteen rows in twenty can be queried within {fresh} of happening. "
         f"{len(facts.checks)} checks stand between the door and {served} tables."
     )
     if facts.missing:
@@ -317,7 +319,7 @@ def present(artifact: Artifact) -> list[Block]:
         ),
         Table(
             ("task", "command", "after", "repeats"),
-            [(t.id, t.command, ", ".join(t.depends_on), f"{t.retries} times, {t.retry_minutes} min apart")
+            [(t.id, t.command, ", ".join(t.depends_on), _repeats(t.retries, t.retry_minutes))
              for t in facts.tasks],
             f"Scheduled at {facts.schedule} (cron, UTC).",
         ),
@@ -362,9 +364,12 @@ def present(artifact: Artifact) -> list[Block]:
             ("table", "made of"),
             [(str(job["output"]), ", ".join(job["inputs"])) for job in facts.lineage],
         ),
-        Code("\n".join(file.path for file in artifact.files), "text", "Files"),
     ]  # fmt: skip
     return blocks
+
+
+def _repeats(times: int, minutes: int) -> str:
+    return f"once, after {minutes} min" if times == 1 else f"{times} times, {minutes} min apart"
 
 
 def star_of(facts: PipelineFacts) -> StarDefinition:

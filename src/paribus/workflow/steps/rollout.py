@@ -13,12 +13,13 @@ from paribus.rollout.next_move import next_move
 from paribus.rollout.record import Entered
 from paribus.rollout.state import Kind
 from paribus.workflow.artifact import Artifact, Evidence, Outcome
-from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.block import Block, Heading, Paragraph, Picture, Table
 from paribus.workflow.context import Context
 from paribus.workflow.facts.architect import ArchitectFacts
 from paribus.workflow.facts.launch import Move, RolloutFacts, SetupFacts
 from paribus.workflow.launching import health as guardrails
 from paribus.workflow.launching.health import Health
+from paribus.workflow.launching.health_page import EVIDENCE, without_name
 from paribus.workflow.launching.ramp import Ramp
 from paribus.workflow.launching.traffic_chart import traffic_chart
 from paribus.workflow.waiting import Waiting
@@ -86,7 +87,7 @@ def present(artifact: Artifact) -> list[Block]:
                     move.stage,
                     f"{move.from_bp / 100:g}% → {move.to_bp / 100:g}%",
                     move.actor,
-                    move.reason,
+                    move.reason.removeprefix(f"stage {move.stage}: "),
                     f"{move.revision:,}",
                 )
                 for move in facts.moves
@@ -96,21 +97,27 @@ def present(artifact: Artifact) -> list[Block]:
         ),
         Heading("What the guardrails said"),
         Table(
-            ("at", "units by arm", "guardrails"),
-            [
-                (
-                    f"{each['stage']}, {each['as_of'][:16].replace('T', ' ') if each['as_of'] else 'before anybody'}",
-                    ", ".join(f"{arm} {count:,}" for arm, count in each["units"].items()) or "none",
-                    "; ".join(found["message"] for found in each["findings"]) or "nothing to read yet",
-                )
-                for each in facts.health
-            ],
+            ("at", "guard", "what it found"),
+            [row for each in facts.health for row in _said(each)],
+            caption=f"Read before each move and at the end. {EVIDENCE}",
         ),
     ]
     if facts.stopped:
         blocks.append(Paragraph(f"**It ended early**: {facts.stopped}."))
-    blocks.append(Listing([f"{check.name}: {check.message}" for check in artifact.checks]))
     return blocks
+
+
+def _said(health: Json) -> list[tuple[str, str, str]]:
+    """One row for each guard; the first names the time and the units."""
+    at = health["as_of"][:16].replace("T", " ") if health["as_of"] else "before anybody"
+    units = ", ".join(f"{count:,} {arm}" for arm, count in health["units"].items()) or "no units"
+    when = f"{health['stage']}, {at}: {units}"
+    if not any(health["units"].values()) or not health["findings"]:
+        return [(when, "all", "no units to read yet")]
+    return [
+        (when if first else "", str(found["what"]).replace("_", " "), without_name(found))
+        for first, found in zip([True] + [False] * len(health["findings"]), health["findings"], strict=False)
+    ]
 
 
 def _end(context: Context, experiment: str, seen: Health) -> datetime | None:
@@ -273,4 +280,6 @@ def _summary(context: Context, facts: RolloutFacts, seen: Health, why: str) -> s
         return said + f"{who}: {facts.stopped.rstrip('.')}."
     if facts.stopped:
         return said + f"It was stopped, because the experiment cannot be read any more: {facts.stopped.rstrip('.')}."
-    return said + f"It ended because {why.rstrip('.')}; no guardrail showed harm."
+    ended = "the sealed rule has decided" if why.startswith("the sealed rule has decided") else why.rstrip(".")
+    concerns = [each for each in seen.findings if not each.is_well]
+    return said + f"It ended because {ended}{'' if concerns else '; no guardrail showed harm'}."

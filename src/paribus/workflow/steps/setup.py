@@ -112,7 +112,6 @@ def run(context: Context) -> Artifact:
             f"A unit that errs is counted once; a treatment with up to {watch.guards[0].tolerated_ratio:g} times "
             "control's share of such units is within tolerance, since livelier users meet more errors too.",
             "The rehearsal ran in staging with one client on this machine: the time it shows has no network in it.",
-            *left,
         ),
         checks=checks,
         files=_files(context, key, flag, design, watch.model_dump(mode="json"), stages, facts, levels),
@@ -209,7 +208,7 @@ def _checks(
         Outcome(
             name="Starts small",
             status="passed" if small else "warned",
-            message=f"randomized units begin at {start / 100:g}% of traffic"
+            message=configuration_page.opening(facts)
             + ("" if small else f": traffic_allocation is {allocation}, nothing smaller is planned"),
             blocking=False,
             evidence="configuration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from paribus.charts import Dots, Swing, distribution, numbers, tornado
@@ -22,7 +23,8 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     else:
         blocks += _money(facts)
     if facts.corrected_lift is not None:
-        rows = [("on units that meet it, corrected", span(facts.corrected_lift, percent=True, signed=True))]
+        name = "on units that meet it" + (", corrected for having been noticed" if facts.is_corrected else "")
+        rows = [(name, span(facts.corrected_lift, percent=True, signed=True))]
         if facts.diluted_lift is not None:
             rows.append(("on all successes (intention to treat)", span(facts.diluted_lift, percent=True, signed=True)))
         blocks.append(Table(("relative effect", "95% interval"), rows, right=("95% interval",)))
@@ -51,7 +53,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                     f"verdict {str(decision['verdict']).replace('_', ' ')} of the registered analysis",
                 ),
                 ("dissent", str(decision["dissent"])),
-                ("date", str(decision["date"] or numbers.NOTHING)),
+                ("date", _date(decision["date"])),
             ],
         ),
         Heading("Learning"),
@@ -77,11 +79,16 @@ def _money(facts: ImpactFacts) -> list[Block]:
         ("value a year, after running costs", span(value), currency),
         ("first year, net of building", span(facts.first_year), currency.removesuffix("/year")),
         ("chance of a loss in the first year", loss, ""),
-        ("break-even", span(facts.break_even_days) if facts.break_even_days else "nothing to earn back", "days"),
-        ("cost of delay", span(facts.cost_of_delay_per_week), currency.replace("/year", "/week")),
-        ("return on investment, measured", _ratio(facts.returns.get("measured")), ""),
-        ("return on investment, forecast", _ratio(facts.returns.get("forecast")), ""),
     ]
+    if facts.break_even_days is not None:
+        rows.append(("break-even, median", span(facts.break_even_days), "days"))
+    if facts.recommendation == "full rollout":
+        rows.append(("cost of delay", span(facts.cost_of_delay_per_week), currency.replace("/year", "/week")))
+    if facts.returns.get("spent"):
+        rows += [
+            ("return on investment, measured", _ratio(facts.returns.get("measured")), ""),
+            ("return on investment, forecast", _ratio(facts.returns.get("forecast")), ""),
+        ]
     blocks: list[Block] = [
         Picture(figure, "What was expected under the rule, and what was measured", "value"),
         Table(("", "95% interval", "unit"), rows, right=("95% interval",)),
@@ -159,7 +166,11 @@ def _end(swing: dict[str, Any], end: str) -> str:
 
 
 def _ratio(x: float | None) -> str:
-    return f"{text(x)} times what is spent" if x is not None else "nothing is spent"
+    return f"{text(x)} times what is spent" if x is not None else numbers.NOTHING
+
+
+def _date(iso: str | None) -> str:
+    return numbers.moment(datetime.fromisoformat(iso)) if iso else numbers.NOTHING
 
 
 def _chance(p: float | None) -> str:

@@ -73,12 +73,16 @@ def case_of(of: Found, hypotheses: HypothesizeFacts, design: DesignFacts, costs:
 
 
 def yearly_units(design: DesignFacts, hypotheses: HypothesizeFacts) -> Uncertain:
-    """Eligible units a year that reach the decision for the first time."""
-    daily = _uncertain(design.arrivals_per_day)
-    if daily.value > 0:
-        return Uncertain(daily.value * DAYS, daily.se * DAYS)
+    """Eligible units a year, as the forecast counts them, so that both differ by the effect alone.
+
+    Without a forecast of its own the feature's arrivals in the plan count.
+    """
     chosen = next(each for each in hypotheses.hypotheses if each.id == hypotheses.chosen)
-    return _uncertain(chosen.reach)
+    reach = _uncertain(chosen.reach)
+    if reach.value > 0:
+        return reach
+    daily = _uncertain(design.arrivals_per_day)
+    return Uncertain(daily.value * DAYS, daily.se * DAYS)
 
 
 def _uncertain(of: Measured) -> Uncertain:

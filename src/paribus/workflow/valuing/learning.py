@@ -13,7 +13,7 @@ from paribus.impact.recommendation import Recommendation
 from paribus.stats.estimate import Estimate, Undetermined
 from paribus.workflow.artifact import Measured
 from paribus.workflow.facts.hypothesize import Hypothesis
-from paribus.workflow.hypotheses.numbers import rounded, text
+from paribus.workflow.hypotheses.numbers import rounded, span
 from paribus.workflow.valuing.case import Found
 
 DECIDED = (VerdictValue.SHIP, VerdictValue.ROLL_BACK, VerdictValue.ITERATE, VerdictValue.NEUTRAL)
@@ -107,15 +107,16 @@ def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden
     if of is None or isinstance(of.effect, Undetermined):
         return f"Nothing is learned of {change}: its effect could not be determined."
     low, high = of.effect.interval()
-    size = (
-        f"{text(of.effect.value, percent=True, signed=True)} "
-        f"[{text(low, percent=True, signed=True)}, {text(high, percent=True, signed=True)}]"
-    )
+    effect = Measured(value=of.effect.value, low=low, high=high, level=0.95, evidence="effect")
+    size = f"{span(effect, percent=True, signed=True)}, 95% interval"
+    if of.effect.corrected:
+        size += " after correction"
     metric = of.comparison.metric
     whom = "" if hypothesis.for_whom.lower() in change.lower() else f"For {hypothesis.for_whom}, "
     match result.verdict.value:
         case VerdictValue.SHIP:
-            said = f"{change} raises {metric} by {size}"
+            verb = "raises" if of.comparison.direction == "increase" else "lowers"
+            said = f"{change} {verb} {metric} by {size.removeprefix('+')}"
         case VerdictValue.ROLL_BACK:
             worse = [c.metric for c in result.comparisons if c.conclusion in ("worse", "harmful")]
             said = f"{change} makes {', '.join(dict.fromkeys(worse)) or 'something'} worse; {metric} moves by {size}"

@@ -53,6 +53,7 @@ def facts_of(
         corrected_lift=(
             measured(effect.value, "effect", unit="relative", low=low, high=high, level=0.95) if effect else None
         ),
+        is_corrected=bool(effect and effect.corrected),
         diluted_lift=_diluted(explore, chosen, case) if effect else None,
         value_per_year=of_draws(valued.yearly, "value", unit=yearly_unit) if valued else None,
         expected_per_year=_from(forecast, "hypothesize") if forecast else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from paribus.experiments.prior import EffectPrior
 from paribus.impact.value import Case
 from paribus.stats.estimate import Undetermined
@@ -11,6 +13,7 @@ from paribus.workflow.facts.conclude import AnalyzeFacts, ImpactFacts
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
 from paribus.workflow.hypotheses.numbers import span, text
+from paribus.workflow.hypotheses.words import NO_COSTS, costs_known
 from paribus.workflow.valuing.case import Found
 
 _ADVICE = {
@@ -28,17 +31,23 @@ def summary_of(facts: ImpactFacts, hypotheses: HypothesizeFacts, chosen: Hypothe
     said = [f"{_ADVICE[facts.recommendation]}. {facts.why}"]
     if not said[0].endswith((".", "!", "?")):
         said[0] += "."
-    if facts.corrected_lift is not None:
+    if facts.corrected_lift is not None and facts.is_corrected:
         lift = span(facts.corrected_lift, percent=True, signed=True)
-        said.append(f"The effect on {chosen.measured_by}, without what being noticed adds to it, is {lift}.")
+        said.append(f"What was noticed is too large on average; corrected, {chosen.measured_by} moves by {lift}.")
     if facts.value_per_year is not None:
         value = span(facts.value_per_year)
+        after = " after running costs" if costs_known(hypotheses.economics) else ", before any cost"
         if facts.recommendation == "full rollout":
-            said.append(f"Rolled out, it is worth {value} {currency} a year after running costs.")
+            said.append(f"Rolled out, it is worth {value} {currency} a year{after}")
         else:
-            said.append(f"Rolled out all the same, it would be worth {value} {currency} a year after running costs.")
+            said.append(f"Rolled out all the same, it would be worth {value} {currency} a year{after}")
         if facts.expected_per_year is not None and facts.expected_per_year.value is not None:
-            said[-1] = said[-1][:-1] + f"; {text(facts.expected_per_year.value)} were expected before."
+            said[-1] += f"; {text(facts.expected_per_year.value)} were expected before the experiment"
+        said[-1] += ". Brackets hold 95% intervals."
+        returned = facts.returns.get("measured")
+        if returned is not None and facts.recommendation == "full rollout":
+            spent = text(facts.returns["spent"])
+            said.append(f"Its first year returns {text(returned)} times the {spent} {currency} that are spent in it.")
         if facts.chance_of_loss is not None:
             said.append(f"The chance that the first year ends with a loss is {_chance(facts.chance_of_loss.value)}.")
     else:
@@ -57,13 +66,18 @@ def assumptions_of(
     """What a data scientist would ask."""
     found = [f"Interference: {design.interference}."]
     if of is not None and not isinstance(of.effect, Undetermined):
-        found.append(f"One correction for having been noticed, never two: {of.effect.method}.")
+        method = of.effect.method
+        found.append(
+            f"One correction for having been noticed, never two: {method}."
+            if of.effect.corrected
+            else f"The effect is {method}."
+        )
         if not prior.is_own:
             found.append("The published prior of the forecast corrects nothing: it is not this product's own history.")
     if case is not None:
         found += [
-            f"Eligible units that reach {design.entry_event} for the first time are {text(case.units_per_year.value)} "
-            "a year, as in the history; a unit that comes back within the history's stretch is counted once.",
+            f"{text(case.units_per_year.value)} eligible units reach {design.entry_event} a year, as the forecast has "
+            "it; a unit that comes back within the history's stretch is counted once.",
             f"Persistence: {case.persistence.why}.",
             "The level without the change is the control arm's, measured beside every other launch of the time, so "
             "nothing that others brought is counted here.",
@@ -71,6 +85,8 @@ def assumptions_of(
         ]
     if facts.value_per_year is not None:
         found.append(f"Money per success: {hypotheses.economics.get('from')}.")
+        if not costs_known(hypotheses.economics):
+            found.append(f"{NO_COSTS}: money is before what the feature costs, and there is no return on it.")
         found.append("A dated holdback has to stay after the rollout, or the long-term value is not measured.")
     return tuple(found)
 
@@ -112,7 +128,7 @@ def checks_of(facts: ImpactFacts, analyze: AnalyzeFacts, approvals: Approvals) -
         Outcome(
             name="decided within the planned runtime",
             status="passed" if in_time else "warned",
-            message=f"decided at {analyze.decided_at or 'no time'}, planned end {analyze.planned_end or 'none'}",
+            message=f"decided {_moment(analyze.decided_at)}, planned end {_moment(analyze.planned_end)}",
             blocking=False,
             evidence="analyze/result",
         ),
@@ -130,6 +146,12 @@ def checks_of(facts: ImpactFacts, analyze: AnalyzeFacts, approvals: Approvals) -
             blocking=False,
         ),
     )
+
+
+def _moment(iso: str | None) -> str:
+    from paribus.charts import numbers
+
+    return numbers.moment(datetime.fromisoformat(iso)) if iso else "not known"
 
 
 def _chance(p: float | None) -> str:
