@@ -105,7 +105,8 @@ def generated(scene: Scene, *, button: bool = False) -> Artifact:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with launched(tmp_path_factory.mktemp("validate"), {"analytics_platforms": ["segment", "amplitude"]}) as made:
+    config = {"analytics_platforms": ["segment", "amplitude"], "implementation": {"page": "none"}}
+    with launched(tmp_path_factory.mktemp("validate"), config) as made:
         made.artifacts["backend"] = generated(made)
         with pytest.raises(Waiting, match="staging traffic"):
             made.make("validate")

@@ -29,6 +29,8 @@ experiment_config:
   runtime_days: 28
 exploration:
   funnel_window_hours: 168
+implementation:
+  page: none
 minimum_detectable_effect: 0.25
 """
 NOTE = "zero by construction: both variants are the same past, on real behavior"

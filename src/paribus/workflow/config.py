@@ -90,6 +90,9 @@ class Implementation(Section):
     """Kind of page that step 8 writes."""
     model: bool = False
     """Whether a model takes part in the feature."""
+    page: Annotated[str, Field(pattern=r"^(none|https?://[^\s/@]+(/\S*)?)?$")] = ""
+    """Address of the product's own page in staging, which step 10 clicks through in a browser; without one the
+    generated page; none: neither."""
 
 
 def _slugs(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -131,6 +131,13 @@ def _unless(absent: Any, otherwise: str, said: str) -> _Saying:
     return lambda value: [("acts", otherwise if value == absent else said.format(value))]
 
 
+def _page(value: str) -> list[Said]:
+    if value == "none":
+        return [("acts", "step 10 goes through the generated page without scripts only")]
+    which = value or "the generated page"
+    return [("acts", f"step 10 clicks through {which} where there is a browser, everything on it, as many visitors")]
+
+
 def _deciding(value: str | None) -> list[Said]:
     return [
         ("acts", "step 3 chooses, and says why" if value is None else f"the plan is sealed with the method {value}")
@@ -169,6 +176,7 @@ EFFECTS: dict[str, _Saying] = {
     "implementation.model": _by_value(
         true="step 9 builds champion and challenger", false="step 9 does not apply, and says so"
     ),
+    "implementation.page": _page,
     "approvals.required": lambda value: [
         ("acts", f"the run stops after {', '.join(value)} until a person agrees" if value else "the run asks nobody")
     ],

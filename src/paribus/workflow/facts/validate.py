@@ -39,12 +39,52 @@ class Coverage(Part):
     evidence: str = "crawl"
 
 
+class PageCoverage(Part):
+    """Interactions performed on a page in a real browser, its scripts running, and those that left an event.
+
+    performed, tracked and missing come from clicking through the page, requests and acts from the access log.
+    """
+
+    why_not: str = ""
+    """Why nothing was counted; empty where it was."""
+    address: str = ""
+    browser: str = ""
+    script: str = ""
+    """Whether the page's own script ran, and why not."""
+    performed: int = 0
+    tracked: int = 0
+    missing: tuple[str, ...] = ()
+    interactions: tuple[dict[str, Any], ...] = ()
+    """Each interaction: where it stands, the requests it made, the events that it left."""
+    pages: int = 0
+    requests: int = 0
+    """Interactions that asked the service for something; 0 where no access log is known."""
+    logged: int = 0
+    """Of those, the ones whose requests all stand in the access log."""
+    acts: int = 0
+    """Lines of the access log that are acts of the crawl's visitors: everything but pages and files looked at."""
+    acts_tracked: int = 0
+    """Of those, the lines whose visitor left an event."""
+    sent: int = 0
+    """Events seen on the wire as the pages sent them."""
+    lost: int = 0
+    """Of those, the ones that are not in the lake."""
+    unperformed: tuple[str, ...] = ()
+    """What stands on a page and could not be done, each with the reason; not counted."""
+    left_out: int = 0
+    """Interactions beyond the most that are performed; not counted."""
+    frames: int = 0
+    """Frames within the pages, which are not entered."""
+    evidence: str = "page"
+
+
 class ValidateFacts(Part):
     """The validation report."""
 
     environment: str
     planted: tuple[Planted, ...]
     coverage: Coverage | None = None
+    page: PageCoverage | None = None
     funnel: dict[str, Any] = {}
     """Expected and measured units by step of the feature's funnel."""
     people: tuple[dict[str, Any], ...] = ()

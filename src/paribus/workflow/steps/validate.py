@@ -19,7 +19,7 @@ from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.facts.instrument import InstrumentFacts
-from paribus.workflow.facts.validate import Coverage, ValidateFacts
+from paribus.workflow.facts.validate import Coverage, PageCoverage, ValidateFacts
 from paribus.workflow.launching.health import settled
 from paribus.workflow.launching.randomization import taking_part
 from paribus.workflow.validation import presenting, product, verdict
@@ -27,13 +27,15 @@ from paribus.workflow.validation.arrival import STATEMENT, arrived
 from paribus.workflow.validation.covering import LABEL as CRAWL_LABEL
 from paribus.workflow.validation.covering import cover
 from paribus.workflow.validation.door import SDK
+from paribus.workflow.validation.paging import LABEL as PAGE_CRAWL_LABEL
+from paribus.workflow.validation.paging import PAGE_LABEL, cover_page
 from paribus.workflow.validation.planting import LABEL, Planting
 from paribus.workflow.validation.staging import STAGING, endpoint_of
 from paribus.workflow.waiting import Waiting
 
 Json = dict[str, Any]
 SLUG = "validate"
-OWN = (LABEL, CRAWL_LABEL, "rehearsal")
+OWN = (LABEL, CRAWL_LABEL, PAGE_CRAWL_LABEL, PAGE_LABEL, "rehearsal")
 """Source labels of the staging keys that steps 10 and 11 use themselves."""
 
 
@@ -88,7 +90,8 @@ class _Validation:
         context, planting = self.context, self.planting
         context.progress(0.1, "planting events in staging")
         sent = context.once("planted", lambda: planting.send(endpoint_of(context)))
-        crawled = self._crawled()
+        page = self._page()
+        crawled = self._crawled(scripts_run=not page.why_not)
         settled(context)
         stored = arrived(self.reader, STAGING, LABEL)
         planted = planting.counted(stored, sent)
@@ -105,6 +108,7 @@ class _Validation:
             environment=STAGING,
             planted=planted,
             coverage=crawled,
+            page=page,
             funnel=funnel,
             people=people,
             sessions=sessions,
@@ -151,8 +155,13 @@ class _Validation:
         if not self.own:
             raise Waiting("staging traffic of the product is needed: a smoke run of its release with a staging key")
 
-    def _crawled(self) -> Coverage | None:
-        """The generated service, started and gone through; None where there is none."""
+    def _page(self) -> PageCoverage:
+        """The page in a real browser, clicked through; or why that was not done."""
+        noted = self.context.once("clicked", lambda: cover_page(self.context, self.reader).model_dump(mode="json"))
+        return PageCoverage.model_validate(noted)
+
+    def _crawled(self, *, scripts_run: bool) -> Coverage | None:
+        """The generated service, started and gone through without scripts; None where there is none."""
         if "backend" not in self.context.artifacts:
             return None
         backend = self.context.artifacts["backend"]
@@ -161,7 +170,8 @@ class _Validation:
         facts = BackendFacts.model_validate(backend.facts)
         files = {file.path: file.text for file in backend.files}
         noted = self.context.once(
-            "crawled", lambda: cover(self.context, self.reader, facts, files).model_dump(mode="json")
+            "crawled",
+            lambda: cover(self.context, self.reader, facts, files, scripts_run=scripts_run).model_dump(mode="json"),
         )
         return Coverage.model_validate(noted)
 
@@ -251,6 +261,7 @@ class _Validation:
             verdict.loss(facts, self.planned),
             verdict.contract(invalid),
             verdict.covered(facts.coverage),
+            verdict.page_covered(facts.page),
             verdict.funnel(facts.funnel),
             verdict.equal("Persons", "people", facts.people),
             verdict.equal("Sessions", "sessions", facts.sessions),
@@ -280,6 +291,13 @@ class _Validation:
                 statement=f"{command}; html.parser over each page as served; a visitor for each interaction; "
                 "tracked: an event of that visitor beyond what its page leaves by itself",
                 data=self.context.input_hash("backend") if backend is not None else "",
+            ),
+            "page": Evidence(
+                kind="run",
+                title="The page in a real browser, clicked through by many visitors",
+                statement="every link, button and listening element as the scripts left it, and what a click reveals; "
+                "tracked: an event of that visitor beyond what its page leaves by itself",
+                data=self.context.config.implementation.page or "the generated page",
             ),
             "funnel": Evidence(
                 kind="run",

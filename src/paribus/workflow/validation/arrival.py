@@ -20,6 +20,12 @@ STATEMENT = (
     "ORDER BY corrected_time, event_id"
 )
 
+OF_VISITORS = (
+    "SELECT name, event_id, unit, user_id, anonymous_id FROM {events} WHERE environment = $environment "
+    "AND (list_contains($ids, unit) OR list_contains($ids, user_id) OR list_contains($ids, anonymous_id)) "
+    "ORDER BY event_id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
@@ -42,6 +48,12 @@ def arrived(reader: LakeReader, environment: str, label: str) -> Arrived:
         values={"environment": environment, "label": label},
     )
     return Arrived(tuple({**row, "properties": json.loads(row["properties"] or "{}")} for row in rows))
+
+
+def arrived_of(reader: LakeReader, environment: str, ids: Sequence[str]) -> list[Json]:
+    """The events of these visitors, whoever sent them."""
+    columns = ("name", "event_id", "unit", "user_id", "anonymous_id", "environment")
+    return list(ask(reader, OF_VISITORS, columns=columns, values={"environment": environment, "ids": list(ids)}))
 
 
 def property_shares(plants: Sequence[Plant], stored: Mapping[str, Json]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from paribus.charts.bars import Bar, bars
 from paribus.workflow.artifact import Artifact, Outcome
 from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
-from paribus.workflow.facts.validate import ValidateFacts
+from paribus.workflow.facts.validate import PageCoverage, ValidateFacts
 from paribus.workflow.validation.verdict import COUNTED
 
 
@@ -45,6 +45,8 @@ def blocks(artifact: Artifact) -> list[Block]:
                 ],
             ),
         ]
+    if facts.page is not None and not facts.page.why_not:
+        made += _page(facts.page)
     if facts.funnel:
         found = facts.funnel
         made += [
@@ -111,14 +113,63 @@ def blocks(artifact: Artifact) -> list[Block]:
     return made
 
 
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _page(page: PageCoverage) -> list[Block]:
+    said = (
+        f"{page.tracked} of {page.performed} interactions on {page.pages} pages left an event: {page.address}, clicked "
+        f"through in {page.browser}, each by a new visitor. The page's own script: {page.script}."
+    )
+    if page.acts:
+        said += f" {page.acts_tracked} of {page.acts} acts in the access log left an event."
+    if page.sent:
+        said += f" {page.sent - page.lost} of {page.sent} events seen on the wire are in the lake."
+    made: list[Block] = [
+        Heading("Coverage in a browser"),
+        Picture(
+            bars(
+                [Bar("performed", page.performed), Bar("tracked", page.tracked)], title="Interactions in a real browser"
+            ),
+            said,
+            "page",
+        ),
+        Table(
+            ("page", "element", "requests", "events it left"),
+            [
+                (each["page"], each["element"], each["request"], ", ".join(each["events"]) or "**none**")
+                for each in page.interactions
+            ],
+        ),
+    ]
+    left = [*page.unperformed]
+    if page.left_out:
+        left.append(f"{page.left_out} interactions beyond the most that are performed")
+    if page.frames:
+        left.append(f"{page.frames} frames within the pages")
+    return [*made, Paragraph("Not counted:"), Listing(left)] if left else made
+
+
 def assumptions(facts: ValidateFacts, product_seen: bool) -> tuple[str, ...]:
     """What has to be true for the report to hold."""
     said = [
         "Staging runs the same release, plan and server as production will.",
         "An interaction counts as tracked when its visitor leaves an event beyond those of opening the page.",
         "Events are compared by value: what a client sends wrongly but in the right shape is not seen here.",
-        "The crawl runs no scripts: what only a script does counts as performed and not tracked.",
     ]
+    if facts.page is None or facts.page.why_not:
+        said.append("The crawl runs no scripts: what only a script does counts as performed and not tracked.")
+        if facts.page is not None:
+            said.append(f"No browser clicked through the page: {facts.page.why_not}.")
+    else:
+        said += [
+            "In the browser, everything that a visitor could click is clicked once, each by a new visitor; events that "
+            "a page sends by itself, and those of the page that a form leads to, count for nothing.",
+            "Filling in a field is no interaction of its own unless a script listens to that field.",
+        ]
+        if facts.page.script not in {"run", "its own"}:
+            said.append(f"The page's script was {facts.page.script}.")
     if product_seen:
         said.append(
             "Users in staging go on from step to step about as often as usual; a loss of less than a fifth is not seen."
@@ -135,6 +186,8 @@ def summary(facts: ValidateFacts, checks: Sequence[Outcome], feature: str) -> st
     said = [f"{stored} of {sent} events planted in staging are in the lake with every property counted"]
     if facts.coverage is not None:
         said.append(f"{facts.coverage.tracked} of {facts.coverage.performed} interactions of the service are tracked")
+    if facts.page is not None and not facts.page.why_not:
+        said.append(f"{facts.page.tracked} of {facts.page.performed} clicks in a real browser are tracked")
     if facts.product:
         events = sum(each["events"] + each["held_back"] for each in facts.product)
         said.append(f"{events:,} events of the product's own staging release were examined")

@@ -45,7 +45,13 @@ class Running:
 
 @contextmanager
 def running(
-    files: Mapping[str, str], facts: BackendFacts, door: Door, folder: Path, *, offset: float = 0.0
+    files: Mapping[str, str],
+    facts: BackendFacts,
+    door: Door,
+    folder: Path,
+    *,
+    offset: float = 0.0,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """The service on these files, until the end of the block.
 
@@ -55,6 +61,7 @@ def running(
         door: the server that it decides by and sends to.
         folder: an empty one, for files, cache and log.
         offset: seconds between the installation's clock and the system's.
+        variables: more of its environment, such as what its page needs.
 
     Raises:
         TransientError: it does not serve in time; the end of its output is shown.
@@ -73,6 +80,7 @@ def running(
         "PARIBUS_CACHE_DIR": str(folder / "cache"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        **(variables or {}),
     }
     log = folder / "service.log"
     with log.open("wb") as output:

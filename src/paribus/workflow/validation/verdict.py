@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paribus.workflow.artifact import Outcome
-from paribus.workflow.facts.validate import Coverage, ValidateFacts
+from paribus.workflow.facts.validate import Coverage, PageCoverage, ValidateFacts
 from paribus.workflow.validation import product
 
 Json = dict[str, Any]
@@ -68,6 +68,38 @@ def covered(coverage: Coverage | None) -> Outcome:
         + (f"; without any: {', '.join(coverage.missing)}" if coverage.missing else "")
         + (f"; {unlogged} are not in the access log" if unlogged else ""),
         evidence="crawl",
+    )
+
+
+def page_covered(page: PageCoverage | None) -> Outcome:
+    """Whether every interaction in a real browser left an event, by the clicks and by the access log."""
+    name = "Coverage in a browser"
+    if page is None or page.why_not:
+        why = page.why_not if page is not None else "no page was clicked through"
+        return Outcome(name=name, status="not_applicable", message=f"not counted: {why}", blocking=False)
+    wrong = [f"without any: {', '.join(page.missing)}"] if page.missing else []
+    if page.acts_tracked < page.acts:
+        wrong.append(f"{page.acts - page.acts_tracked} of {page.acts} acts in the access log left none")
+    if page.logged < page.requests:
+        wrong.append(f"{page.requests - page.logged} are not in the access log")
+    if page.lost:
+        wrong.append(f"{page.lost} of {page.sent} events that left the browser are not in the lake")
+    if page.left_out:
+        wrong.append(f"{page.left_out} more were found and not performed")
+    share = page.tracked / page.performed if page.performed else 0.0
+    said = [
+        f"{page.tracked} of {page.performed} interactions on {page.pages} pages left an event ({share:.1%}) "
+        f"in {page.browser}, at {page.address}"
+    ]
+    if page.acts:
+        said.append(f"so did {page.acts_tracked} of {page.acts} acts in the access log")
+    if page.unperformed:
+        said.append(f"not performed: {'; '.join(page.unperformed)}")
+    return Outcome(
+        name=name,
+        status="failed" if wrong or not page.performed else "passed",
+        message="; ".join([said[0], *wrong, *said[1:]]),
+        evidence="page",
     )
 
 
