@@ -29,7 +29,7 @@ def document_of_body(body: Mapping[str, Any], key: str) -> Document:
     import yaml
 
     text = yaml.safe_dump(dict(body), sort_keys=False, allow_unicode=True, width=10_000)
-    return _loaded(text if "\n" in text.rstrip() else text + "\n", f"experiment {key}")
+    return _loaded(text if "\n" in text.rstrip() else text + "\n", name=f"experiment {key}")
 
 
 _loaded = lru_cache(maxsize=64)(load)
