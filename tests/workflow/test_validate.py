@@ -32,14 +32,17 @@ PROPERTIES: dict[str, dict[str, Any]] = {
 def shopped(
     scene: Scene, environment: str, users: int, *, drop: str = "", share: int = 1, wrong: str = "", twice: str = ""
 ) -> None:
-    """Users who go down the funnel, and what a broken release does to its events: `drop` all but each `share`-th."""
+    """Users who go down the funnel, and what a broken release does to its events.
+
+    `drop` all but each `share`-th; below 0: each of so many.
+    """
     with scene.client(environment, source="release") as client:
         for number in range(users):
             unit = f"{environment}-u{number}"
             for place, name in enumerate(FUNNEL):
                 if number % 5 == 4 and place >= 3:  # a fifth stops before the checkout
                     break
-                if name == drop and number % share != 0:
+                if name == drop and (number % share != 0) == (share > 0):
                     continue
                 properties = dict(PROPERTIES[name])
                 if name == wrong:
@@ -166,6 +169,7 @@ def test_a_button_that_nobody_planned_turns_it_red(scene: Scene) -> None:
     [
         ({"drop": "payment_submitted", "share": 1000}, "Every event arrives", "payment_submitted follows"),
         ({"drop": "payment_submitted", "share": 3}, "Every event arrives", "it is not always sent"),
+        ({"drop": "cart_item_added", "share": -8}, "Every event arrives", "cart_item_added is there for 8"),
         ({"wrong": "order_completed"}, "Every event keeps the plan", "order_completed: "),
         ({"twice": "cart_item_added"}, "No event is sent twice", "sent twice: cart_item_added"),
     ],
@@ -175,7 +179,7 @@ def test_a_broken_release_is_stopped(scene: Scene, what: dict[str, Any], check: 
     shopped(scene, environment, 200, **what)
     scene.settle()
     own = product.events(scene.live.lake, environment, ())
-    passages = product.passages(scene.live.lake, FUNNEL, environment, ())
+    passages = product.passages(scene.live.lake, FUNNEL, environment, (), wanted=FUNNEL, planned=FUNNEL)
     found = messages(verdict.product_checks(own, passages, sorted({*FUNNEL, "error_shown"}), sorted(PROPERTIES)))
     assert list(found) == [check]
     assert said in found[check]

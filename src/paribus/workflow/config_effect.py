@@ -149,7 +149,13 @@ EFFECTS: dict[str, _Saying] = {
     "experiment_config.confidence_level": lambda value: [
         ("acts", f"intervals at {value:.6g}, alpha {round(1 - value, 9):g}")
     ],
-    "experiment_config.runtime_days": _acts("the plan ends after {} days, and a decision is due"),
+    "experiment_config.runtime_days": lambda value: [
+        (
+            "acts",
+            f"the plan ends after {value} days, later where the sample asks for it, and a decision is due"
+            + (f"; no full weeks: {value + 7 - value % 7} are advised" if value % 7 else ""),
+        )
+    ],
     "experiment_config.traffic_allocation": _allocation,
     "exploration.funnel_window_hours": _acts("step 1 follows a unit through the funnel for {:g} hours"),
     "analytics_platforms": _platform,

@@ -183,7 +183,10 @@ class _Validation:
         return {name: each for name, each in found.items() if each.events or each.held}
 
     def _passages(self) -> list[product.Passage]:
-        return product.passages(self.reader, self.planting.steps, STAGING, OWN) if self.own else []
+        if not self.own:
+            return []
+        known = sorted(self.planned)
+        return product.passages(self.reader, self.planting.steps, STAGING, OWN, wanted=self._wanted(), planned=known)
 
     def _quality(self, own: Mapping[str, product.EventHealth]) -> dict[str, Measured]:
         planned = {name: each for name, each in own.items() if name in self.planned}
@@ -215,14 +218,15 @@ class _Validation:
         if not {"explore", "hypothesize", "design"} <= set(context.artifacts):
             return {}
         from paribus.errors import EngineError, InputError
-        from paribus.workflow.planning import past_of
+        from paribus.workflow.planning import longest_window, past_of
         from paribus.workflow.validation.replay import replay, summary
 
         design = context.facts("design", DesignFacts)
         explore = context.facts("explore", ExploreFacts)
         hypotheses = context.facts("hypothesize", HypothesizeFacts)
         chosen = next(each for each in hypotheses.hypotheses if each.id == hypotheses.chosen)
-        past = past_of(context, explore, chosen, design.audience)
+        window = longest_window(hypotheses.metrics)
+        past = past_of(context, explore, chosen, design.audience, window_days=window)
         types = self.reader.snapshot(past.lake.version).columns
         definitions = context.operations.snapshot(context.feature.environment)
         try:

@@ -1,7 +1,9 @@
 """The product's own instrumentation, in its staging traffic: what arrives, in which shape, and how often.
 
 Events may be missing, mistyped, sent twice or lost now and then. What is lost now and then shows only against another
-measure: the share of units that go on from one step of the funnel to the next, compared with what production does.
+measure: the share of units that go on from one step of the funnel to the next, compared with what production does; and
+what never happens in production without another event before it, and now does. The feature may change the first, which
+has to be far off; it does not change the second.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ LEAST_UNITS = 30
 FEWER = 0.8
 """A step that keeps less than this share of its usual units, beyond chance, has lost events."""
 ALPHA = 1e-4
+ALWAYS = 0.98
+"""Of the units with one event that had another on the same day in production: the other belongs to it."""
+KNOWN_UNITS = 100
+"""Units with the event in production before that is said."""
 DOUBLED = 0.02
 _UNIT = "coalesce(unit, user_id, anonymous_id)"
 STATEMENT = f"""
@@ -77,7 +83,10 @@ class EventHealth:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """How many units went from one step to the next on the same day, in staging and usually."""
+    """How many units with one event had another on the same day, in staging and usually.
+
+    `belongs`: in production almost nobody has the first without the second.
+    """
 
     first: str
     second: str
@@ -85,12 +94,22 @@ class Passage:
     went_on: int
     usual: float
     p_value: float
+    belongs: bool = False
 
     @property
     def is_lossy(self) -> bool:
-        """Whether staging keeps far fewer units than production, beyond chance."""
+        """Whether staging keeps fewer units than production, beyond chance; far fewer, where they may choose."""
         share = self.went_on / self.units if self.units else 1.0
-        return self.units >= LEAST_UNITS and share < FEWER * self.usual and self.p_value < ALPHA
+        few = share < (1.0 if self.belongs else FEWER) * self.usual
+        return self.units >= LEAST_UNITS and few and self.p_value < ALPHA
+
+    @property
+    def sentence(self) -> str:
+        """What is lost, in words."""
+        share = f"{self.went_on / self.units:.0%}" if self.units else "none"
+        if self.belongs:
+            return f"{self.second} is there for {share} of users with {self.first}, usually for {self.usual:.1%}"
+        return f"{self.second} follows {self.first} for {share} of users, usually for {self.usual:.0%}"
 
 
 def events(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str, EventHealth]:
@@ -114,17 +133,36 @@ def events(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str
     return found
 
 
-def passages(reader: LakeReader, steps: Sequence[str], environment: str, own: Sequence[str]) -> list[Passage]:
-    """Each step of the funnel to the next on the same day, in an environment against all others."""
+def passages(
+    reader: LakeReader,
+    steps: Sequence[str],
+    environment: str,
+    own: Sequence[str],
+    *,
+    wanted: Sequence[str] = (),
+    planned: Sequence[str] = (),
+) -> list[Passage]:
+    """Each step of the funnel to the next on the same day, in an environment against all others.
+
+    Args:
+        reader: of the lake.
+        steps: of the funnel.
+        environment: of the staging traffic.
+        own: labels of validation's own keys.
+        wanted: events that have to arrive.
+        planned: events that `wanted` ones may belong to.
+    """
     from scipy.special import bdtr
 
-    pairs = list(pairwise(steps))
+    following = list(pairwise(steps))
+    belonging = [(first, second) for second in wanted for first in planned if first != second]
+    pairs = list(dict.fromkeys([*following, *belonging]))
     if not pairs:
         return []
     rows = ask(
         reader,
         _NEXT,
-        names=list(steps),
+        names=sorted({name for pair in pairs for name in pair}),
         columns=_COLUMNS,
         values={
             "environment": environment,
@@ -138,10 +176,16 @@ def passages(reader: LakeReader, steps: Sequence[str], environment: str, own: Se
     for first, second in pairs:
         units, went_on = counted.get((first, second, True), (0, 0))
         all_units, all_went_on = counted.get((first, second, False), (0, 0))
-        if units and all_units:
-            usual = all_went_on / all_units
+        if not units or not all_units:
+            continue
+        usual = all_went_on / all_units
+        if (first, second) in following:
             p_value = float(bdtr(went_on, units, usual)) if 0 < usual < 1 else 1.0
             found.append(Passage(first, second, units, went_on, usual, p_value))
+        likely = (all_went_on + 1) / (all_units + 2)  # that it never failed yet does not say that it never will
+        if (first, second) in belonging and all_units >= KNOWN_UNITS and likely >= ALWAYS:
+            p_value = float(bdtr(went_on, units, likely)) if went_on < units else 1.0
+            found.append(Passage(first, second, units, went_on, usual, p_value, belongs=True))
     return found
 
 

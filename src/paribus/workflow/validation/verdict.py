@@ -159,18 +159,14 @@ def product_checks(
     }
     doubled = [name for name, each in own.items() if each.doubled > product.DOUBLED * max(each.events, 1)]
     doubled = [name for name in doubled if name in planned]
-    lossy = [each for each in passages if each.is_lossy and each.second not in held]
+    lossy = {each.second: each for each in reversed(passages) if each.is_lossy and each.second not in held}
     return (
         Outcome(
             name="Every event arrives",
             status="failed" if missing or lossy else "passed",
             message="; ".join(
                 [f"{name} never arrives" for name in missing]
-                + [
-                    f"{each.second} follows {each.first} for {each.went_on / each.units:.0%} of users, usually for "
-                    f"{each.usual:.0%}: it is not always sent"
-                    for each in lossy
-                ]
+                + [f"{each.sentence}: it is not always sent" for each in lossy.values()]
             )
             or f"each of {len(wanted)} events of the funnel and the metrics arrives as often as usual",
             evidence="product",
