@@ -71,6 +71,7 @@ class Demo:
             simulation.start()
             events = simulation.write_history()
             self.told("history", {"events": events, "days": self.scenario.calendar.history_days})
+            simulation.begin_traffic()
             with workshop(simulation.settings, endpoint=simulation.endpoint, clock=simulation.clock) as shop:
                 shop.is_demo, shop.seed = True, self.seed
                 shop.new(

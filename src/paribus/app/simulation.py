@@ -43,6 +43,7 @@ class Simulation(Stage):
         (out / TRUTH).mkdir(exist_ok=True)
         self._senders = 1 if scenario.stock_per_day is not None else senders
         self._traffic: list[Sender] = []
+        self._passing: list[Sender] = []
 
     def write_history(self, told: Callable[[float], None] = lambda share: None) -> int:
         """Writes the days before the feature through the server's door for rows; how many events."""
@@ -50,7 +51,7 @@ class Simulation(Stage):
         return self.write_days(history(self.scenario, self.seed, self.settings), days, self.history_end, told)
 
     def begin_traffic(self) -> None:
-        """Starts the processes that send; they pass the history in silence while others work."""
+        """Starts the processes that send and returns at once: they pass the history in silence while others work."""
         for which in range(self._senders):
             sender = Sender(
                 {
@@ -65,8 +66,7 @@ class Simulation(Stage):
             )
             self._traffic.append(sender)
             sender.tell({"skip": microseconds(self.history_end)})
-        for sender in self._traffic:
-            sender.hear()
+            self._passing.append(sender)
 
     def play(
         self,
@@ -86,6 +86,8 @@ class Simulation(Stage):
         """
         if not self._traffic:
             self.begin_traffic()
+        while self._passing:
+            self._passing.pop().hear()
         self._all({"refresh": True})
         now = self.clock()
         while now < until:
@@ -127,7 +129,9 @@ class Simulation(Stage):
         return events
 
     def save_enrollment(self) -> list[Path]:
-        """Who was enrolled and treated when, as the senders noted it, outside of the data folder."""
+        """Who was enrolled and treated when, as senders noted it outside of the data folder; none without traffic."""
+        if self._passing:
+            return []
         paths = [self.out / TRUTH / f"users-{which}.npz" for which in range(len(self._traffic))]
         for sender, path in zip(self._traffic, paths, strict=True):
             sender.tell({"save": str(path.absolute())})
