@@ -10,7 +10,7 @@ from tests.experiments.lake_files import START, Shop, first_exposures, per_unit
 
 from paribus.errors import DefinitionError, InputError
 from paribus.experiments.document import Document, load
-from paribus.experiments.on_lake import Snapshot, analyze_on_lake, lake_engine, measure_proof_again
+from paribus.experiments.on_lake import Snapshot, analyze_on_lake, as_history, lake_engine, measure_proof_again
 from paribus.experiments.result import Result
 from paribus.experiments.serialize import result_from_dict
 from paribus.experiments.verify import verify
@@ -164,6 +164,22 @@ def test_a_kill_closes_enrollment_and_keeps_counting_events(shop: Shop, document
     # and the proof remembers it
     again = verify(found.to_dict(), remeasure=lambda proof: measure_proof_again(proof, shop.folder))
     assert again.data == "reproduced", again.text()
+
+
+def test_history_begins_at_an_event_that_no_metric_reads(tmp_path: Path) -> None:
+    built = Shop(tmp_path)
+    built.day(0, 50)
+    for i in range(30):
+        built.add("checkout_started", f"u{i}", START, {"device": "mobile" if i % 3 else "desktop"})
+    built.write()
+    document = as_history(
+        load(DOCUMENT, name="e"), "checkout_started", since=START - timedelta(days=1), where={"device": ["mobile"]}
+    )
+    with lake_engine(document.design, document.data, snapshot(built)) as engine:
+        exposures = document.data.exposures
+        assert exposures is not None
+        entered = engine.query(f"SELECT count(*) FROM {engine.relation_sql(exposures.relation)}").rows
+    assert entered == [(20,)]
 
 
 def test_segments_are_attributes_of_the_first_exposure(shop: Shop, result: Result) -> None:

@@ -182,6 +182,8 @@ class EventTable:
         for relation in self.properties:
             if relation.startswith(EVENTS):
                 names |= {relation.removeprefix(EVENTS), f"${relation.removeprefix(EVENTS)}"}
+            elif relation.startswith(ENTRIES):
+                names.add(str(json.loads(relation.removeprefix(ENTRIES))["event"]))
         listed = ", ".join(literal(name) for name in sorted(names))
         return f"CREATE TEMP TABLE IF NOT EXISTS {KEPT} AS SELECT * FROM {self.reader} WHERE name IN ({listed}); "
 
