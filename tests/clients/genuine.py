@@ -24,22 +24,22 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing")
 
 
-def install() -> Path:
-    """The folder of the programs, with the packages of its lock file in place."""
+def install(folder: Path = PROGRAMS) -> Path:
+    """The folder, with the packages of its lock file in place."""
     if shutil.which("npm") is None:
         missing("npm")
     guard = ROOT / ".cache" / "genuine-clients.lock"
     guard.parent.mkdir(exist_ok=True)
     with guard.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        locked = hashlib.sha256((PROGRAMS / "package-lock.json").read_bytes()).hexdigest()
-        stamp = PROGRAMS / "node_modules" / ".installed"
+        locked = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+        stamp = folder / "node_modules" / ".installed"
         if not stamp.exists() or stamp.read_text() != locked:
             command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-            done = subprocess.run(command, cwd=PROGRAMS, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
             stamp.write_text(locked)
-    return PROGRAMS
+    return folder
 
 
 def run(program: str, *arguments: str, **given: Any) -> Any:

@@ -85,6 +85,7 @@ def test_a_renamed_event_moves_into_the_page(tmp_path: Path) -> None:
     texts = {file.path: file.text for file in page.files}
     assert "events.viewedItem(client" in texts["src/tracked.ts"]
     assert "export function onViewProduct" in texts["src/api.ts"]
+    assert "events.viewedItem(sender" in texts["mobile/App.tsx"]
     assert not any("product_viewed" in text for text in texts.values())
 
 

@@ -16,6 +16,7 @@ from paribus.workflow.code.service import Service
 TYPES = {"whole": "number", "number": "number", "truth": "boolean", "document": "json"}
 READINGS = {"number": "Number({})", "boolean": '{} === "true"', "json": "JSON.parse({})"}
 BUILD = {"plain": (), "react": ("npm install", "npm run build")}
+MOBILE = ("App.tsx", "package.json", "paribus.ts", "tsconfig.json")
 Kind = Literal["plain", "react"]
 
 
@@ -42,7 +43,8 @@ class PageCode:
         made = {
             "README.md": render("page_tests/README.md.j2", values),
             "test_page.py": render("page_tests/test_page.py.j2", values),
-            "mobile/paribus.ts": render("mobile/paribus.ts.j2", values),
+            "mobile/events.ts": typescript_client(self.service.plan),
+            **{f"mobile/{name}": render(f"mobile/{name}.j2", values) for name in MOBILE},
         }
         if self.kind == "plain":
             made["page.js"] = render("plain/page.js.j2", values)
@@ -63,6 +65,16 @@ class PageCode:
         first = {each.sends[0].event: each for each in service.journey.interactions if each.by_page}
         return {
             "name": python_name(service.feature).replace("_", "-") + "-page",
+            "mobile_name": python_name(service.feature).replace("_", "-") + "-mobile",
+            "actions": [
+                {
+                    "id": each.id,
+                    "label": each.label,
+                    "function": functions[each.sends[0].event],
+                    "properties": {field.name: _sample(field) for field in each.sends[0].fields if field.is_required},
+                }
+                for each in service.journey.interactions
+            ],
             "feature": service.feature,
             "requirement": service.requirement,
             "framework": service.framework,
@@ -115,6 +127,14 @@ def _plain(field: Field) -> str:
     if field.reader == "choice":
         return "number" if isinstance(field.choices[0], int | float) else "text"
     return field.reader
+
+
+def _sample(field: Field) -> Any:
+    """The field's sample value, typed as planned."""
+    if field.reader == "choice":
+        return field.choices[0]
+    kind = TYPES.get(field.reader, "string")
+    return field.sample if kind == "string" else json.loads(field.sample)
 
 
 def _reading(field: Field) -> str:
