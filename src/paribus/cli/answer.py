@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 USER_ERROR = 2
 INTERRUPTED = 130
+NARROWEST = 40
 
 
 def answers(command: Callable[P, T]) -> Callable[P, T]:
@@ -48,6 +51,23 @@ def answers(command: Callable[P, T]) -> Callable[P, T]:
 def colored() -> bool:
     """Whether standard error wants color."""
     return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def say(text: str, *, hang: int = 0) -> None:
+    """A line for people: on a terminal it goes on below itself, `hang` columns in; a pipe gets it whole."""
+    if sys.stdout.isatty():
+        width = max(shutil.get_terminal_size().columns, NARROWEST)
+        text = "\n".join(
+            textwrap.fill(
+                line,
+                width,
+                subsequent_indent=" " * min(hang, width // 2),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for line in text.split("\n")
+        )
+    typer.echo(text)
 
 
 def print_json(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from paribus.cli.answer import answers, print_json
+from paribus.cli.answer import answers, print_json, say
 from paribus.cli.flag import Json
 from paribus.errors import InputError
 
@@ -30,8 +30,9 @@ def check(
         return
     shown = [(row.path, _value(row.value), row.effect, row.what) for row in rows]
     widths = [max(len(each[i]) for each in shown) for i in range(3)]
+    before = sum(widths) + 6
     for name, value, effect, what in shown:
-        typer.echo(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {effect:<{widths[2]}}  {what}")
+        say(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {effect:<{widths[2]}}  {what}", hang=before)
     waiting = len({row.path for row in rows if row.effect == "waits"})
     typer.echo(f"{path} is accepted" + (f"; {waiting} values wait for something" if waiting else ""))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paribus.cli.answer import answers, print_json
+from paribus.cli.answer import answers, print_json, say
 from paribus.cli.experiment import Json, deliver
 from paribus.errors import InputError
 
@@ -72,23 +72,24 @@ def _tell(kind: str, details: dict[str, Any]) -> None:
     from paribus.workflow.step import BY_SLUG
 
     if kind == "begun":
-        typer.echo(f"{details['title']}{' (simulated)' if details['simulated'] else ''}. {details['story']}.")
+        say(f"{details['title']}{' (simulated)' if details['simulated'] else ''}. {details['story']}.")
     elif kind == "history":
         typer.echo(f"   {details['days']} days of the shop's history are in the lake: {details['events']:,} events")
     elif kind == "made":
         step = BY_SLUG[details["step"]]
-        first = details["summary"].partition(". ")[0].rstrip(".")
+        first = details["summary"].partition(". ")[0].rstrip(".").replace("**", "")
         role = step.role.rpartition("::")[2]
-        typer.echo(f"{step.number:>2} {step.title} · {role} ({details['seconds']:.1f} s)\n   ✓ {first}.")
+        say(f"{step.number:>2} {step.title} · {role} ({details['seconds']:.1f} s)\n   ✓ {first}.", hang=5)
     elif kind == "staging":
         typer.echo(f"   the release was tried on staging: {details['events']:,} events through the SDK")
     elif kind == "traffic":
-        typer.echo(
+        say(
             f"   it is {details['until'][:16].replace('T', ' ')}: {details['exposures']:,} exposures and "
-            f"{details['events']:,} events came through the SDK"
+            f"{details['events']:,} events came through the SDK",
+            hang=5,
         )
     elif kind == "stopped" and details["kind"] != "done":
-        typer.echo(f"   {details['kind']} at {details['step']}: {details['message']}")
+        say(f"   {details['kind']} at {details['step']}: {details['message']}", hang=5)
 
 
 def _conclude(result: dict[str, Any]) -> None:
@@ -96,7 +97,7 @@ def _conclude(result: dict[str, Any]) -> None:
     recommendation = f"; recommended: {result['recommendation']}" if result["recommendation"] else ""
     typer.echo(f"\nverdict: {result['verdict']}{recommendation}")
     if result["named"]:
-        typer.echo("named:   " + "; ".join(result["named"]))
+        say("named:   " + "; ".join(result["named"]), hang=9)
     metrics = result["truth"]["metrics"]
     if metrics:
         width = max(len(each["metric"]) for each in metrics)
@@ -107,12 +108,10 @@ def _conclude(result: dict[str, Any]) -> None:
             typer.echo(
                 f"{each['metric']:<{width}}  {_truth(each):>16}  {_percent(each['estimate']):>8}  {interval}{mark}"
             )
-        typer.echo(f"truth: {result['truth']['note']}")
-    else:
-        typer.echo(f"truth: {result['truth']['note']}")
+    say(f"truth: {result['truth']['note']}", hang=7)
     typer.echo("")
     for each in result["scorecard"].values():
-        typer.echo(f"{each['status']:<8} {each['title']}: {each['sentence']}")
+        say(f"{each['status']:<8} {each['title']}: {each['sentence']}", hang=9)
     typer.echo(f"\n{result['seconds']:.0f} s, seed {result['seed']}; the dossier: {result['dossier']}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paribus.cli.answer import answers, print_json, progress
+from paribus.cli.answer import answers, print_json, progress, say
 from paribus.cli.flag import Data, Json
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _show(artifact: Artifact) -> None:
     from paribus.workflow.facts.explore import ExploreFacts
 
     facts = ExploreFacts.model_validate(artifact.facts)
-    typer.echo(("simulated data. " if artifact.simulated else "") + artifact.summary)
+    say(("simulated data. " if artifact.simulated else "") + artifact.summary)
     for funnel in facts.funnels:
         typer.echo(f"\nfunnel, within {funnel.window_hours:g} hours")
         width = max(len(step.event) for step in funnel.steps)
@@ -78,10 +78,11 @@ def _show(artifact: Artifact) -> None:
     if facts.bottlenecks:
         typer.echo("\nlost against a plausible best (observational)")
         for b in facts.bottlenecks:
-            typer.echo(
+            say(
                 f"  {b.from_event} → {b.to_event}, {b.segment.replace('&', ', ')}: {share(b.rate.value or 0)} go on, "
                 f"{share(b.best.value or 0)} with {b.best_segment.replace('&', ', ')}; "
-                f"{count(b.lost_units.value or 0)} users a year"
+                f"{count(b.lost_units.value or 0)} users a year",
+                hang=4,
             )
     if facts.baselines:
         typer.echo("\nbaselines")
@@ -92,7 +93,7 @@ def _show(artifact: Artifact) -> None:
     if facts.findings:
         typer.echo("\nfound")
         for finding in facts.findings:
-            typer.echo(f"  {finding.statement}")
+            say(f"  {finding.statement}", hang=4)
     for check in artifact.checks:
         if check.status in {"warned", "failed"}:
-            typer.echo(f"\n{check.status}: {check.name}: {check.message}")
+            say(f"\n{check.status}: {check.name}: {check.message}", hang=2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paribus.cli.answer import answers, colored, print_json
+from paribus.cli.answer import answers, colored, print_json, say
 from paribus.cli.flag import Data, Json, author
 from paribus.errors import InputError
 
@@ -85,7 +85,7 @@ def list_(data: Data = None, as_json: Json = False) -> None:
         typer.echo('no features yet; paribus feature new "one-click checkout for returning mobile users"')
     width = max((len(each["key"]) for each in found), default=0)
     for each in found:
-        typer.echo(f"{each['key']:<{width}}  {_reached(each)}  {each['requirement']}")
+        say(f"{each['key']:<{width}}  {_reached(each)}  {each['requirement']}", hang=2)
 
 
 @app.command()
@@ -150,9 +150,9 @@ def show(key: Key, step: StepOption = None, data: Data = None, as_json: Json = F
     typer.echo(f"{found['key']}: {found['requirement']}" + (" (simulated)" if found["simulated"] else ""))
     for each in found["steps"]:
         reason = f": {each['reason']}" if each["reason"] else ""
-        typer.echo(f"{each['number']:>3}  {each['title']:<13} {each['state']}{reason}")
+        say(f"{each['number']:>3}  {each['title']:<13} {each['state']}{reason}", hang=19)
         if each["step"] in summaries and each["state"] != "stale":
-            typer.echo(f"     {_first_sentence(summaries[each['step']])}")
+            say(f"     {_first_sentence(summaries[each['step']])}", hang=5)
     typer.echo("next: " + "\n      ".join(found["next"]))
 
 
@@ -265,7 +265,7 @@ def scorecard(key: Key, data: Data = None, as_json: Json = False) -> None:
         return
     width = max(len(each["title"]) for each in found.values())
     for each in found.values():
-        typer.echo(f"{each['status']:<8} {each['title']:<{width}}  {each['sentence']}")
+        say(f"{each['status']:<8} {each['title']:<{width}}  {each['sentence']}", hang=11 + width)
 
 
 def plain(stop: Stop) -> dict[str, Any]:
@@ -321,7 +321,7 @@ def _telling(shop: Workshop, key: str, before: Any, made: list[str], *, silent: 
             return
         made.append(slug)
         if not silent:
-            typer.echo(f"   {_first_sentence(shop.dossier.artifact(key, slug).summary)} ({seconds:.1f} s)")
+            say(f"   {_first_sentence(shop.dossier.artifact(key, slug).summary)} ({seconds:.1f} s)", hang=3)
 
     return told
 
@@ -380,5 +380,5 @@ def _first_sentence(text: str) -> str:
     """The first sentence of a summary, on one line."""
     import re
 
-    line = " ".join(text.split())
+    line = " ".join(text.replace("**", "").split())
     return re.split(r"(?<=[.!?])\s+(?=[A-Z0-9])", line, maxsplit=1)[0]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from paribus.cli import feature
-from paribus.cli.answer import answers, print_json
+from paribus.cli.answer import answers, print_json, say
 from paribus.cli.flag import Data, Json
 from paribus.errors import InputError
 
@@ -28,7 +28,7 @@ def list_(as_json: Json = False) -> None:
         return
     width = max(len(role.id) for role in ROLES)
     for role in ROLES:
-        typer.echo(f"{role.id:<{width}}  {', '.join(role.steps)}")
+        say(f"{role.id:<{width}}  {', '.join(role.steps)}", hang=width + 2)
 
 
 @app.command()
@@ -41,7 +41,7 @@ def show(name: Name, step: Step = None, as_json: Json = False) -> None:
     if as_json:
         print_json(role.plain())
         return
-    typer.echo(f"{role.title} ({role.id}, version {role.version})\n\n{role.brief}\n")
+    say(f"{role.title} ({role.id}, version {role.version})\n\n{role.brief}\n")
     listed: dict[str, Any] = {
         "plays": [f"{each.number} {each.slug}: {each.question}" for each in role.played],
         "reads": [*(f"artifact of {slug}" for slug in role.reads), *role.inputs],
@@ -52,7 +52,7 @@ def show(name: Name, step: Step = None, as_json: Json = False) -> None:
     for title, lines in listed.items():
         typer.echo(f"{title}:")
         for line in lines:
-            typer.echo(f"  {line}")
+            say(f"  {line}", hang=4)
 
 
 @app.command()

@@ -170,7 +170,7 @@ EFFECTS: dict[str, _Saying] = {
     ),
     "monitoring.automatic_rollback": _rollback,
     "economics.currency": _acts("amounts are in {}"),
-    "economics.margin": _acts("value is {:.4g} of revenue"),
+    "economics.margin": _acts("value is {:.4g} times the revenue"),
     "economics.value_per_conversion": _unless(
         None, "taken from the history: mean of the money property per converting unit", "{:g} per converted unit"
     ),

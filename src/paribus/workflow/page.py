@@ -21,6 +21,8 @@ from paribus.workflow.step import BY_SLUG, PHASES
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+LONG = 60
+"""Characters from which a cell is a sentence, and needs room on a narrow screen."""
 _MARKS = {
     "done": "✓",
     "open": "·",
@@ -120,7 +122,10 @@ def _table(table: Table) -> str:
 
 
 def _row(row: Sequence[str], sides: Sequence[str]) -> str:
-    return "".join(f"<td class='{side}'>{marked(value)}</td>" for value, side in zip(row, sides, strict=True))
+    return "".join(
+        f"<td class='{side}{' long' if len(value) > LONG else ''}'>{marked(value)}</td>"
+        for value, side in zip(row, sides, strict=True)
+    )
 
 
 def marked(text: str) -> str:

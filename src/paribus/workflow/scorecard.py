@@ -159,7 +159,7 @@ def _impact(artifacts: Mapping[str, Artifact]) -> Criterion:
     if met and worth is not None:
         value = ImpactFacts.model_validate(worth.facts).value_per_year
         if value is not None and value.value is not None:
-            said += f"; worth {value.value:,.0f} {value.unit}"
+            said += f"; worth {value.value:,.0f} {value.unit.replace('/', ' a ')}"
     return Criterion(name, title, "met" if met else "missed", f"{said}.", ("analyze", "impact"))
 
 

@@ -12,6 +12,20 @@ from paribus.workflow.architecture.journey import metric_events
 from paribus.workflow.facts.explore import Baseline
 
 ROOM = 2.0  # times the usual rate that is still within limits
+MEANINGS = {
+    "error_floor": "share of calls that may fail whatever control does",
+    "ratio": "times control's rate that are still within limits",
+    "slow_seconds": "a call is slow beyond this many seconds",
+    "slow_ratio": "and beyond this multiple of control's 95th percentile",
+    "slow_floor": "share of slow calls that is borne whatever control does",
+    "control_calls": "calls of control before latency is judged",
+    "run_length": "calls of a healthy variant between two false trips, on average, at least",
+    "cool_down_seconds": "wait before the first retry; doubles with each trip",
+    "trials_per_second": "decisions that a retry lets through in a second",
+    "trial_calls": "healthy calls of a retried variant that close its circuit",
+    "trips": "after so many trips the variant stays off until it is reset",
+}
+"""What each setting means, in the order in which they act."""
 
 
 def breaker(baselines: Iterable[Baseline]) -> tuple[dict[str, Any], str]:

@@ -14,7 +14,7 @@ from paribus.flags.providers import write as write_for
 from paribus.workflow.architecture.diagrams import components, plain_guard, request
 from paribus.workflow.architecture.draft import drafted, is_live, shares_bp, value_schema
 from paribus.workflow.architecture.journey import Journey, chosen, journey_of
-from paribus.workflow.architecture.safety import breaker
+from paribus.workflow.architecture.safety import MEANINGS, breaker
 from paribus.workflow.architecture.separation import identifier, separation
 from paribus.workflow.architecture.stages import stages
 from paribus.workflow.artifact import Artifact, Evidence, File, Outcome
@@ -329,15 +329,17 @@ def present(artifact: Artifact) -> list[Block]:
         Heading("Decision"),
         Paragraph(
             f"`{point.id}` stands after `{point.event}` ({point.where}). `{facts.control_function}()` is the control, "
-            f"`{facts.treatment_function}()` the treatment; removing the loser is one diff, in `separation/`."
+            f"`{facts.treatment_function}()` the treatment; removing the loser is one diff, in `separation/`. "
+            "Conditions that an attribute exists or does not always hold: they are asked so that exposures carry the "
+            "attributes by which the analysis tells segments apart."
         ),
         Code(_json(facts.flag), "json", "The flag as drafted"),
         Code(_json(facts.value_schema), "json", "Its value"),
         Heading("Circuit breaker"),
         Paragraph(f"{artifact.evidence['breaker'].statement}."),
         Table(
-            ("setting", "value"),
-            [(name, f"{value:,.10g}") for name, value in facts.breaker.items() if name != "evidence"],
+            ("setting", "value", "meaning"),
+            [(name, f"{facts.breaker[name]:,.10g}", said) for name, said in MEANINGS.items() if name in facts.breaker],
             right=("value",),
         ),
         Heading("Other providers"),
