@@ -100,3 +100,28 @@ def test_many_small_nodes_are_one() -> None:
     figure = journey([Stream(0, "a", f"b{i}", 10 - i) for i in range(10)], title="Journeys", most=3)
     assert "others" in figure.description
     assert figure.body.count("pb-end") == 1 + 3 + 1
+
+
+def test_days_left_out_one_after_another_are_named_once() -> None:
+    names = [f"10-{day:02d}" for day in range(1, 31)]
+    flagged = dict.fromkeys((25, 26, 27, 28), "thin day") | {2: "missing day"}
+    figure = day_series(names, [100.0] * 30, title="Days", flagged=flagged)
+    assert figure.body.count("pb-cross") == 5
+    assert figure.body.count("thin day, 4 days") == 1
+    assert figure.body.count(">missing day<") == 1
+
+
+def test_two_reasons_in_one_place_do_not_lie_over_each_other() -> None:
+    names = [f"10-{day:02d}" for day in range(1, 31)]
+    figure = day_series(names, [100.0] * 30, title="Days", flagged={14: "missing day", 15: "thin day"})
+    assert [why for why in ("missing day", "thin day") if f">{why}<" in figure.body] == ["missing day"]
+    assert "10-16: 100 — thin day" in figure.body  # it is still said where one points at it
+    assert "10-16 left out: thin day" in figure.description
+
+
+def test_the_last_column_of_a_grid_ends_with_the_picture() -> None:
+    rows = [HeatRow("1997-01-01", 10, [1.0] + [0.1] * 12)]
+    figure = heat_map(rows, [f"week {number}" for number in range(13)], title="Retention")
+    last = figure.body[: figure.body.index("week 12")].rpartition("<text")[2]
+    assert 'x="720"' in last
+    assert 'text-anchor="end"' in last

@@ -38,11 +38,7 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, wid
     most = max(*known, 1e-9)
     parts = [label("size", sized - 12, 14, class_="pb-quiet", anchor="end")]
     every = max(1, -(-int(max(len(name) for name in columns) * CHARACTER_WIDTH + 8) // max(int(place), 1)))
-    parts += [
-        label(name, sized + (j + 0.5) * place, 14, class_="pb-quiet", anchor="middle")
-        for j, name in enumerate(columns)
-        if j % every == 0
-    ]
+    parts += [_above(name, sized + (j + 0.5) * place, width) for j, name in enumerate(columns) if j % every == 0]
     said: list[str] = []
     shows_numbers = place >= 34
     for i, row in enumerate(rows):
@@ -64,3 +60,10 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, wid
         last = [f"{columns[j]} {100 * v:.1f}%" for j, v in enumerate(row.shares[: len(columns)]) if v is not None]
         said.append(f"{row.name} ({count(row.size)}): {', '.join(last)}")
     return Figure(title, "; ".join(said) + ".", width, HEAD + len(rows) * ROW + 4, "".join(parts))
+
+
+def _above(name: str, middle: float, width: float) -> str:
+    """The name of a column, over its middle; the last ends with the picture."""
+    if middle + len(name) * CHARACTER_WIDTH / 2 > width:
+        return label(name, width, 14, class_="pb-quiet", anchor="end")
+    return label(name, middle, 14, class_="pb-quiet", anchor="middle")

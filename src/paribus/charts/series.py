@@ -57,10 +57,9 @@ def day_series(
         said = f"{names[i]}: {count(value)}" + (f" — {out[i]}" if i in out else "")
         if i in out:
             parts.append(_cross(x(i), y(value), said))
-            anchor = "end" if i > 0.8 * len(values) else "start" if i < 0.2 * len(values) else "middle"
-            parts.append(label(out[i], x(i), 12, class_="pb-worse-text", anchor=anchor))
         else:
             parts.append(tag("circle", tag("title", text(said)), cx=x(i), cy=y(value), r=2.2, class_="pb-end"))
+    parts += _reasons(out, x, len(values))
     room = int((width - left) / max(len(values), 1))
     every = max(1, -(-int(max(len(name) for name in names) * CHARACTER_WIDTH + 14) // max(room, 1)))
     parts += [
@@ -72,6 +71,23 @@ def day_series(
     said = f"{len(values)} days from {names[0]} to {names[-1]}, between {count(least)} and {count(most)}"
     said += "".join(f"; {names[i]} left out: {why}" for i, why in sorted(out.items()))
     return Figure(title, said + ".", width, height, "".join(parts))
+
+
+def _reasons(out: Mapping[int, str], x: Scale, days: int) -> list[str]:
+    """Why days are left out, once for days that follow each other; where two would overlap, the later is left out."""
+    parts: list[str] = []
+    free = 0.0
+    runs = [run for why in set(out.values()) for run in _runs([i for i in sorted(out) if out[i] == why])]
+    for run in sorted(runs):
+        said = out[run[0]] if len(run) == 1 else f"{out[run[0]]}, {len(run)} days"
+        at, wide = (x(run[0]) + x(run[-1])) / 2, len(said) * CHARACTER_WIDTH
+        share = (run[0] + run[-1]) / 2 / days
+        anchor = "end" if share > 0.8 else "start" if share < 0.2 else "middle"
+        begin = at - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
+        if begin >= free:
+            parts.append(label(said, at, 12, class_="pb-worse-text", anchor=anchor))
+            free = begin + wide + 8
+    return parts
 
 
 def _points(x: Scale, y: Scale, of: object) -> str:
