@@ -599,6 +599,22 @@ def test_a_bayesian_guardrail_needs_its_credible_interval_inside_the_margin() ->
         assert only(result).conclusion == conclusion
 
 
+@pytest.mark.parametrize(("events", "conclusion"), [(4, "safe"), (28, "not shown safe"), (90, "harmful")])
+def test_a_bayesian_guardrail_of_few_events_is_judged_by_its_difference(events: int, conclusion: str) -> None:
+    metric = Metric(
+        "errors", MetricType.PROPORTION, role=Role.GUARDRAIL, direction="decrease", margin=0.01, margin_absolute=True
+    )
+    days = 7
+    rows = {key(arm, day): np.zeros(300) for arm in ("control", "treatment") for day in range(days)}
+    for number in range(3):
+        rows[key("control", number)][0] = 1.0
+    for number in range(events):
+        rows[key("treatment", number % days)][number // days] = 1.0
+    made = measurement(cells("errors", ["y"], rows))
+    result = infer(design(metric, plan=BAYESIAN), made, registered=SEAL, as_of=START + timedelta(days=8))
+    assert only(result).conclusion == conclusion
+
+
 # ── quantiles ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

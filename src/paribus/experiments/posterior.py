@@ -79,6 +79,9 @@ def decided_by_posterior(design: Design, comparisons: Sequence[Comparison]) -> t
     """
     out = []
     for c in comparisons:
+        if c.role is Role.GUARDRAIL and c.margin_absolute and c.posterior is None and _has_error(c.absolute):
+            out.append(_by_difference(design, c))
+            continue
         if c.posterior is None or not isinstance(c.relative, Estimate):
             out.append(replace(c, conclusion="undetermined", adjusted_p=None, simultaneous=None, margin_p=None))
             continue
@@ -104,6 +107,36 @@ def decided_by_posterior(design: Design, comparisons: Sequence[Comparison]) -> t
         )
         out.append(replace(decided, conclusion=_concluded(design, decided, c.posterior)))
     return tuple(out)
+
+
+def _by_difference(design: Design, c: Comparison) -> Comparison:
+    """A guardrail with an absolute margin whose relative effect is not determined: few events leave its base open.
+
+    The prior is of relative effects, so the difference is read under a flat one.
+    """
+    from scipy.special import ndtri
+
+    assert isinstance(c.absolute, Estimate)  # noqa: S101
+    reach = float(ndtri((1 + design.plan.confidence_level) / 2)) * c.absolute.se
+    absolute = replace(
+        c.absolute,
+        lower=c.absolute.value - reach,
+        upper=c.absolute.value + reach,
+        p_value=float("nan"),
+        df=float("inf"),
+        method="posterior of the difference, flat prior",
+    )
+    return replace(
+        c,
+        absolute=absolute,
+        method=absolute.method,
+        adjusted_p=None,
+        simultaneous=None,
+        margin_p=None,
+        detectable=None,
+        required_units=None,
+        conclusion=against_margin(c.margin or 0.0, absolute, _good(c.direction)),
+    )
 
 
 def credible(design: Design, metric: str, effect: Estimate) -> Estimate:
