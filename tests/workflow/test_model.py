@@ -146,6 +146,32 @@ def test_a_deletion_fails_its_tests(made: Artifact, old: str, new: str) -> None:
     assert try_tests(files).failed > 0
 
 
+def test_the_container_file_names_what_is_there(made: Artifact, tmp_path: Path) -> None:
+    """Parsed by a parser of such files; no container is built."""
+    from dockerfile_parse import DockerfileParser
+
+    files = {file.path: file.text for file in made.files}
+    write_files(files, tmp_path)
+    parser = DockerfileParser(path=str(tmp_path), cache_content=True)
+    assert parser.baseimage == "python:3.11-slim"
+    told: dict[str, list[str]] = {}
+    for each in parser.structure:
+        told.setdefault(each["instruction"], []).append(each["value"])
+    copied = [name for value in told["COPY"] for name in value.split()[:-1]]
+    assert set(copied) <= set(files)
+    assert told["USER"] == ["10001"], "it does not serve as root"
+    imported = {"serve.py", "decider.py", "requirements.txt"}
+    assert imported <= set(copied)
+    [entry] = [json.loads(value) for value in told["ENTRYPOINT"]]
+    options = subprocess.run(
+        [sys.executable, *entry[1:2], "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert {word for word in entry if word.startswith("--")} <= set(options.replace("[", " ").split())
+    assert f"EXPOSE {told['EXPOSE'][0]}" in files["Dockerfile"]
+    assert f":{told['EXPOSE'][0]}/v2/health/ready" in told["HEALTHCHECK"][0]
+    assert files["requirements.txt"].startswith("paribus[ml]==")
+
+
 @pytest.mark.slow
 def test_the_pipeline_runs_again_and_serves(made: Artifact, folder: Path, tmp_path: Path) -> None:
     write_files({file.path: file.text for file in made.files}, tmp_path)

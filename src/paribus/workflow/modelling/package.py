@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from importlib.metadata import version
 from typing import Any
 
 from paribus.models import ModelDoc
@@ -12,7 +13,7 @@ from paribus.workflow.code.service import Service
 from paribus.workflow.modelling.features import FeatureSet
 from paribus.workflow.modelling.training import Trained
 
-TEMPLATES = ("decider.py", "test_model.py", "pipeline.py", "serve.py")
+TEMPLATES = ("decider.py", "test_model.py", "pipeline.py", "serve.py", "Dockerfile", "requirements.txt")
 
 
 def package_files(
@@ -38,6 +39,7 @@ def package_files(
         "budget_seconds": budget_seconds,
         "base_rate": round(float(features.labels.mean()), 6),
         "row": row,
+        "version": version("paribus"),
     }
     made = {name: render(f"model/{name}.j2", values) for name in TEMPLATES}
     made["monitoring/model_alerts.yml"] = render("model/alerts.yml.j2", values)

@@ -148,6 +148,11 @@ def present(artifact: Artifact) -> list[Block]:
         Heading("The decision"),
         Code(texts.get("decider.py", ""), "python", "decider.py"),
         Code(f"{facts.pipeline}\n{COMMAND}", "bash", "Train, convert, register, serve; and the tests"),
+        Code(
+            texts.get("Dockerfile", ""),
+            "dockerfile",
+            "The container that serves them; not built here",
+        ),
         Code(texts.get("features.sql", ""), "sql", "The features"),
     ]
 
