@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paribus.cli.answer import answers, print_json, progress
+from paribus.cli.answer import answers, print_json, progress, say
 from paribus.cli.flag import Data, Environment, Json, store_of
 from paribus.errors import InputError, did_you_mean
 from paribus.settings import Settings, from_environment
@@ -18,7 +18,7 @@ from paribus.settings import Settings, from_environment
 if TYPE_CHECKING:
     from paribus.app.writer import Writer
 
-app = typer.Typer(name="events", help="Events: tail, quarantine, reconcile, import, erase.", no_args_is_help=True)
+app = typer.Typer(name="events", help="Events: what arrives, what code sends, imports.", no_args_is_help=True)
 
 POLL_SECONDS = 0.5
 Reason = Annotated[str | None, typer.Option(help="Only those held back for this reason.")]
@@ -55,6 +55,41 @@ def tail(
             found = arrived(folder, decode, 200, name=name)
     if not seen:
         typer.echo("nothing has arrived yet")
+
+
+@app.command()
+@answers
+def coverage(
+    folder: Annotated[Path, typer.Argument(help="The folder of the product's source code.")] = Path(),
+    plan: Annotated[Path | None, typer.Option(help="A tracking plan as YAML, instead of the one in force.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Check that code sends every planned event; for CI. Exit status: 0 it does, 1 events are missing."""
+    from paribus.cli.tracking import plan_in_force, plan_of
+    from paribus.events.plan import parse_plan
+    from paribus.events.source_coverage import source_coverage
+
+    declared = parse_plan(plan_of(plan) if plan is not None else plan_in_force(data))
+    found = source_coverage(folder, declared)
+    if as_json:
+        print_json(
+            {
+                "sent": found.sent,
+                "missing": list(found.missing),
+                "unplanned": found.unplanned,
+                "files": found.files,
+            }
+        )
+    else:
+        asked = len(found.sent) + len(found.missing)
+        say(f"{len(found.sent)} of {asked} planned events are sent in {found.files} source files")
+        for name in found.missing:
+            say(f"missing    {name}: no call sends it", hang=11)
+        for name, places in found.unplanned.items():
+            say(f"unplanned  {name}: {', '.join(places[:3])}", hang=11)
+    if found.missing:
+        raise typer.Exit(1)
 
 
 @app.command()

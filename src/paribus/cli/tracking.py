@@ -27,14 +27,9 @@ def set_(
     """Put a tracking plan in force; a breaking change needs a new version of its event."""
     from paribus.app import definition
     from paribus.events.plan import KIND
-    from paribus.experiments.marked_yaml import read
     from paribus.store import Address
 
-    if not file.is_file():
-        raise NotFound(f"there is no file {file}", where="tracking set", fix="name a YAML file with events: …")
-    body = read(file.read_bytes(), str(file)).value
-    if not isinstance(body, dict):
-        raise InputError("the plan is not a mapping", where=str(file), fix="events:\n  order_completed: …")
+    body = plan_of(file)
     with store_of(data, create=True) as store:
         address = Address(definition.PROJECT, KIND, "default")
         now = store.find(address)
@@ -95,6 +90,23 @@ def schema(event: Annotated[str, typer.Argument(help="The event.")], data: Data 
     if event not in plan.events:
         raise NotFound(f"the plan has no event {event!r}", fix=did_you_mean(event, plan.events))
     print_json(event_schema(event, plan.events[event]))
+
+
+def plan_of(file: Path) -> dict[str, Any]:
+    """The plan that a YAML file holds."""
+    from paribus.experiments.marked_yaml import read
+
+    if not file.is_file():
+        raise NotFound(f"there is no file {file}", where="plan", fix="name a YAML file with events: …")
+    body = read(file.read_bytes(), str(file)).value
+    if not isinstance(body, dict):
+        raise InputError("the plan is not a mapping", where=str(file), fix="events:\n  order_completed: …")
+    return body
+
+
+def plan_in_force(data: Path | None) -> dict[str, Any]:
+    """The plan of the data folder."""
+    return _plan(data)[0]
 
 
 def _plan(data: Path | None) -> tuple[dict[str, Any], int]:

@@ -37,6 +37,15 @@ _TYPESCRIPT_WORDS = frozenset(
 _PYTHON_TAKEN = frozenset({"client", "unit", "time", "properties"})
 
 
+GENERATED = "Typed events, generated from the tracking plan: do not edit."
+"""What every generated client begins with."""
+
+
+def function_names(plan: PlanDoc) -> dict[str, tuple[str, str]]:
+    """By event, its function in the Python and in the TypeScript client."""
+    return {name: (_snake(name), _camel(name)) for name in plan.events}
+
+
 def python_client(plan: PlanDoc) -> str:
     """A Python module with one function per event, on `paribus_sdk.Client.track`.
 
@@ -45,7 +54,7 @@ def python_client(plan: PlanDoc) -> str:
     """
     names = _identifiers(plan.events, _snake, frozenset({"Client", "Any", "datetime", "Literal"}))
     lines = [
-        '"""Typed events, generated from the tracking plan: do not edit."""',
+        f'"""{GENERATED}"""',
         "",
         "from __future__ import annotations",
         "",
@@ -71,7 +80,7 @@ def typescript_client(plan: PlanDoc) -> str:
     """
     names = _identifiers(plan.events, _camel, _TYPESCRIPT_WORDS)
     lines = [
-        "// Typed events, generated from the tracking plan: do not edit.",
+        f"// {GENERATED}",
         "",
         "export interface Tracker {",
         "  track(name: string, properties?: Record<string, unknown>, about?: About): unknown;",
