@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -184,6 +185,30 @@ def test_a_callback_that_raises_harms_nobody(server: ParibusServer, make_client:
     server.publish(snapshot(18, checkout=flag(revision=5)))
     assert server.wait_for(lambda: client.stats.errors["callback"] == 1)
     assert client.revision == 18
+
+
+def test_definitions_that_come_while_a_client_closes_are_not_written(
+    server: ParibusServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    client = make_client()
+    assert client.ready(5)
+    assert server.wait_for(lambda: any(tmp_path.rglob("definitions.json")))
+    taken, closed = threading.Event(), threading.Event()
+
+    def wait(changed: frozenset[str]) -> None:
+        taken.set()
+        closed.wait(10)
+
+    client.on_change(wait)
+    server.publish(snapshot(18, checkout=flag(revision=5)))
+    assert taken.wait(5)
+    client.close(0.2)
+    shutil.rmtree(tmp_path)
+    closed.set()
+    thread = next((each for each in threading.enumerate() if each.name == "paribus-definitions"), None)
+    if thread is not None:
+        thread.join(5)
+    assert not tmp_path.exists()
 
 
 def _written(folder: Path, body: dict[str, object]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Connection:
         self._outbox: Outbox | None = None
         self._delivery: Delivery | None = None
         self._definitions: Definitions | None = None
+        self._keeping = threading.Lock()
         self._last_good = LastGood(settings.folder / "definitions.json") if settings.url else None
         self.record: Callable[[Event], bool] = self.unsent
         """Takes an event; False when it was dropped. Never blocks. Where there is no server, events are counted."""
@@ -98,10 +100,12 @@ class Connection:
         return self._delivery.flush(timeout)
 
     def close(self, timeout: float | None = None) -> None:
-        """Delivers what is left for at most `timeout` seconds, and stops."""
+        """Delivers what is left for at most `timeout` seconds, and stops; no definitions are written any more."""
         self.record = self.unsent
         if self._definitions is not None:
             self._definitions.close()
+        with self._keeping:
+            self._last_good = None
         if self._outbox is not None and self._delivery is not None:
             self._outbox.close()
             self._delivery.close(self._settings.exit_seconds if timeout is None else timeout)
@@ -141,17 +145,20 @@ class Connection:
 
     def _take(self, snapshot: Mapping[str, Any]) -> bool:
         used = self._current.apply(snapshot)
-        if used and self._last_good is not None and snapshot is self._current.snapshot:
-            try:
-                self._last_good.save(snapshot)
-            except OSError as error:
-                self._stats.trouble("lastgood", f"the definitions cannot be kept in {self._last_good.path}: {error}")
+        with self._keeping:
+            if used and self._last_good is not None and snapshot is self._current.snapshot:
+                try:
+                    self._last_good.save(snapshot)
+                except OSError as error:
+                    where = self._last_good.path
+                    self._stats.trouble("lastgood", f"the definitions cannot be kept in {where}: {error}")
         return used
 
     def _fall_back(self) -> None:
         if self._current.evaluator is not None:
             return
-        stored = self._last_good.load() if self._last_good is not None else None
+        last_good = self._last_good
+        stored = last_good.load() if last_good is not None else None
         if (stored is None or not self._current.apply(stored)) and self._settings.file is not None:
             FileDefinitions(self._settings.file, self._current.apply, self._stats).read()
 
