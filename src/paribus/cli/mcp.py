@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,6 +86,22 @@ def policy(
     typer.echo(f"  traffic           up to {shown.max_traffic_bp / 100:g}%")
     typer.echo(f"  reversible only   {'yes' if shown.reversible_only else 'no'}")
     typer.echo(f"  guardrails        {'powered only' if shown.powered_guardrails else 'also without power'}")
+
+
+@app.command()
+@answers
+def skill(
+    folder: Annotated[Path, typer.Argument(help="The folder where your agent's host looks for skills.")],
+    as_json: Json = False,
+) -> None:
+    """Write the workflow as an agent skill, data-engineering-data-driven-feature."""
+    from paribus.mcp.skill import NAME, write
+
+    path = write(folder)
+    if as_json:
+        print_json({"name": NAME, "path": str(path)})
+        return
+    typer.echo(f"wrote the skill {NAME}: {path}")
 
 
 def _slugs(text: str) -> tuple[str, ...]:

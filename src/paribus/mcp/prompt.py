@@ -15,6 +15,19 @@ TITLE = "Data-driven feature"
 
 def told(requirements: str, policy: Mapping[str, Any]) -> str:
     """What the agent is told: the feature, the steps with their roles, and where it has to stop and ask."""
+    approvals = ", ".join(policy["approve"]) or "nothing"
+    steps = ", ".join(policy["steps"]) if len(policy["steps"]) < len(STEPS) else "every step"
+    limits = (
+        f"You may alone: run {steps}; approve {approvals}; widen traffic up to {policy['max_traffic_bp'] / 100:g}%"
+        + (", with powered guardrails only" if policy["powered_guardrails"] else "")
+        + ("; only what can be undone" if policy["reversible_only"] else "")
+        + ". `kill` is always allowed. Everything else a person does: say so, and name the command."
+    )
+    return f"{way(requirements)}\n\n{limits}"
+
+
+def way(requirements: str) -> str:
+    """The feature and the whole way to a decision, without what the agent may do alone."""
     lines = [
         "Develop this feature guided by data, and end with a decision that its evidence carries.",
         "",
@@ -40,13 +53,4 @@ def told(requirements: str, policy: Mapping[str, Any]) -> str:
             for step in STEPS
             if step.phase == number
         ]
-    approvals = ", ".join(policy["approve"]) or "nothing"
-    steps = ", ".join(policy["steps"]) if len(policy["steps"]) < len(STEPS) else "every step"
-    lines += [
-        "",
-        f"You may alone: run {steps}; approve {approvals}; widen traffic up to {policy['max_traffic_bp'] / 100:g}%"
-        + (", with powered guardrails only" if policy["powered_guardrails"] else "")
-        + ("; only what can be undone" if policy["reversible_only"] else "")
-        + ". `kill` is always allowed. Everything else a person does: say so, and name the command.",
-    ]
     return "\n".join(lines)
