@@ -11,8 +11,8 @@ NAME = NAMES[1]
 FILE = "SKILL.md"
 DESCRIPTION = (
     "Develops a product feature guided by data, from a requirement in one sentence to a decision that its evidence "
-    "carries, through exploration, hypotheses, a sealed experiment, architecture, instrumentation, code, validation, rollout, "
-    "analysis, value. Use when somebody wants to build, test or judge a feature with data or an A/B test."
+    "carries, through exploration, hypotheses, a sealed experiment, architecture, instrumentation, code, validation, "
+    "rollout, analysis and value. Use when somebody wants to build, test or judge a feature with data or an A/B test."
 )
 
 
