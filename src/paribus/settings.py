@@ -12,6 +12,9 @@ from paribus.errors import InputError, did_you_mean
 
 PREFIX = "PARIBUS_"
 DEFAULT_FOLDER = Path("paribus-data")
+# Of Parquet, in all files of an event table: up to it, opening its many files for each statement costs more than
+# keeping in memory what is read of them.
+SMALL_TABLE_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)

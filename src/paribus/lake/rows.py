@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from paribus.lake.batch import EventBatch
 from paribus.lake.fresh import read_fresh
 from paribus.lake.reading import LakeReader
 from paribus.lake.record import Record
+from paribus.settings import SMALL_TABLE_BYTES
 
 Row = dict[str, Any]
+Ask = Callable[..., list[Row]]
+"""A question: a SELECT on `{events}`, and the values of its `$name`s."""
 EVENTS = "{events}"
+_KEPT = '"$kept"'
 
 
 def ask(
@@ -33,25 +38,42 @@ def ask(
         columns: only these columns of the events.
         values: for `$name` in the statement.
     """
-    return read_fresh(lambda: _asked(reader, statement, names, columns, values))
+
+    def asked() -> list[Row]:
+        with asking(reader, names=names, columns=columns, once=True) as put:
+            return put(statement, values)
+
+    return read_fresh(asked)
 
 
-def _asked(
+@contextmanager
+def asking(
     reader: LakeReader,
-    statement: str,
-    names: Sequence[str] | None,
-    columns: Sequence[str] | None,
-    values: Mapping[str, Any] | None,
-) -> list[Row]:
+    *,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    once: bool = False,
+) -> Iterator[Ask]:
+    """Questions to the same events, which are kept in memory where the table is small and it is not asked just once.
+
+    The caller sees to it that a file that went meanwhile is listed anew (`read_fresh`).
+    """
     import duckdb
 
-    events = f"({reader.events_sql(names=names, columns=columns)})"
+    version, files = reader.files()
+    is_kept = not once and sum(Path(file).stat().st_size for file in files) <= SMALL_TABLE_BYTES
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET parquet_metadata_cache = true")  # each file is read for copies, then for the events
-        answer = connection.execute(statement.replace(EVENTS, events), dict(values or {}))
-        found = [each[0] for each in answer.description or ()]
-        return [dict(zip(found, row, strict=True)) for row in answer.fetchall()]
+        text = reader.events_sql(version, names=names, columns=columns)
+        connection.execute(f"CREATE TEMP {'TABLE' if is_kept else 'VIEW'} {_KEPT} AS {text}")
+
+        def put(statement: str, values: Mapping[str, Any] | None = None) -> list[Row]:
+            answer = connection.execute(statement.replace(EVENTS, _KEPT), dict(values or {}))
+            found = [each[0] for each in answer.description or ()]
+            return [dict(zip(found, row, strict=True)) for row in answer.fetchall()]
+
+        yield put
 
 
 def write_records(records: Sequence[Record], types: Mapping[str, str], path: Path) -> Path:

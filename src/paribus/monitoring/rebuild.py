@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from paribus.lake.fresh import read_fresh
 from paribus.lake.reading import LakeReader
 from paribus.lake.record import microseconds
-from paribus.lake.rows import Row, ask
+from paribus.lake.rows import ask, asking
 from paribus.monitoring.outcome import EXPOSURE, REQUEST
 from paribus.monitoring.request_rate import RequestSums
 from paribus.monitoring.service_level import WINDOWS, Traffic
@@ -47,35 +48,35 @@ _FAR = 1 << 62
 
 def rebuild(reader: LakeReader, watch: Watch, *, until: datetime | None = None) -> Watched:
     """The state as if every event of the lake (before `until`) had been taken once."""
+    return read_fresh(lambda: _rebuilt(reader, watch, _values(watch, until)))
+
+
+def _rebuilt(reader: LakeReader, watch: Watch, values: dict[str, Any]) -> Watched:
     state = Watched(watch)
-    values = _values(watch, until)
-    rows = ask(
-        reader,
-        "SELECT unit, assigned, served, epoch, reason, min(time) AS time, max(probability) AS probability "
-        f"FROM ({_EXPOSED}) WHERE unit IS NOT NULL GROUP BY ALL ORDER BY time, unit, assigned, served",
-        names=[EXPOSURE],
-        columns=_COLUMNS,
-        values=values,
-    )
-    for row in rows:
+    names = sorted(state.names - {EXPOSURE})
+    with asking(reader, names=sorted({EXPOSURE, REQUEST, *names}), columns=_COLUMNS) as ask:
+        exposed = ask(
+            "SELECT unit, assigned, served, epoch, reason, min(time) AS time, max(probability) AS probability "
+            f"FROM ({_EXPOSED}) WHERE unit IS NOT NULL GROUP BY ALL ORDER BY time, unit, assigned, served",
+            values,
+        )
+        failed = ask(
+            f"SELECT {_UNIT} AS unit, name, max(epoch_us(corrected_time)) AS time FROM {{events}} "
+            f"WHERE list_contains($names, name) AND epoch_us(corrected_time) < $until "
+            f"AND (name <> '{REQUEST}' OR {_FAILED}) GROUP BY ALL",
+            {"names": names, **{name: values[name] for name in ("unit_type", "until")}},
+        )
+        latencies = ask(_LATENCIES, values)
+    for row in exposed:
         if row["reason"] != RANDOMIZED:
             state.reasons[row["reason"]] += 1
             continue
         state.expose(row["unit"], row["assigned"], row["served"], row["time"], row["epoch"], row["probability"])
-    names = sorted(state.names - {EXPOSURE})
-    failed = ask(
-        reader,
-        f"SELECT {_UNIT} AS unit, name, max(epoch_us(corrected_time)) AS time FROM {{events}} "
-        f"WHERE epoch_us(corrected_time) < $until AND (name <> '{REQUEST}' OR {_FAILED}) GROUP BY ALL",
-        names=names,
-        columns=_COLUMNS,
-        values={name: values[name] for name in ("unit_type", "until")},
-    )
     several = {name: [place for place, guard in enumerate(watch.guards) if name in guard.events] for name in names}
     for row in failed:
         for place in several[row["name"]] if row["unit"] is not None else ():
             state.tally.fail(row["unit"], place, row["time"])
-    for row in _latencies(reader, values):
+    for row in latencies:
         if (histogram := state.latency.get(row["arm"])) is not None:
             histogram.bins[row["bin"]] += row["n"]
             histogram.requests += row["n"]
@@ -146,19 +147,11 @@ _REQUESTED = (
     f"SELECT {_UNIT} AS unit, epoch_us(corrected_time) AS time, {_FAILED} AS failed, {_MILLISECONDS} AS ms "
     f"FROM {{events}} WHERE name = '{REQUEST}' AND epoch_us(corrected_time) < $until"
 )
-
-
-def _latencies(reader: LakeReader, values: dict[str, Any]) -> list[Row]:
-    return ask(
-        reader,
-        f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}) "
-        f"SELECT arm, CAST(round(ln(ms) / {_LOG_WIDTH!r}) AS BIGINT) AS bin, count(*) AS n "
-        f"FROM request JOIN exposed USING (unit) WHERE {_AFTER} AND ms > 0 "
-        "AND isfinite(ms) GROUP BY ALL ORDER BY ALL",
-        names=[EXPOSURE, REQUEST],
-        columns=_COLUMNS,
-        values=values,
-    )
+_LATENCIES = (
+    f"WITH exposed AS ({_FIRST}), request AS ({_REQUESTED}) "
+    f"SELECT arm, CAST(round(ln(ms) / {_LOG_WIDTH!r}) AS BIGINT) AS bin, count(*) AS n "
+    f"FROM request JOIN exposed USING (unit) WHERE {_AFTER} AND ms > 0 AND isfinite(ms) GROUP BY ALL ORDER BY ALL"
+)
 
 
 def _values(watch: Watch, until: datetime | None) -> dict[str, Any]:

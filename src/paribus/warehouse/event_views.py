@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from paribus.errors import InputError
+from paribus.settings import SMALL_TABLE_BYTES
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.event_files import EventFiles
 from paribus.warehouse.event_links import APPLIED, ID, OWN, PERSON, applied_sql
@@ -59,7 +60,6 @@ RECORD_COLUMNS: dict[str, str] = {
 }
 # A unit of these types also stands in a column of its own, filled when the event names another unit.
 KEPT = '"$kept"'
-SMALL = 32_000_000  # bytes of Parquet up to which opening files again and again costs more than keeping their events
 _UNIT_COLUMNS = {"user": "user_id", "anonymous": "anonymous_id", "session": "session_id"}
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT')"
 
@@ -173,7 +173,7 @@ class EventTable:
     def is_small(self) -> bool:
         """Whether the events that the relations read are kept in memory: the table has few, in many files."""
         if self._is_small is None:
-            self._is_small = sum(path.stat().st_size for path in self.files) <= SMALL
+            self._is_small = sum(path.stat().st_size for path in self.files) <= SMALL_TABLE_BYTES
         return self._is_small
 
     def _keep(self) -> str:
