@@ -236,17 +236,19 @@ def _beside(truth: Truth, artifacts: Mapping[str, Json]) -> list[Json]:
         if effect is None:
             continue
         told = estimates.get(metric["name"], {})
-        relative = told.get("relative") or {}
-        low, high = relative.get("low"), relative.get("high")
+        scale = "relative" if (told.get("relative") or {}).get("value") is not None else "absolute"
+        shown, true = told.get(scale) or {}, getattr(effect, scale)
+        low, high = shown.get("low"), shown.get("high")
         covers = None
-        if low is not None and high is not None and effect.relative is not None:
-            covers = bool(low <= effect.relative <= high)
+        if low is not None and high is not None and true is not None:
+            covers = bool(low <= true <= high)
         found.append(
             {
                 "metric": metric["name"],
                 "role": metric.get("role", ""),
                 **_rounded(effect),
-                "estimate": relative.get("value"),
+                "scale": scale,
+                "estimate": shown.get("value"),
                 "low": low,
                 "high": high,
                 "interval_covers_truth": covers,

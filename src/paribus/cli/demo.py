@@ -103,10 +103,11 @@ def _conclude(result: dict[str, Any]) -> None:
         width = max(len(each["metric"]) for each in metrics)
         typer.echo(f"\n{'metric':<{width}}  {'truth':>16}  {'estimate':>8}  interval")
         for each in metrics:
-            interval = "" if each["low"] is None else f"{_percent(each['low'])} to {_percent(each['high'])}"
+            written = _percent if each.get("scale", "relative") == "relative" else _points
+            interval = "" if each["low"] is None else f"{written(each['low'])} to {written(each['high'])}"
             mark = {True: "  ✓ holds the truth", False: "  misses the truth", None: ""}[each["interval_covers_truth"]]
             typer.echo(
-                f"{each['metric']:<{width}}  {_truth(each):>16}  {_percent(each['estimate']):>8}  {interval}{mark}"
+                f"{each['metric']:<{width}}  {_truth(each):>16}  {written(each['estimate']):>8}  {interval}{mark}"
             )
     say(f"truth: {result['truth']['note']}", hang=7)
     typer.echo("")
@@ -116,11 +117,17 @@ def _conclude(result: dict[str, Any]) -> None:
 
 
 def _truth(metric: dict[str, Any]) -> str:
-    """The relative effect; both values where a small control makes it meaningless."""
+    """The relative effect; the absolute one where that is estimated; both values where control is too small."""
+    if metric.get("scale") == "absolute" and metric["estimate"] is not None:
+        return _points(metric["absolute"])
     relative = metric["relative"]
     if relative is None or abs(relative) > LARGEST_RELATIVE:
         return f"{metric['control']:.3g} → {metric['treatment']:.3g}"
     return _percent(relative)
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.2f} pp"
 
 
 def _percent(value: float | None) -> str:

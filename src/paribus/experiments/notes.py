@@ -30,11 +30,16 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
     if early:
         seconds = f"{design.tolerance_seconds:g} s"
         notes.append(f"{counted(early, 'event row', 'are')} less than {seconds} before exposure and not counted.")
+    immature: dict[int, list[str]] = {}
     for name, cells in measurement.cells.items():
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
         if waiting:
-            left = agreeing(waiting, "are")
-            notes.append(f"{counted(waiting, 'unit', 'have')} not matured for {name} and {left} left out of it.")
+            immature.setdefault(waiting, []).append(name)
+    for waiting, names in immature.items():
+        left, them = agreeing(waiting, "are"), "it" if len(names) == 1 else "them"
+        notes.append(
+            f"{counted(waiting, 'unit', 'have')} not matured for {listing(names)} and {left} left out of {them}."
+        )
     return (*notes, *_lake(measurement.lake))
 
 

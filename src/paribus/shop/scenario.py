@@ -311,6 +311,7 @@ class Scenario(Part):
     config: dict[str, Any] = {
         "experiment_config": {"min_sample_size": 1500},
         "minimum_detectable_effect": 0.12,
+        "statistical_methods": ["frequentist", "bayesian"],
         "economics": {
             "currency": "USD",
             "margin": 0.4,

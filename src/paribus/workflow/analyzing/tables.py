@@ -14,6 +14,8 @@ from paribus.stats.estimate import Estimate
 from paribus.workflow.block import Table
 
 NEGLIGIBLE = 1e-5
+SURE = 0.975
+"""The chance that a two-sided test at 95% stands for under a flat prior."""
 
 
 def effect_table(result: Result) -> Table:
@@ -56,6 +58,26 @@ def posterior_table(posterior: Mapping[str, Any]) -> Table:
         caption=f"Normal prior on the relative effect, mean 0{prior}. It describes; the sealed rule decides.",
         right=heads,
     )
+
+
+def disagreements(result: Result) -> Iterator[str]:
+    """Where the Bayesian reading and the sealed test say different things, and why."""
+    for c in result.comparisons:
+        chance = (c.posterior or {}).get("chance_better")
+        if chance is None or c.role.value == "guardrail":
+            continue
+        is_sure = chance >= SURE or chance <= 1 - SURE
+        is_shown = c.conclusion in {"better", "worse"}
+        if is_sure and not is_shown:
+            yield (
+                f"{c.metric}: the chance of being better is {numbers.chance(chance)}, and the sealed test shows "
+                "nothing: its interval is wider, because it holds whenever it is read, or for its whole family at once."
+            )
+        elif is_shown and not is_sure:
+            yield (
+                f"{c.metric}: the sealed test shows {c.conclusion}, and the chance of being better is only "
+                f"{numbers.chance(chance)}: the prior expects smaller effects and draws the estimate in."
+            )
 
 
 def segment_table(result: Result) -> Table:

@@ -51,10 +51,12 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                 scale_title=f"relative effect on {own.measured_by}",
                 unit="percent",
             ),
-            str(facts.prior.get("origin", "")),
+            "What is believed of the effect before the experiment",
             "prior",
         )
     )
+    if origin := str(facts.prior.get("origin", "")):
+        blocks.append(Paragraph(f"{origin[0].upper()}{origin[1:].rstrip('.')}."))
     first: Mapping[str, float] = facts.ranking.get("first", {})
     types = {str(each["name"]): str(each["type"]) for each in facts.metrics}
     blocks += [

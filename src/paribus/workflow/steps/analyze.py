@@ -74,7 +74,13 @@ def present(artifact: Artifact) -> list[Block]:
     from paribus.experiments.report import method
     from paribus.experiments.report.plot import curves, plot
     from paribus.experiments.result import Result
-    from paribus.workflow.analyzing.tables import effect_table, level_notes, posterior_table, segment_table
+    from paribus.workflow.analyzing.tables import (
+        disagreements,
+        effect_table,
+        level_notes,
+        posterior_table,
+        segment_table,
+    )
 
     facts = AnalyzeFacts.model_validate(artifact.facts)
     result = Result.from_dict(facts.result)
@@ -96,6 +102,7 @@ def present(artifact: Artifact) -> list[Block]:
         blocks += [
             Heading("Bayesian reading, from the same moments"),
             posterior_table(facts.posterior),
+            Listing(list(disagreements(result)) or ["Both readings agree on what is shown."]),
         ]
     explored = segment_table(result)
     if explored.rows:
@@ -296,7 +303,7 @@ def _summary(facts: AnalyzeFacts) -> str:
     text = f"The verdict is **{facts.verdict.replace('_', ' ')}**: {facts.reason} {total:,} units took part ({by_arm})"
     counted = sum(facts.counted.values())
     if counted and counted < total:
-        text += f"; the effect is that of the {counted:,} whose time to succeed is over"
+        text += f"; the effect is that of the {counted:,} whose time to succeed has run out"
     text += "."
     success = next((each for each in facts.effects if each.role == "success"), None)
     if success is not None and success.relative.value is not None and success.metric not in facts.reason:
