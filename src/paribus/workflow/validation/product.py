@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -24,10 +24,10 @@ LEAST_UNITS = 30
 FEWER = 0.8
 """A step that keeps less than this share of its usual units, beyond chance, has lost events."""
 ALPHA = 1e-4
-ALWAYS = 0.98
+ALWAYS, SURELY = 0.98, 0.995
 """Of the units with one event that had another on the same day in production: the other belongs to it."""
-KNOWN_UNITS = 100
-"""Units with the event in production before that is said."""
+LEAST_KNOWN, KNOWN_UNITS = 20, 100
+"""Units in production before that is said of one event, and of all that something belongs to together."""
 DOUBLED = 0.02
 _UNIT = "coalesce(unit, user_id, anonymous_id)"
 STATEMENT = f"""
@@ -38,16 +38,11 @@ FROM {{events}}
 WHERE environment = $environment AND NOT list_contains($own, split_part(source, ':', -1))
 GROUP BY name ORDER BY name
 """
-_NEXT = f"""
-WITH step AS (SELECT name, {_UNIT} AS unit, CAST(corrected_time AS DATE) AS day,
-    environment IS NOT DISTINCT FROM $environment AS inside FROM {{events}}
-  WHERE NOT list_contains($own, split_part(source, ':', -1)) GROUP BY ALL),
-pair AS (SELECT unnest($first) AS first, unnest($second) AS second)
-SELECT pair.first, pair.second, here.inside, count(*) AS units, count(next.unit) AS went_on
-FROM pair JOIN step AS here ON here.name = pair.first
-LEFT JOIN step AS next ON next.name = pair.second AND next.unit = here.unit AND next.day = here.day
-  AND next.inside = here.inside
-GROUP BY ALL
+_DAYS = f"""
+WITH seen AS (SELECT environment IS NOT DISTINCT FROM $environment AS inside, {_UNIT} AS unit,
+    CAST(corrected_time AS DATE) AS day, list_sort(list(DISTINCT name)) AS names FROM {{events}}
+  WHERE NOT list_contains($own, split_part(source, ':', -1)) GROUP BY 1, 2, 3)
+SELECT inside, names, count(*) AS units FROM seen GROUP BY ALL ORDER BY ALL
 """
 _COLUMNS = (
     "name",
@@ -85,7 +80,7 @@ class EventHealth:
 class Passage:
     """How many units with one event had another on the same day, in staging and usually.
 
-    `belongs`: in production almost nobody has the first without the second.
+    `belongs`: in production almost nobody has the first, or one of several, without the second.
     """
 
     first: str
@@ -155,38 +150,60 @@ def passages(
     from scipy.special import bdtr
 
     following = list(pairwise(steps))
-    belonging = [(first, second) for second in wanted for first in planned if first != second]
-    pairs = list(dict.fromkeys([*following, *belonging]))
-    if not pairs:
-        return []
-    rows = ask(
-        reader,
-        _NEXT,
-        names=sorted({name for pair in pairs for name in pair}),
-        columns=_COLUMNS,
-        values={
-            "environment": environment,
-            "own": list(own),
-            "first": [first for first, _ in pairs],
-            "second": [second for _, second in pairs],
-        },
-    )
-    counted = {(row["first"], row["second"], row["inside"]): (row["units"], row["went_on"]) for row in rows}
+    possible = [(first, second) for second in wanted for first in planned if first != second]
+    days = _days(reader, sorted({*steps, *wanted, *planned}), environment, own)
     found = []
-    for first, second in pairs:
-        units, went_on = counted.get((first, second, True), (0, 0))
-        all_units, all_went_on = counted.get((first, second, False), (0, 0))
-        if not units or not all_units:
-            continue
-        usual = all_went_on / all_units
-        if (first, second) in following:
+    for first, second in following:
+        (units, went_on), (all_units, all_went_on) = (days.passed((first,), second, inside) for inside in (True, False))
+        if units and all_units:
+            usual = all_went_on / all_units
             p_value = float(bdtr(went_on, units, usual)) if 0 < usual < 1 else 1.0
             found.append(Passage(first, second, units, went_on, usual, p_value))
-        likely = (all_went_on + 1) / (all_units + 2)  # that it never failed yet does not say that it never will
-        if (first, second) in belonging and all_units >= KNOWN_UNITS and likely >= ALWAYS:
-            p_value = float(bdtr(went_on, units, likely)) if went_on < units else 1.0
-            found.append(Passage(first, second, units, went_on, usual, p_value, belongs=True))
+    belonging: dict[str, dict[str, float]] = {}
+    for first, second in possible:
+        all_units, all_went_on = days.passed((first,), second, inside=False)
+        if all_units >= LEAST_KNOWN and all_went_on >= ALWAYS * all_units:
+            belonging.setdefault(second, {})[first] = all_went_on / all_units
+    for second, shares in belonging.items():
+        surest = [first for first, share in shares.items() if share >= SURELY]
+        asked = dict.fromkeys([*((first,) for first in shares), tuple(surest)])
+        told = [each for each in (_belonging(days, firsts, second) for firsts in asked) if each is not None]
+        if told:
+            least = min(told, key=lambda each: each.p_value)
+            found.append(replace(least, p_value=min(len(told) * least.p_value, 1.0)))
     return found
+
+
+def _belonging(days: _Days, firsts: Sequence[str], second: str) -> Passage | None:
+    """Whether units that have one of the first events have the second; None where production shows too few."""
+    from scipy.special import bdtr
+
+    (units, went_on), (all_units, all_went_on) = (days.passed(firsts, second, inside) for inside in (True, False))
+    likely = (all_went_on + 1) / (all_units + 2)  # that it never failed yet does not say that it never will
+    if not units or all_units < KNOWN_UNITS or likely < ALWAYS:
+        return None
+    p_value = float(bdtr(went_on, units, likely)) if went_on < units else 1.0
+    return Passage(" or ".join(firsts), second, units, went_on, all_went_on / all_units, p_value, belongs=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """How many units had which events on one day, inside of an environment and outside of it."""
+
+    counts: tuple[tuple[bool, frozenset[str], int], ...]
+
+    def passed(self, firsts: Sequence[str], second: str, inside: bool) -> tuple[int, int]:
+        """Units that had one of the first events, and of these those that had the second too."""
+        met = [(names, n) for place, names, n in self.counts if place is inside and not names.isdisjoint(firsts)]
+        return sum(n for _, n in met), sum(n for names, n in met if second in names)
+
+
+def _days(reader: LakeReader, names: Sequence[str], environment: str, own: Sequence[str]) -> _Days:
+    if not names:
+        return _Days(())
+    values = {"environment": environment, "own": list(own)}
+    rows = ask(reader, _DAYS, names=names, columns=_COLUMNS, values=values)
+    return _Days(tuple((bool(row["inside"]), frozenset(row["names"]), int(row["units"])) for row in rows))
 
 
 def _held(reader: LakeReader, environment: str, own: Sequence[str]) -> dict[str, Counter[str]]:
