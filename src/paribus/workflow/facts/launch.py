@@ -85,3 +85,5 @@ class MonitorFacts(Part):
     """What the detectors found; they never act."""
     units: dict[str, Measured] = {}
     """By arm."""
+    vitals: tuple[dict[str, Any], ...] = ()
+    """Web Vitals by metric and arm, as browsers measured them."""

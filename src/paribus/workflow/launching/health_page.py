@@ -57,6 +57,7 @@ def blocks(artifact: Artifact) -> list[Block]:
                 right=("units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
             )
         )
+    made += _vitals(facts)
     made += [
         Heading("Service levels"),
         Table(
@@ -92,6 +93,48 @@ def blocks(artifact: Artifact) -> list[Block]:
     if facts.anomalies:
         made += [Heading("Unusual days"), Listing([each["message"] for each in facts.anomalies])]
     return made
+
+
+def _vitals(facts: MonitorFacts) -> list[Block]:
+    """Web Vitals by arm, the first of them as a picture; or that no browser sent any."""
+    if not facts.vitals:
+        return [Heading("Web Vitals"), Paragraph("No browser sent any: no page of this feature measures itself yet.")]
+    first = [each for each in facts.vitals if each["metric"] == facts.vitals[0]["metric"]]
+    unit = "" if first[0]["metric"] == "CLS" else ", ms"
+    return [
+        Heading("Web Vitals"),
+        Picture(
+            bars(
+                [Bar(each["arm"], each["value"]) for each in first],
+                title=f"{first[0]['metric']}, 75th percentile of units{unit}",
+            ),
+            f"{first[0]['metric']} by arm",
+            "vitals",
+        ),
+        Table(
+            ("metric", "arm", "units", "views", "75th percentile", "95% interval", "rating"),
+            [
+                (
+                    each["metric"],
+                    each["arm"],
+                    f"{each['units']:,}",
+                    f"{each['views']:,}",
+                    _vital(each["metric"], each["value"]),
+                    f"{_vital(each['metric'], each['low'])} to {_vital(each['metric'], each['high'])}",
+                    each["rating"],
+                )
+                for each in facts.vitals
+            ],
+            caption="As browsers measured them; a unit counts by the median of its views.",
+            right=("units", "views", "75th percentile", "95% interval"),
+        ),
+    ]
+
+
+def _vital(metric: str, value: float | None) -> str:
+    if value is None:
+        return "…"
+    return f"{value:.3f}" if metric == "CLS" else f"{value:,.0f} ms"
 
 
 def summary(setup: SetupFacts, facts: MonitorFacts, watch: Watch, margin: float) -> str:

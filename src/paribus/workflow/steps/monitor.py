@@ -13,6 +13,8 @@ from paribus.monitoring.latency import Latency
 from paribus.monitoring.request_rate import Rate, difference, rate, ratio
 from paribus.monitoring.service_level import read as read_level
 from paribus.monitoring.unusual_days import STATEMENT, unusual_days
+from paribus.monitoring.vitals import STATEMENT as VITALS
+from paribus.monitoring.vitals import vitals
 from paribus.monitoring.watch import Watch, stored
 from paribus.store import DEFAULT_PROJECT
 from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
@@ -97,6 +99,16 @@ def run(context: Context) -> Artifact:
             arm: Measured(value=count, unit=f"{watch.unit_type}s", evidence="monitoring")
             for arm, count in state.tally.units().items()
         },
+        vitals=tuple(
+            {**each.to_dict(), "evidence": "vitals"}
+            for each in vitals(
+                reader,
+                setup.flag,
+                context.feature.environment,
+                since=datetime.fromisoformat(rollout.first_exposure),
+                until=until,
+            )
+        ),
     )
     return context.artifact(
         SLUG,
@@ -257,6 +269,12 @@ def _evidence(setup: SetupFacts, watch: Watch, rollout: RolloutFacts) -> dict[st
         ),
         "alerts": Evidence(
             kind="source", title="Alerts kept by the server", statement=f"records of {setup.experiment}", data=span
+        ),
+        "vitals": Evidence(
+            kind="sql",
+            title="Web Vitals by the variant that the page showed",
+            statement=VITALS.format(events="events").strip(),
+            data=span,
         ),
         "counts": Evidence(
             kind="sql",
