@@ -226,6 +226,12 @@ def test_the_tornado_and_the_dilution(tmp_path: Path) -> None:
     assert found.diluted_lift.value == pytest.approx(found.corrected_lift.value * share, rel=1e-4)  # type: ignore[union-attr,operator]
 
 
+def test_harm_that_a_watch_saw_is_what_is_learned(tmp_path: Path) -> None:
+    ended = {"verdict": "roll_back", "sentence": "Roll back: errors: 3.16% of 602 units in treatment. Done unattended."}
+    card = facts(tmp_path, result(n=200), analysis=ended).learning
+    assert card["takeaway"].endswith("does harm: errors: 3.16% of 602 units in treatment. Done unattended.")
+
+
 def test_the_learning_card_says_what_the_next_feature_needs(tmp_path: Path) -> None:
     of = result(lift=0.08)
     card = facts(tmp_path, of).learning

@@ -156,6 +156,13 @@ def test_hidden_effects_say_nothing_and_lead_to_mending(tmp_path: Path) -> None:
     assert [change.split(" and ")[0] for change in changes(found)] == ["mend the failed check"]
 
 
+def test_what_a_watch_ended_is_mended_first(tmp_path: Path) -> None:
+    ended = {"verdict": "roll_back", "sentence": "Roll back: errors: 3.16% of 602 units in treatment. Done unattended."}
+    found = facts(tmp_path, result(n=200), analysis=ended)
+    assert found.follow_ups[0].change.startswith("mend errors in")
+    assert "3.16% of 602" in found.follow_ups[0].because
+
+
 def test_cohorts_come_from_the_proof_and_decay_from_the_days_since_exposure(tmp_path: Path) -> None:
     import numpy as np
     from tests.experiments.simulated import cells, design, key, measurement

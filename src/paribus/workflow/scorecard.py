@@ -98,7 +98,8 @@ def _validity(artifacts: Mapping[str, Artifact]) -> Criterion:
     problems += [f"{each} failed" for each in failed]
     planned = design.facts["document"].get("plan", {}).get("planned_units")
     counted = sum(facts.counted.values()) or sum(facts.units.values())
-    reached = f"{counted:,} units counted" + (f" of {planned:,} planned" if planned else "")
+    word = "counted" if any(facts.counted.values()) else "took part"
+    reached = f"{counted:,} units {word}" + (f" of {planned:,} planned" if planned else "")
     if facts.verdict in OPEN and not failed and (facts.verdict == "not_yet" or (planned and counted < planned)):
         problems.append(f"the planned information was not reached: {reached}")
     said = "; ".join(problems) if problems else f"randomization tested, sample ratio as planned, {reached}"

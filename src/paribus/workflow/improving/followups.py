@@ -38,6 +38,7 @@ class Draft:
     daily     units per day that it reaches
     effect    relative effect to size for
     least_days  what it has to last whatever its size
+    is_urgent   comes first whatever it may gain
     """
 
     change: str
@@ -50,6 +51,7 @@ class Draft:
     daily: float = 0.0
     effect: float = 0.0
     least_days: int = 0
+    is_urgent: bool = False
 
 
 def follow_ups(
@@ -63,7 +65,7 @@ def follow_ups(
     *,
     yearly_units: float,
 ) -> tuple[FollowUp, ...]:
-    """Ranked by what they may gain, each sized; those whose gain is not known come last."""
+    """Ranked by what they may gain, each sized: harm to mend comes first, what has no known gain last."""
     if len(chosen.change) > LONGEST_NAME:
         chosen = chosen.model_copy(update={"change": f"{chosen.change[:LONGEST_NAME].rsplit(' ', 1)[0]} …"})
     drafts = [*_drafts(result, observed, explore, hypotheses, analyze, chosen, yearly_units)]
@@ -72,7 +74,7 @@ def follow_ups(
     guardrails = sum(m.get("role") == "guardrail" for m in hypotheses.metrics)
     seen: set[str] = set()
     kept = []
-    for draft in sorted(drafts, key=lambda d: (d.gain is None, -(d.gain or 0.0), d.change)):
+    for draft in sorted(drafts, key=lambda d: (not d.is_urgent, d.gain is None, -(d.gain or 0.0), d.change)):
         if draft.change not in seen:
             seen.add(draft.change)
             kept.append(draft)
@@ -126,7 +128,8 @@ def _drafts(
         )
         return
     if analyze.verdict == "roll_back":
-        yield from _after_harm(result, observed, chosen, here, yearly_units)
+        harmed = list(_after_harm(result, observed, chosen, here, yearly_units))
+        yield from harmed or [_after_the_watch(observed, chosen, here, analyze)]
     if analyze.verdict == "iterate":
         yield from _undecided(result, observed, chosen, here)
     for attribute in observed.attributes:
@@ -193,6 +196,19 @@ def _after_harm(
             findings=(f"guardrail {c.metric}" if c.role is Role.GUARDRAIL else f"success {c.metric}",),
             gain=yearly_units * here.base * gained if gained else None,
         )
+
+
+def _after_the_watch(observed: Observed, chosen: Hypothesis, here: Draft, analyze: AnalyzeFacts) -> Draft:
+    """What to mend where a watch ended it before any metric could be judged."""
+    culprit = next((e for e in observed.errors if e.is_shown and e.difference > 0), None)
+    guard = analyze.reason.partition(":")[0]
+    return replace(
+        here,
+        change=f"mend {culprit.name if culprit else guard} in {chosen.change} and test it again",
+        because=analyze.reason.rstrip("."),
+        findings=("rollout/guardrails",),
+        is_urgent=True,
+    )
 
 
 def _undecided(result: Result, observed: Observed, chosen: Hypothesis, here: Draft) -> Iterator[Draft]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.experiments.phrases import counted
+from paribus.stats.estimate import Estimate
 from paribus.workflow.artifact import Outcome
 from paribus.workflow.facts.conclude import AnalyzeFacts, OptimizeFacts
 from paribus.workflow.hypotheses.numbers import text
@@ -29,6 +30,8 @@ def summary_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> str
             + "; ".join(_levels(each) for each in differing)
             + "."
         )
+    elif of.success is None or not isinstance(of.success.relative, Estimate):
+        said.append("The effect on the success metric could not be determined.")
     elif facts.heterogeneity:
         names = ", ".join(each["attribute"] for each in facts.heterogeneity)
         said.append(f"The effect is not shown to differ by {names}.")

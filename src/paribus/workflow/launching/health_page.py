@@ -159,7 +159,9 @@ def summary(setup: SetupFacts, facts: MonitorFacts, watch: Watch, margin: float)
         alerts += f", and {killed[0]['what']} ended the experiment"
     unhealthy = [each for each in facts.health if each.get("severity") == "blocking" and each["status"] == "failed"]
     health = (
-        f"{unhealthy[0]['check']} failed, so results are hidden" if unhealthy else "The experiment itself is healthy"
+        f"{unhealthy[0]['check']} failed, so results are hidden"
+        if unhealthy
+        else "Every check of the experiment's validity passed"
     )
     return ". ".join([*said, alerts, health]) + "."
 

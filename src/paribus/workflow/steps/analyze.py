@@ -132,8 +132,11 @@ def facts_of(
     verdict = result.verdict
     value, rule, sentence = verdict.value.value, verdict.rule, verdict.sentence
     if rollout.rolled_back and value != "roll_back":
+        alone = value.replace("_", " ")
+        how = "unattended" if rollout.unattended else "by a person"
+        harm = rollout.stopped.partition("; evidence")[0].rstrip(".")
+        sentence = f"Roll back: {harm}. It was done {how}, before the plan's end; the sealed plan alone says {alone}."
         value, rule = "roll_back", ROLL_BACK_RULE
-        sentence = f"Rolled back unattended: {rollout.stopped} The sealed plan by itself says: {verdict.sentence}"
     return AnalyzeFacts(
         verdict=value,
         rule=rule,

@@ -78,6 +78,7 @@ def run(context: Context) -> Artifact:
             own,
             hidden=not readable,
             decided_at=analyze.decided_at,
+            harm=analyze.reason if verdict is VerdictValue.ROLL_BACK and result.verdict.value is not verdict else "",
         ),
     )
     return context.artifact(

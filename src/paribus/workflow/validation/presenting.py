@@ -10,6 +10,8 @@ from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, 
 from paribus.workflow.facts.validate import PageCoverage, ValidateFacts
 from paribus.workflow.validation.verdict import COUNTED
 
+LONGEST_MESSAGE = 300
+
 
 def blocks(artifact: Artifact) -> list[Block]:
     """Coverage and loss as pictures, then what failed, then each part."""
@@ -24,7 +26,8 @@ def blocks(artifact: Artifact) -> list[Block]:
                     [Bar("sent", sent), Bar("received", received), Bar("stored", stored)],
                     title="Planted events from the door to the lake",
                 ),
-                f"{len(facts.planted)} events and doors",
+                f"{len({each.event for each in facts.planted})} kinds of events through "
+                f"{_counted(len({each.door for each in facts.planted}), 'door')}",
                 "loss",
             )
         )
@@ -107,8 +110,6 @@ def blocks(artifact: Artifact) -> list[Block]:
             ],
             right=("sent", "received", "stored"),
         ),
-        Heading("Checks"),
-        Listing([f"**{check.name}** ({check.status}): {check.message}" for check in artifact.checks]),
     ]
     return made
 
@@ -179,6 +180,15 @@ def assumptions(facts: ValidateFacts, product_seen: bool) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _short(message: str) -> str:
+    """A message for the first paragraph: whole where it is short, else its first points."""
+    points = message.split("; ")
+    while len(points) > 1 and len("; ".join(points)) > LONGEST_MESSAGE:
+        points.pop()
+    left = message.count("; ") + 1 - len(points)
+    return "; ".join(points) + (f"; and {left} more" if left else "")
+
+
 def summary(facts: ValidateFacts, checks: Sequence[Outcome], feature: str) -> str:
     """The first paragraph."""
     failed = [check for check in checks if check.blocking and check.status == "failed"]
@@ -193,6 +203,6 @@ def summary(facts: ValidateFacts, checks: Sequence[Outcome], feature: str) -> st
         said.append(f"{events:,} events of the product's own staging release were examined")
     text = ". ".join(said) + "."
     if failed:
-        names = "; ".join(f"{check.name.lower()}: {check.message}" for check in failed)
-        return f"{feature} must not be launched yet. {names[:500]}. {text}"
+        names = ". ".join(f"{check.name}: {_short(check.message)}" for check in failed)
+        return f"{feature} must not be launched yet. {names}. {text}"
     return f"The instrumentation of {feature} works end to end. {text}"

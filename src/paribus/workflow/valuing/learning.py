@@ -71,6 +71,7 @@ def card(
     *,
     hidden: bool,
     decided_at: str,
+    harm: str = "",
 ) -> dict[str, Any]:
     """The card: decision, effect, takeaway. A hidden effect is not on it, so that no prior learns from it."""
     effect = None if hidden or of is None else of.comparison.relative
@@ -92,14 +93,16 @@ def card(
         "se": rounded(effect.se) if isinstance(effect, Estimate) else None,
         "chance": rounded(own.chance) if own else None,
         "hit": own.lift_hit if own else None,
-        "takeaway": takeaway(hypothesis, result, of if measured else None, hidden=hidden),
+        "takeaway": takeaway(hypothesis, result, of if measured else None, hidden=hidden, harm=harm),
         "evidence": "card",
     }
 
 
-def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden: bool) -> str:
-    """What is learned, in one sentence."""
+def takeaway(hypothesis: Hypothesis, result: Result, of: Found | None, *, hidden: bool, harm: str = "") -> str:
+    """What is learned, in one sentence; `harm` is why a watch ended it before the plan could say anything."""
     change = hypothesis.change
+    if harm:
+        return f"{change[0].upper()}{change[1:]} does harm: {harm}"
     if hidden:
         failed = [c.name for c in result.checks if c.severity == "blocking" and c.status == "failed"]
         cause = f"{', '.join(failed)} failed" if failed else "the plan allows no reading yet"
