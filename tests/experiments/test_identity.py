@@ -11,8 +11,9 @@ from tests.experiments.lake_files import START, Shop
 
 from paribus.errors import DefinitionError, InputError
 from paribus.experiments.document import load
+from paribus.experiments.history import look
 from paribus.experiments.maintaining import not_kept
-from paribus.experiments.on_lake import Snapshot, analyze_on_lake, measure_proof_again
+from paribus.experiments.on_lake import Snapshot, analyze_on_lake, as_history, lake_engine, measure_proof_again
 from paribus.experiments.verify import verify
 from paribus.warehouse.event_links import Links
 
@@ -139,3 +140,21 @@ def test_what_joins_identities_is_not_kept_and_needs_links(shop: Shop) -> None:
 def test_what_cannot_be_joined_is_refused(old: str, new: str, message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         load(TEXT.replace(old, new).replace("UNIT", "user"), name="e")
+
+
+def test_history_that_begins_before_the_login_is_joined_too(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for i in range(60):
+        at = START + timedelta(minutes=i)
+        shop.add("session_started", f"a{i}", at, {}, unit_type="anonymous")
+        if i % 2:
+            shop.add("order_completed", f"p{i}", at + timedelta(hours=1), {"revenue": 10.0, "items": 1})
+    shop.write()
+    document = as_history(
+        load(TEXT.replace("UNIT", "user"), name="e"), "session_started", since=START - timedelta(days=1)
+    )
+    linked = Links({f"a{i}": f"p{i}" for i in range(60)}, "default/prod")
+    with lake_engine(document.design, document.data, snapshot(shop), links=linked) as engine:
+        found = look(document, engine)
+    assert found.units == 60
+    assert found.populations["revenue"].mean[0] == pytest.approx(5.0)

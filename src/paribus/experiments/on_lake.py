@@ -115,7 +115,8 @@ def as_history(
     data = document.data
     if data.exposures is None or not reads_lake(data):
         raise InputError("the experiment names no flag", where="flag")
-    entry = Exposures(entries_of(event, since=since.isoformat(), where=where), data.exposures.unit, "", "time")
+    relation, own = entries_of(event, since=since.isoformat(), where=where), data.exposures.own_unit
+    entry = Exposures(relation, data.exposures.unit, "", "time", own_unit=own)
     return replace(document, data=replace(data, exposures=entry))
 
 

@@ -237,6 +237,8 @@ class EventTable:
         exposures = [name for name in self.properties if name.startswith(EXPOSURES)]
         events = [name for name in self.properties if name.startswith(EVENTS)]
         rows = [f"SELECT {unit} FROM ({self._exposures(n.removeprefix(EXPOSURES), (), connection)})" for n in exposures]
+        entries = [name.removeprefix(ENTRIES) for name in self.properties if name.startswith(ENTRIES)]
+        rows += [f"SELECT {unit} FROM ({self._entries(json.loads(entry), ())})" for entry in entries]
         named = [f"SELECT {unit} FROM ({self._events(n.removeprefix(EVENTS), (), connection)})" for n in events]
         return applied_sql(self._links, " UNION ALL ".join(rows), named)
 

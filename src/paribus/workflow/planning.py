@@ -12,6 +12,7 @@ from paribus.errors import InputError
 from paribus.workflow.audience import accepted, attributes
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
+from paribus.workflow.identity import links_of
 from paribus.workflow.step import DATA_SCIENTIST
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from paribus.experiments.on_lake import Snapshot
     from paribus.experiments.sizing import Sizing
     from paribus.experiments.sizing_result import MethodSize
+    from paribus.warehouse.event_links import Links
     from paribus.workflow.context import Context
 
 Json = dict[str, Any]
@@ -49,6 +51,8 @@ class Past:
     days: float
     where: Mapping[str, Sequence[str]] | None
     lake: Snapshot
+    links: Links | None = None
+    """Whom anonymous ids are read as, where units meet the decision before they are known."""
 
 
 def past_of(
@@ -78,7 +82,9 @@ def past_of(
     least = LEAST_HISTORY_DAYS + window_days
     reach = min(explore.window.days - least, PRE_PERIOD_DAYS)
     days = max(explore.window.days - max(reach, 0), min(explore.window.days, least))
-    return Past(decision_event(explore, chosen), end - timedelta(days=days), days, where, snapshot_of(reader))
+    event = decision_event(explore, chosen)
+    links = links_of(context.operations.store, reader, event, context.feature.environment)
+    return Past(event, end - timedelta(days=days), days, where, snapshot_of(reader), links)
 
 
 def longest_window(metrics: Sequence[Mapping[str, Any]]) -> int:
@@ -132,6 +138,7 @@ def document_of(
         "title": context.feature.requirement,
         "flag": context.feature.key,
         "environment": context.feature.environment,
+        **({"identity": "first"} if past.links is not None else {}),
         "interference": interference(config.interference, explore),
         "variants": {CONTROL: 50, TREATMENT: 50},
         "control": CONTROL,
@@ -199,7 +206,7 @@ def tried(
     if deciding == BAYESIAN:
         body["plan"]["loss_threshold"] = PROVISIONAL_LOSS
     document = history(body)
-    with lake_engine(document.design, document.data, past.lake) as engine:
+    with lake_engine(document.design, document.data, past.lake, links=past.links) as engine:
         context.progress(0.1, "sizing on the history")
         try:
             setting = setting_of(document, engine, mde=mde)

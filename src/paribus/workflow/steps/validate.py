@@ -240,6 +240,7 @@ class _Validation:
                 since=past.since,
                 where=past.where,
                 attributes=taking_part(design.audience) or {},
+                links=past.links,
             )
         except (InputError, EngineError) as error:
             return {"why_not": error.what}

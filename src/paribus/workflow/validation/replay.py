@@ -19,6 +19,7 @@ from paribus.experiments.result import Result
 from paribus.lake.record import Record
 from paribus.lake.rows import write_records
 from paribus.metrics.definition import Role
+from paribus.warehouse.event_links import Links
 from paribus.warehouse.event_views import exposures_of
 from paribus.workflow.launching.randomization import at_traffic
 
@@ -48,6 +49,7 @@ def replay(
     since: Any,
     where: Mapping[str, Sequence[str]] | None,
     attributes: Mapping[str, Any],
+    links: Links | None = None,
 ) -> Replay:
     """The analysis of a stored experiment on its history: its success metrics, which decide, and its health.
 
@@ -59,6 +61,7 @@ def replay(
         types: columns of the event table.
         event, since, where: which events stand directly before the decision.
         attributes: a context that takes part.
+        links: whom anonymous ids are read as, where the experiment joins them.
     """
     from paribus_sdk import Evaluator
 
@@ -67,7 +70,7 @@ def replay(
     exposures = history.data.exposures
     if exposures is None or document.data.exposures is None:
         raise ValueError("an experiment on a flag has exposures")
-    with lake_engine(history.design, history.data, snapshot) as engine:
+    with lake_engine(history.design, history.data, snapshot, links=links) as engine:
         relation = engine.relation_sql(exposures.relation)
         rows = engine.query(
             f"SELECT {exposures.unit} AS unit, epoch_us(min(time)) AS time FROM {relation} "
@@ -90,7 +93,7 @@ def replay(
         )
         judged = tuple(each for each in document.design.metrics if each.role is Role.SUCCESS)
         design = replace(document.design, plan=replace(document.design.plan, start=None), metrics=judged)
-        result = analyze_on_lake(replace(document, data=data, design=design), whole, segments=())
+        result = analyze_on_lake(replace(document, data=data, design=design), whole, segments=(), links=links)
     return Replay(result, result.units, excluded)
 
 
