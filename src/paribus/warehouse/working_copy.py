@@ -43,6 +43,7 @@ class WorkingCopy:
             config["threads"] = threads
         self._connection = duckdb.connect(str(self._folder / "copy.db"), config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET parquet_metadata_cache = true")
 
     def keep(self, name: str, select: str, *, as_view: bool = False) -> None:
         """The answer of a SELECT as a table of that name, replacing one that stood there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from paribus.errors import InputError
 from paribus.workflow import markdown
@@ -69,7 +70,7 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
         text, drawings = markdown.markdown(_blocks(artifact), prefix=stem)
         written |= drawings
         written[f"{stem}.md"] = _document(artifact, text)
-        written[f"{stem}.json"] = json.dumps(artifact.body(), indent=2, ensure_ascii=False) + "\n"
+        written[f"{stem}.json"] = _json(artifact.body())
         for file in artifact.files:
             written[f"{slug}/{_inside(file.path)}"] = file.text
     for name, text in written.items():
@@ -77,6 +78,12 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder / "index.html"
+
+
+def _json(value: Any) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def step_text(artifact: Artifact) -> str:
