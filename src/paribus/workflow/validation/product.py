@@ -23,7 +23,8 @@ LEAST_UNITS = 30
 """Units at a step before its share is compared with history."""
 FEWER = 0.8
 """A step that keeps less than this share of its usual units, beyond chance, has lost events."""
-ALPHA = 1e-4
+ALPHA, ALPHA_BELONGING = 1e-4, 1e-3
+"""By chance; production is taken to fail once more than it did, so what belongs is said with less than this."""
 ALWAYS, SURELY = 0.98, 0.995
 """Of the units with one event that had another on the same day in production: the other belongs to it."""
 LEAST_KNOWN, KNOWN_UNITS = 20, 100
@@ -96,7 +97,7 @@ class Passage:
         """Whether staging keeps fewer units than production, beyond chance; far fewer, where they may choose."""
         share = self.went_on / self.units if self.units else 1.0
         few = share < (1.0 if self.belongs else FEWER) * self.usual
-        return self.units >= LEAST_UNITS and few and self.p_value < ALPHA
+        return self.units >= LEAST_UNITS and few and self.p_value < (ALPHA_BELONGING if self.belongs else ALPHA)
 
     @property
     def sentence(self) -> str:
