@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -203,9 +204,17 @@ def test_the_pipeline_runs_again_and_serves(made: Artifact, folder: Path, tmp_pa
             scores, by = (each["data"] for each in answer["outputs"])
             assert (answer["id"], by) == ("7", ["challenger", "challenger"])
             assert all(0 < score < 1 for score in scores)
-            assert (
-                'model_served_total{variant="treatment",by="challenger"} 2'
-                in urlopen(f"{address}/metrics").read().decode()
-            )
+            far = [{**each, "shape": [500], "data": [9.0] * 500} for each in inputs]
+            shifted = json.dumps({"inputs": far, "parameters": {"variant": "treatment"}}).encode()
+            urlopen(Request(f"{address}/v2/models/{name}/infer", data=shifted))
+            measured = urlopen(f"{address}/metrics").read().decode()
+            assert 'model_served_total{variant="treatment",by="challenger"} 502' in measured
+            assert 'model_drift_windows_total{variant="treatment"} 1' in measured
+            assert 'model_drift_alarms_total{variant="treatment",series="score"} 1' in measured
+            known = {line.partition("{")[0].partition(" ")[0] for line in measured.splitlines()}
+            files = {file.path: file.text for file in made.files}
+            asked = re.findall(r"model_\w+", files["monitoring/model_dashboard.json"])
+            asked += re.findall(r"model_\w+(?=[\[{])", files["monitoring/model_alerts.yml"])
+            assert set(asked) - {"model_failed_total"} <= known, "nothing failed here, so that is not counted yet"
         finally:
             process.kill()

@@ -3,6 +3,7 @@
 from paribus.models.chain import Answer, Chain, Link
 from paribus.models.document import FeatureDoc, ModelDoc, check_model
 from paribus.models.drift import DriftReport, DriftWatch, Reference
+from paribus.models.drift_window import DriftWindow
 from paribus.models.onnx_model import OnnxModel
 from paribus.models.quality import Quality, quality
 from paribus.models.registry import Registered, load, register
@@ -14,6 +15,7 @@ __all__ = [
     "Chain",
     "DriftReport",
     "DriftWatch",
+    "DriftWindow",
     "FeatureDoc",
     "Link",
     "ModelDoc",

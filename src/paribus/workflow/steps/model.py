@@ -29,6 +29,7 @@ BUDGET_SECONDS = 0.05
 OWNER = "machine-learning"
 COMMAND = "python -m unittest test_model"
 PIPELINE = "python pipeline.py --data FOLDER && python serve.py --data FOLDER"
+ONLINE = "python quality.py --data FOLDER   # by arm, when the labels have come"
 HELD, FEATURES, CONFIG, WATCH, SPEED, RUN = "held_out", "features", "config", "watch", "speed", "tests"
 
 
@@ -95,8 +96,8 @@ def run(context: Context) -> Artifact:
             "Units held out are those whose hash lies in the last 30%; no model was trained on them.",
             "The label is the success event of the feature: the score is a chance, not a cause.",
             "Latency was measured in this process on this machine; the budget holds everywhere by the time-out.",
-            "model_scored is sent with each score, so that quality by arm can be told when the labels have come; add "
-            "it to the tracking plan before it is served.",
+            "model_scored is sent with each score, so that quality.py can tell the quality by arm when the labels have "
+            "come; add it to the tracking plan before it is served.",
         ),
         checks=_checks(trained, detection, trial, speed),
         files=tuple(File(path=path, text=text) for path, text in files.items()),
@@ -147,7 +148,7 @@ def present(artifact: Artifact) -> list[Block]:
         ),
         Heading("The decision"),
         Code(texts.get("decider.py", ""), "python", "decider.py"),
-        Code(f"{facts.pipeline}\n{COMMAND}", "bash", "Train, convert, register, serve; and the tests"),
+        Code(f"{facts.pipeline}\n{ONLINE}\n{COMMAND}", "bash", "Train, register, serve; the quality; the tests"),
         Code(
             texts.get("Dockerfile", ""),
             "dockerfile",
