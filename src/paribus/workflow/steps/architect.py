@@ -8,6 +8,7 @@ from paribus.charts.flow import flow
 from paribus.charts.graph import Graph, Sequence, graph_of, mermaid, plain, sequence_of
 from paribus.charts.sequence import sequence_diagram
 from paribus.errors import DefinitionError
+from paribus.flags.client_types import python_types, typescript_types
 from paribus.flags.document import WHOLE, check, fits
 from paribus.flags.providers import LOST, WRITERS
 from paribus.flags.providers import write as write_for
@@ -124,6 +125,8 @@ def run(context: Context) -> Artifact:
         *separation(key, name, functions[control], functions[treatment], (control, treatment)),
         *_texts(graph, messages),
         *(File(path=f"providers/{each}.json", text=_json(one.document)) for each, one in written.items()),
+        File(path="client/flag.ts", text=typescript_types(key, flag)),
+        File(path="client/flag.py", text=python_types(key, flag)),
         File(path="flag.json", text=_json(flag)),
         File(path="value.schema.json", text=_json(facts.value_schema)),
     ]
@@ -335,6 +338,9 @@ def present(artifact: Artifact) -> list[Block]:
         ),
         Code(_json(facts.flag), "json", "The flag as drafted"),
         Code(_json(facts.value_schema), "json", "Its value"),
+        Paragraph(
+            "`client/` has the same as types for TypeScript and Python: what the flag does not have, does not compile."
+        ),
         Heading("Circuit breaker"),
         Paragraph(f"{artifact.evidence['breaker'].statement}."),
         Table(
