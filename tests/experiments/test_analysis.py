@@ -271,6 +271,7 @@ def test_an_effect_that_grows_is_inside_its_interval(method: Method) -> None:
     assert missed <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SEQUENTIAL)
 def test_peeking_every_day_keeps_the_error(method: Method) -> None:
     rng = np.random.default_rng(13)
@@ -613,6 +614,25 @@ def test_a_bayesian_guardrail_of_few_events_is_judged_by_its_difference(events: 
     made = measurement(cells("errors", ["y"], rows))
     result = infer(design(metric, plan=BAYESIAN), made, registered=SEAL, as_of=START + timedelta(days=8))
     assert only(result).conclusion == conclusion
+
+
+@pytest.mark.parametrize("events", [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize(("units", "conclusion"), [(280, "safe"), (20, "not shown safe")])
+def test_a_guardrail_of_which_nothing_happened_is_as_safe_as_its_units_show(
+    events: tuple[int, int], units: int, conclusion: str
+) -> None:
+    metric = Metric(
+        "errors", MetricType.PROPORTION, role=Role.GUARDRAIL, direction="decrease", margin=0.0064, margin_absolute=True
+    )
+    rows = {key(arm, day): np.zeros(units) for arm in ("control", "treatment") for day in range(14)}
+    for arm, n in zip(("control", "treatment"), events, strict=True):
+        rows[key(arm, 3)][:n] = 1.0
+    made = measurement(cells("errors", ["y"], rows))
+    plan = SEQUENTIAL[Method.ANYTIME]
+    found = only(infer(design(metric, plan=plan), made, registered=SEAL, as_of=START + timedelta(days=15)))
+    assert found.conclusion == conclusion
+    # The exact bound of a share that was never seen, 97.5% one-sided, is no wider than the interval.
+    assert shown(found.absolute).upper >= 1 - 0.025 ** (1 / (14 * units))
 
 
 # ── quantiles ────────────────────────────────────────────────────────────────────────────────────────────────────────

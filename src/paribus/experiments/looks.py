@@ -26,7 +26,7 @@ from paribus.experiments.layout import WHOLE, Batch, Pairs, joined_by_metric
 from paribus.experiments.phrases import p_words
 from paribus.experiments.plan import Design, Method
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
-from paribus.metrics.definition import Metric
+from paribus.metrics.definition import SHARES, Metric, Role
 from paribus.stats.anytime import running_intersection, running_minimum
 from paribus.stats.arm import Arm, difference, outcome, spread
 from paribus.stats.boundary import Boundary
@@ -37,6 +37,9 @@ from paribus.stats.moments import Moments
 # Information gained from look to look, as a fraction of the plan: where the variance grew so much that less is known
 # than before, this much is assumed.
 LEAST_STEP = 0.01
+
+# Events in both arms together from which a share's own moments say how far it may be off.
+FEW_EVENTS = 1.5
 
 # Said of metrics without a window, whose units go on collecting events while the experiment is read.
 SEQUENTIAL_OPEN = (
@@ -51,7 +54,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     plan, control = design.plan, control_of(design)
     looks = read.looks if batch.grid.days else read.looks[-1:]
     pairs = [pairs_at(batch, look, control) for look in looks]
-    both = by_look([arms(batch, own, adjust[:, None, :]) for own in pairs])
+    both = _with_rare(by_look([arms(batch, own, adjust[:, None, :]) for own in pairs]), batch.metrics)
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
     rules = _rules(design, looks, both)
@@ -98,6 +101,35 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
         series=Series(dated, units, absolute, relative, reach) if batch.grid.days else None,
         totals=(*_sums(last.control), *_sums(last.treatment)) if ratio else None,
         notes=_notes(batch, design, control, last.pooled),
+    )
+
+
+def _with_rare(both: Arms, metrics: tuple[Metric, ...]) -> Arms:
+    """Guardrails on shares that hardly anything happened of get the error of two events more in each arm.
+
+    None or one in both arms together is the best that can be, and says how much at most it is: a variance from no event
+    would say that nothing can happen, and a test refused as too skewed that nothing is known. Two events more make the
+    interval as wide as the exact one for no events (3.7 / n at 95%, one-sided 97.5%).
+    """
+    guards = [m.role is Role.GUARDRAIL and m.margin_absolute and m.type in SHARES for m in metrics]
+    if not any(guards):
+        return both
+    with np.errstate(invalid="ignore"):
+        events = both.control.value * both.control.n + both.treatment.value * both.treatment.n
+        rare = np.array(guards) & (events < FEW_EVENTS)
+    if not rare.any():
+        return both
+    return replace(both, control=_at_most(both.control, rare), treatment=_at_most(both.treatment, rare))
+
+
+def _at_most(arm: Arm, rare: NDArray[np.bool_]) -> Arm:
+    with np.errstate(invalid="ignore"):
+        share = (arm.value * arm.n + 2) / (arm.n + 4)
+    known = rare & (arm.n > 1)
+    return replace(
+        arm,
+        var=np.where(known, share * (1 - share), arm.var),
+        skewness=np.where(known, np.nan, arm.skewness),
     )
 
 
