@@ -81,7 +81,7 @@ def run(
     if missing:
         first = states[missing[0]]
         raise InputError(
-            f"{role.id} cannot play {wanted} yet: {first['step']} is {first['state']}",
+            f"{role.id} cannot play {wanted} yet; {first['step']}: {first['state']}",
             where="--step",
             rule="a role plays its own step, on what the steps before it left",
             fix=f"paribus role run {first['role']} {chosen} --step {first['step']}"

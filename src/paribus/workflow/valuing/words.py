@@ -27,32 +27,38 @@ _ADVICE = {
 
 def summary_of(facts: ImpactFacts, hypotheses: HypothesizeFacts, chosen: Hypothesis) -> str:
     """What a manager needs: what to do, what it is worth against what was expected, how sure that is."""
-    currency = str(hypotheses.economics.get("currency", ""))
-    said = [f"{_ADVICE[facts.recommendation]}. {facts.why}"]
-    if not said[0].endswith((".", "!", "?")):
-        said[0] += "."
+    said = [f"{_ADVICE[facts.recommendation]}. {facts.why.partition('; ')[0].rstrip('.')}."]
+    lift = ""
     if facts.corrected_lift is not None and facts.is_corrected:
-        lift = span(facts.corrected_lift, percent=True, signed=True)
-        said.append(f"What was noticed is too large on average; corrected, {chosen.measured_by} moves by {lift}.")
+        moved = span(facts.corrected_lift, percent=True, signed=True)
+        lift = f"Corrected for having been noticed, {chosen.measured_by} moves by {moved}"
     if facts.value_per_year is not None:
-        value = span(facts.value_per_year)
-        after = " after running costs" if costs_known(hypotheses.economics) else ", before any cost"
-        if facts.recommendation == "full rollout":
-            said.append(f"Rolled out, it is worth {value} {currency} a year{after}")
-        else:
-            said.append(f"Rolled out all the same, it would be worth {value} {currency} a year{after}")
-        if facts.expected_per_year is not None and facts.expected_per_year.value is not None:
-            said[-1] += f"; {text(facts.expected_per_year.value)} were expected before the experiment"
-        said[-1] += ". Brackets hold 95% intervals."
-        returned = facts.returns.get("measured")
-        if returned is not None and facts.recommendation == "full rollout":
-            spent = text(facts.returns["spent"])
-            said.append(f"Its first year returns {text(returned)} times the {spent} {currency} that are spent in it.")
-        if facts.chance_of_loss is not None:
-            said.append(f"The chance that the first year ends with a loss is {_chance(facts.chance_of_loss.value)}.")
-    else:
-        said.append(f"No money is stated. {facts.withheld}")
-    return " ".join(said)
+        return " ".join([*said, f"{_worth(facts, hypotheses, lift)} (95% intervals in brackets).", *_first_year(facts)])
+    if lift:
+        said.append(f"{lift} (95% interval in brackets).")
+    return " ".join([*said, f"No money is stated. {facts.withheld}"])
+
+
+def _worth(facts: ImpactFacts, hypotheses: HypothesizeFacts, lift: str) -> str:
+    """The value a year, after the effect where that is corrected, against what was expected."""
+    ships = facts.recommendation == "full rollout"
+    begin = f"{lift}; rolled out, that" if lift else "Rolled out, it" if ships else "Rolled out all the same, it"
+    after = "after running costs" if costs_known(hypotheses.economics) else "before any cost"
+    value = f"{span(facts.value_per_year)} {hypotheses.economics.get('currency', '')} a year {after}"
+    expected = facts.expected_per_year.value if facts.expected_per_year else None
+    before = "" if expected is None else f", where {text(expected)} were expected before the experiment"
+    return f"{begin} {'is' if ships else 'would be'} worth {value}{before}"
+
+
+def _first_year(facts: ImpactFacts) -> list[str]:
+    """What the first year returns, and the chance that it ends with a loss."""
+    if facts.chance_of_loss is None:
+        return []
+    loss = _chance(facts.chance_of_loss.value)
+    returned = facts.returns.get("measured")
+    if returned is None or facts.recommendation != "full rollout":
+        return [f"The chance that its first year ends with a loss is {loss}."]
+    return [f"The first year returns {text(returned)} times what is spent in it; the chance of a loss is {loss}."]
 
 
 def assumptions_of(
@@ -72,7 +78,7 @@ def assumptions_of(
             if of.effect.corrected
             else f"The effect is {method}."
         )
-        if not prior.is_own:
+        if not prior.is_own and "posterior" not in method:
             found.append("The published prior of the forecast corrects nothing: it is not this product's own history.")
     if case is not None:
         found += [
