@@ -7,7 +7,7 @@ import gzip
 import json
 from typing import Any
 
-from tests.sdk.browser.conftest import Visit
+from tests.sdk.browser.conftest import SDK, Visit
 from tests.sdk.browser.loopback import Loopback
 from tests.sdk.browser.test_flags import answer, bulk
 
@@ -120,6 +120,45 @@ def test_a_recording_is_masked(visit: Visit, server: Loopback) -> None:
     assert "options=" not in text
     assert "Private title" not in text
     assert "*******" in text
+
+
+def test_a_recording_plays(visit: Visit, server: Loopback) -> None:
+    """In the player of the library that recorded it: the page is built up again, what was typed masked."""
+    page = visit(vitals=False, errors=False, recording=True, flushSeconds=0.05)
+    server.wait("$recording")
+    page.fill("#name", "typed secret")
+    page.click("#slow")
+    page.wait_for_timeout(200)
+    page.click("#next")
+    server.wait("$recording", 2)
+    page.wait_for_timeout(200)
+    first = properties(server, "$recording")[0]["recording"]
+    server.events = [each for each in server.events if each["properties"].get("recording") == first]
+    events = recorded(server)
+    player = page.context.new_page()
+    player.set_content("<!doctype html><div id=stage></div>")
+    player.add_script_tag(path=str(SDK / "node_modules" / "rrweb" / "dist" / "rrweb.umd.min.cjs"))
+    ended = player.evaluate(
+        """(events) => new Promise((resolve, reject) => {
+            const problems = [];
+            const replayer = new rrweb.Replayer(events, { root: document.getElementById("stage"), speed: 8,
+              showWarning: false, logger: { log() {}, warn: (...said) => problems.push(said.join(" ")) } });
+            replayer.on("finish", () => {
+              const inside = replayer.iframe.contentDocument;
+              resolve({ name: inside.querySelector("#name")?.value, buttons: inside.querySelectorAll("button").length,
+                text: inside.body.innerText, problems, time: replayer.getMetaData().totalTime });
+            });
+            setTimeout(() => reject(new Error("it does not end")), 15000);
+            replayer.play();
+        })""",
+        events,
+    )
+    assert ended["problems"] == []
+    assert ended["time"] > 100
+    assert ended["buttons"] > 0
+    assert ended["name"] == "*" * len("typed secret")
+    assert "Private words" not in ended["text"]
+    player.close()
 
 
 def test_no_recording_without_consent_or_luck(visit: Visit, server: Loopback) -> None:
