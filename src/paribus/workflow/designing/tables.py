@@ -19,11 +19,10 @@ def certificate_table(certificate: Json) -> Table:
     found = f"found with {power:.0%} power"
     rejects, removed = "rejects without effect", "covariates remove"
     return Table(
-        ("metric", "test", "units", rejects, "level", found, removed, "skewness"),
+        ("metric", "units", rejects, "level", found, removed, "skewness"),
         [
             (
                 str(each["metric"]),
-                str(each["test"]),
                 numbers.count(each["units"]),
                 f"{each['type_i_error']:.1%} ± {each['error']:.1%}" + ("" if each["holds"] else ": too often"),
                 f"{each['alpha']:.1%}",
@@ -42,7 +41,13 @@ def certificate_table(certificate: Json) -> Table:
 
 
 def certificate_notes(certificate: Json) -> Iterator[str]:
-    """What the table leaves out: metrics that are not certified, covariates left out, skewness without enough units."""
+    """What the table leaves out: tests, metrics that are not certified, skewness without enough units."""
+    by_test: dict[str, list[str]] = {}
+    for each in certificate.get("metrics", ()):
+        if each.get("test") and not each.get("refusal"):
+            by_test.setdefault(str(each["test"]), []).append(str(each["metric"]))
+    for test, names in by_test.items():
+        yield f"{test}: {', '.join(names)}."
     for each in certificate.get("metrics", ()):
         if each.get("refusal"):
             yield f"{each['metric']}: {each['refusal']}"
