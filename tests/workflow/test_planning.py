@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
+from tests.lake.sending import HandClock, decode, event, request
+from tests.workflow.business import store
 from tests.workflow.drawn import explored
 
+from paribus.lake import Lake, LakeReader
+from paribus.store import Store
+from paribus.workflow import Config, Context, Feature
 from paribus.workflow.facts.explore import EventProfile
-from paribus.workflow.planning import interference
+from paribus.workflow.facts.hypothesize import Hypothesis
+from paribus.workflow.operations import Operations
+from paribus.workflow.planning import interference, past_of
+from paribus.workflow.roles.agent import Deterministic
 
 
 def profile(name: str, **choices: tuple[str, ...]) -> EventProfile:
@@ -35,3 +49,44 @@ def test_words_that_only_look_alike_are_not(word: str) -> None:
     event = profile("product_viewed", category=(word,))
     found = explore.model_copy(update={"events": (*explore.events, event)})
     assert interference(None, found).startswith("none because")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A data folder as the plan sees it."""
+
+    reader: LakeReader
+    store: Store
+
+    def lake(self) -> LakeReader:
+        return self.reader
+
+
+@pytest.mark.parametrize(
+    ("days", "window", "followed"),
+    [(28, 7, 14), (14, 7, 14), (20, 7, 14), (9, 7, 9), (60, 7, 46), (28, 0, 14), (14, 0, 7)],
+)
+def test_a_history_stretches_so_far_that_entries_can_be_followed(
+    tmp_path: Path, days: int, window: int, followed: int
+) -> None:
+    """Whoever enters in its first week has to reach the end of the window inside it, where the history allows that."""
+    clock = HandClock()
+    with Lake.open(tmp_path, clock=clock, decode=decode) as lake:
+        lake.landing.append([request([event("e1", "checkout_started", unit="u1")], received=clock())])
+        lake.drain()
+    found = explored()
+    explore = found.model_copy(update={"window": found.window.model_copy(update={"days": days})})
+    context = Context(
+        feature=Feature(key="checkout", requirement="a faster checkout"),
+        config=Config(),
+        artifacts={},
+        operations=cast("Operations", Installation(LakeReader(tmp_path, clock=clock), store(tmp_path / "store"))),
+        folder=tmp_path,
+        clock=clock,
+        once=lambda name, effect: effect(),
+        agent=Deterministic(),
+    )
+    chosen = cast("Hypothesis", SimpleNamespace(findings=()))
+    past = past_of(context, explore, chosen, None, window_days=window)
+    assert past.days == followed
+    assert past.since == datetime.fromisoformat(f"{found.window.end}T00:00:00+00:00") - timedelta(days=followed)
