@@ -31,7 +31,7 @@ def staged(scenario: Scenario, now: datetime) -> Scenario:
             "new_users_per_day": VISITS_PER_DAY * new_share,
         }
     )
-    orders = scenario.orders.model_copy(update={"refunds": 0.3, "refund_days": 0.002, "surveys": 0.3, "tickets": 0.2})
+    orders = scenario.orders.model_copy(update={"refunds": 0.3, "refund_days": 0.002, "surveys": 0.7, "tickets": 0.5})
     requests = scenario.requests.model_copy(update={"error_rate": max(scenario.requests.error_rate, 0.05)})
     defects = [
         each.model_copy(update={"from_day": 0}) if isinstance(each, InstrumentationDefect) else each
