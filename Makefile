@@ -47,7 +47,7 @@ test: $(VENV)/.development services lint ## everything CI checks
 clients: $(VENV)/.development services ## genuine clients of other systems, in Python, Node and Chromium
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/clients
 
-chaos: $(VENV)/.development ## kill -9 at 200 moments; nothing acknowledged may be lost
+chaos: $(VENV)/.development services ## kill -9: servers at 200 moments, features twice in every step, SQLite and PostgreSQL
 	$(BIN)/pytest -q -m slow tests/chaos tests/lake tests/store
 
 oracles: $(VENV)/.development ## published values, topic by topic
@@ -56,6 +56,7 @@ oracles: $(VENV)/.development ## published values, topic by topic
 calibrate: $(VENV)/.development ## simulation gates (SEED=...), results in benchmarks/results/
 	$(RUN) -m benchmarks.calibrate --seed $(SEED)
 	$(RUN) -m benchmarks.calibrate_shop --seed $(SEED) --seeds 40
+	$(BIN)/pytest -q -n 2 -m slow tests/app tests/events tests/experiments tests/mcp tests/sdk tests/workflow
 
 bench: $(VENV)/.development ## speed, as ratios within one run, results in benchmarks/results/
 	@test -x .cache/bench/bin/python || $(BIN)/uv venv --quiet .cache/bench

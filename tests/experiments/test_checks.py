@@ -98,6 +98,7 @@ def days_so_far(counted: dict, days: int) -> Counts:
     return units(total["control"], total["treatment"], by_day=kept)
 
 
+@pytest.mark.slow
 def test_read_every_day_the_sample_ratio_holds_its_error_over_the_experiment() -> None:
     """2,000 sound experiments of 14 days, each read daily: at most .001 + 3.3 standard errors may ever block."""
     rng = np.random.default_rng(1)
@@ -112,6 +113,7 @@ def test_read_every_day_the_sample_ratio_holds_its_error_over_the_experiment() -
     assert blocked / runs <= 0.001 + 3.3 * (0.001 / runs) ** 0.5
 
 
+@pytest.mark.slow
 def test_a_lost_percent_is_found_with_the_power_of_the_exact_test() -> None:
     """1% of one arm lost at 100,000 units per arm: watched daily and tested at the end, against one exact test."""
     rng = np.random.default_rng(2)

@@ -178,6 +178,7 @@ def test_a_sequential_plan_reads_a_quantile_at_any_time_and_says_that_there_is_n
     assert (effect(once).upper - effect(once).lower) / effect(once).se == pytest.approx(2 * 1.96, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_reading_a_quantile_every_day_between_looks_keeps_the_error() -> None:
     """Rows arrive daily; the experiment is read each day, between the planned looks too, and no effect exists."""
     rng = np.random.default_rng(7)

@@ -259,6 +259,7 @@ OPEN = (
 CUTS = [datetime(2026, 3, day) for day in (3, 5, 6, 9, 10, 13, 16, 19)]  # 16: enrolment ends; 9: a new epoch begins
 
 
+@cache
 def known_at(cut: datetime) -> tuple[pd.DataFrame, dict[str, list[pd.Series]]]:
     """First exposures in epochs and the variables of each metric, from the rows before a time alone."""
     frames = data()
