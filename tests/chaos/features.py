@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,11 +39,11 @@ AUTHOR = "ann"
 MOST_RUNS = 120
 
 
-def scenario(**config: Any) -> Scenario:
+def scenario(known_users: int = 1500, **config: Any) -> Scenario:
     """A shop of a few hundred visits a day, and a plan that asks for little."""
     return small.scenario(
         calendar={"history_days": 28},
-        population={"known_users": 1500, "visits_per_week": 0.6},
+        population={"known_users": known_users, "visits_per_week": 0.6},
         config={
             "experiment_config": {"min_sample_size": 100, "runtime_days": 7, "traffic_allocation": "fixed"},
             "minimum_detectable_effect": 0.5,
@@ -72,7 +73,7 @@ def twin(simulation: Simulation, out: Path) -> Simulation:
     other = copy.copy(simulation)
     other.out, other.settings = out, replace(simulation.settings, data=out / DATA)
     other.clock = FileClock(out / DATA / CLOCK)
-    other._traffic = []
+    other._traffic, other._passing = [], []
     return other
 
 
@@ -134,22 +135,25 @@ def walk(
     Raises:
         AssertionError: a run that was not killed failed.
     """
-    key = simulation.scenario.feature.key
     left = {place: list(delays) for place, delays in kills.items()}
     done = Walk()
-    for _ in range(MOST_RUNS):
-        done.runs += 1
-        stop = _run(simulation, key, left, done)
-        if stop is None:
-            continue
-        done.stops.append(stop)
-        if stop["kind"] != "waiting" or (waits and sum(each["until"] is not None for each in done.stops) == waits):
-            return done
-        if stop["until"] is not None:
-            simulation.play(datetime.fromisoformat(stop["until"]))
-        else:
-            assert stop["step"] == "validate", stop
-            simulation.rehearse(key)
+    runner = Runner(simulation)
+    try:
+        for _ in range(MOST_RUNS):
+            done.runs += 1
+            stop = _run(runner, left, done)
+            if stop is None:
+                continue
+            done.stops.append(stop)
+            if stop["kind"] != "waiting" or (waits and sum(each["until"] is not None for each in done.stops) == waits):
+                return done
+            if stop["until"] is not None:
+                simulation.play(datetime.fromisoformat(stop["until"]))
+            else:
+                assert stop["step"] == "validate", stop
+                simulation.rehearse(runner.key)
+    finally:
+        runner.close()
     raise AssertionError(f"it does not come to an end: {done.stops[-3:]}")
 
 
@@ -165,69 +169,115 @@ def moments(
     return found
 
 
-def _run(simulation: Simulation, key: str, left: dict[tuple[str, int], list[Moment]], done: Walk) -> Json | None:
+class Runner:
+    """Processes that run one feature, forked from one that has imported everything."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation, self.key = simulation, simulation.scenario.feature.key
+        self.log = simulation.out / "walking.log"
+        self.pid = 0
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        with self.log.open("wb") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.walking", str(simulation.settings.data), self.key],
+                cwd=ROOT,
+                env=environment_of(simulation),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                bufsize=1,
+            )
+        Thread(target=self._listen, daemon=True).start()
+
+    def start(self) -> None:
+        """Starts a run."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("run\n")
+        word, rest = self.hear()
+        assert word == "began", (word, rest, self.said())
+        self.pid = int(rest)
+
+    def kill(self) -> None:
+        """Kills the run that was started, as nothing can be caught."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def hear(self, seconds: float | None = None) -> tuple[str, str]:
+        """The next line: its first word, and the rest.
+
+        Raises:
+            Empty: there was none within the seconds.
+        """
+        word, _, rest = self._lines.get(timeout=seconds).strip().partition(" ")
+        return word, rest
+
+    def is_over(self) -> bool:
+        """Whether something was said that nobody has heard yet: the run has gone on, or ended."""
+        return not self._lines.empty()
+
+    def said(self) -> str:
+        """The end of what runs wrote to standard error."""
+        return self.log.read_text()[-3000:]
+
+    def close(self) -> None:
+        """Ends the process that forks, and a run with it."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("gone")
+
+
+def _run(runner: Runner, left: dict[tuple[str, int], list[Moment]], done: Walk) -> Json | None:
     """One process; what it said at its end, None when it was killed."""
-    log = simulation.out / "walking.log"
-    command = [sys.executable, "-m", "tests.chaos.walking", str(simulation.settings.data), key]
-    environment = environment_of(simulation)
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said, text=True) as process,
-    ):
-        said_lines: SimpleQueue[str] = SimpleQueue()
-        Thread(target=_listen, args=(process, said_lines), daemon=True).start()
-        began, here = time.monotonic(), ""
-        while line := said_lines.get():
-            word, _, rest = line.strip().partition(" ")
-            if word != "running":
-                done.seconds.setdefault(here, []).append(time.monotonic() - began)
-            if word == "stopped":
-                stop: Json = json.loads(rest)
-                assert process.wait(60) == 0, log.read_text()[-3000:]
-                return stop
-            if word != "running":
-                continue
-            began, here = time.monotonic(), rest
-            moments_left = left.get((here, len(done.seconds.get(here, ()))))
-            if moments_left:
-                early = _wait_for(moments_left.pop(0), simulation, key, process, said_lines)
-                process.kill()
-                seconds = time.monotonic() - began
-                died_in = here
-                for line in [*([early] if early else []), *iter(said_lines.get, "")]:  # what it did before it died
-                    word, _, rest = line.strip().partition(" ")
-                    if word == "running":
-                        died_in = rest
-                    else:
-                        done.seconds.setdefault(died_in.removeprefix("after "), []).append(seconds)
-                        died_in = f"after {died_in}"
-                process.wait()
-                done.kills.append(Kill(here, died_in, round(seconds, 2)))
-                return None
-        process.wait(60)
-    raise AssertionError(f"a run ended in {here} with {process.returncode}: {log.read_text()[-3000:]}")
+    runner.start()
+    began, here = time.monotonic(), ""
+    stop: Json | None = None
+    while True:
+        word, rest = runner.hear()
+        if word in {"ended", "gone"}:
+            assert stop is not None, f"a run ended in {here} with {rest}: {runner.said()}"
+            assert rest == "0", runner.said()
+            return stop
+        if word != "running" and here:
+            done.seconds.setdefault(here, []).append(time.monotonic() - began)
+            here = ""  # it waited, or was made: what is said next is of no step
+        if word == "stopped":
+            stop = json.loads(rest)
+        if word != "running":
+            continue
+        began, here = time.monotonic(), rest
+        moments_left = left.get((here, len(done.seconds.get(here, ()))))
+        if moments_left:
+            early = _wait_for(moments_left.pop(0), runner)
+            runner.kill()
+            seconds = time.monotonic() - began
+            died_in = here
+            word, rest = early or runner.hear()
+            while word not in {"ended", "gone"}:  # what it did before it died
+                if word == "running":
+                    died_in = rest
+                elif not died_in.startswith("after "):
+                    done.seconds.setdefault(died_in, []).append(seconds)
+                    died_in = f"after {died_in}"
+                word, rest = runner.hear()
+            done.kills.append(Kill(here, died_in, round(seconds, 2)))
+            return None
 
 
-def _listen(process: subprocess.Popen[str], lines: SimpleQueue[str]) -> None:
-    """Every line that the process says, then an empty one."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
-    lines.put("")
-
-
-def _wait_for(
-    moment: Moment, simulation: Simulation, key: str, process: subprocess.Popen[str], lines: SimpleQueue[str]
-) -> str:
-    """Waits for the moment; the line that came first, "" otherwise."""
+def _wait_for(moment: Moment, runner: Runner) -> tuple[str, str] | None:
+    """Waits for the moment; the line that came first, None otherwise."""
     if isinstance(moment, float):
         with suppress(Empty):
-            return lines.get(timeout=moment) if moment else ""
-        return ""
+            return runner.hear(moment) if moment else None
+        return None
     kind, number = moment
-    with definitions(simulation.settings) as store:
-        while process.poll() is None:
-            found = store.find(Address(DEFAULT_PROJECT, kind, key))
+    with definitions(runner.simulation.settings) as store:
+        while not runner.is_over():
+            found = store.find(Address(DEFAULT_PROJECT, kind, runner.key))
             if found is not None and found.number >= number:
                 break
-    return ""
+    return None

@@ -32,6 +32,19 @@ FEW: dict[tuple[str, int], list[Moment]] = {
 }
 """Between an effect and its record: the experiment is written and not sealed, the flag killed or revived in its
 rehearsal, traffic moved; and while events are planted."""
+EARLY: dict[tuple[str, int], list[Moment]] = {
+    **{(slug, 0): [0.1] for slug in SLUGS},
+    ("hypothesize", 0): [0.0],  # these take hundredths of a second
+    ("architect", 0): [0.0],
+    ("instrument", 0): [0.0],
+    ("frontend", 0): [0.0],
+    ("model", 0): [0.0],
+    ("validate", 0): [],
+    ("validate", 1): [1.0],
+    ("setup", 0): [("flag", 5)],
+    ("rollout", 0): [("flag", 8)],
+}
+"""One kill in every step; where a step writes definitions, between two of them."""
 APPROVED = ("design", "setup", "impact")
 REHEARSED = ["rehearsal of the kill switch: kill", "rehearsal of the kill switch: revive"] * 3
 
@@ -125,6 +138,18 @@ def examine(left: Left) -> None:
     assert left.reconciled["adds_up"]
     assert sum(each["missing"] + each["unexplained_rows"] for each in left.reconciled["dialects"]) == 0
     assert len(left.alerts) == len(set(left.alerts))
+
+
+def test_after_a_kill_in_every_step_every_effect_stands_once(tmp_path: Path) -> None:
+    made = scenario(500, minimum_detectable_effect=0.8)
+    with serving(lived(tmp_path / "shop", made, 7)) as shop:
+        disturbed = walk(shop, EARLY)
+    assert disturbed.stops[-1]["kind"] == "done"
+    assert sorted(kill.step for kill in disturbed.kills) == sorted(SLUGS)
+    assert sum(kill.step == kill.during for kill in disturbed.kills) >= 12, disturbed.kills
+    left = left_by(shop)
+    assert set(left.states.values()) == {"done"}
+    examine(left)
 
 
 @pytest.mark.slow
