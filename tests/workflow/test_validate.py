@@ -161,7 +161,7 @@ def test_a_button_that_nobody_planned_turns_it_red(scene: Scene) -> None:
     assert coverage["performed"] > 4
     assert all(name.startswith("wish on ") for name in coverage["missing"])
     assert [check.name for check in made.blocked] == ["Coverage"]
-    assert made.summary.startswith(f"{KEY} must not be launched yet. coverage: 4 of ")
+    assert made.summary.startswith(f"{KEY} must not be launched yet. Coverage: 4 of ")
 
 
 @pytest.mark.parametrize(

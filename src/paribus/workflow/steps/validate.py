@@ -186,7 +186,7 @@ class _Validation:
         if not self.own:
             return []
         known = sorted(self.planned)
-        return product.passages(self.reader, self.planting.steps, STAGING, OWN, wanted=self._wanted(), planned=known)
+        return product.passages(self.reader, self.planting.steps, STAGING, OWN, wanted=self._judging(), planned=known)
 
     def _quality(self, own: Mapping[str, product.EventHealth]) -> dict[str, Measured]:
         planned = {name: each for name, each in own.items() if name in self.planned}
@@ -210,8 +210,12 @@ class _Validation:
 
     def _wanted(self) -> list[str]:
         """Events that the feature cannot be judged without: its funnel and its metrics."""
+        return sorted({*self.instrument.funnel, *self._judging()} & set(self.planned))
+
+    def _judging(self) -> list[str]:
+        """Events of its metrics and the end of its funnel. A step in between is one that a feature may do without."""
         metrics = {event for each in self.instrument.metrics if each.role != "secondary" for event in each.events}
-        return sorted({*self.instrument.funnel, *metrics} & set(self.planned))
+        return sorted({*self.instrument.funnel[-1:], *metrics} & set(self.planned))
 
     def _replay(self) -> Json:
         context = self.context

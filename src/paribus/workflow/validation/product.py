@@ -145,7 +145,7 @@ def passages(
         steps: of the funnel.
         environment: of the staging traffic.
         own: labels of validation's own keys.
-        wanted: events that have to arrive.
+        wanted: events that have to arrive, whatever the feature does.
         planned: events that `wanted` ones may belong to.
     """
     from scipy.special import bdtr
