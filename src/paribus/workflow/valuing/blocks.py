@@ -23,7 +23,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     else:
         blocks += _money(facts)
     if facts.corrected_lift is not None:
-        name = "on units that meet it" + (", corrected for having been noticed" if facts.is_corrected else "")
+        name = "on units that meet it" + (", corrected for the winner's curse" if facts.is_corrected else "")
         rows = [(name, span(facts.corrected_lift, percent=True, signed=True))]
         if facts.diluted_lift is not None:
             rows.append(("on all successes (intention to treat)", span(facts.diluted_lift, percent=True, signed=True)))

@@ -111,7 +111,7 @@ def evidence_of(
     if of is not None and not isinstance(of.effect, Undetermined):
         found["effect"] = Evidence(
             kind="result",
-            title="the relative effect, corrected once for having been noticed",
+            title="the relative effect, corrected once for the winner's curse",
             statement=of.effect.method,
             data=f"{data}; family: {prior.origin}" if prior.is_own else data,
         )

@@ -31,7 +31,7 @@ def summary_of(facts: ImpactFacts, hypotheses: HypothesizeFacts, chosen: Hypothe
     lift = ""
     if facts.corrected_lift is not None and facts.is_corrected:
         moved = span(facts.corrected_lift, percent=True, signed=True)
-        lift = f"Corrected for having been noticed, {chosen.measured_by} moves by {moved}"
+        lift = f"Corrected for the winner's curse, {chosen.measured_by} moves by {moved}"
     if facts.value_per_year is not None:
         return " ".join([*said, f"{_worth(facts, hypotheses, lift)} (95% intervals in brackets).", *_first_year(facts)])
     if lift:
@@ -74,7 +74,7 @@ def assumptions_of(
     if of is not None and not isinstance(of.effect, Undetermined):
         method = of.effect.method
         found.append(
-            f"One correction for having been noticed, never two: {method}."
+            f"One correction for the winner's curse, never two: {method}."
             if of.effect.corrected
             else f"The effect is {method}."
         )
