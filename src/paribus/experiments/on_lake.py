@@ -279,7 +279,8 @@ def lake_engine(
             table.links = opened.enter_context(links.file())
         engine = open_engine(None, base_dir=snapshot.folder, events=table, threads=threads)
         opened.callback(engine.close)
-        if table.is_small:
+        table.is_kept = table.is_small
+        if table.is_kept:
             for relation in table.properties:  # before the first statement: it locks the files away
                 engine.relation_sql(relation)
         yield engine

@@ -120,6 +120,8 @@ class EventTable:
     is_part                    the files are a part of the table: a property that none of their events has is missing,
                                not misspelled
     links                      a file of links from an id to the person whom it is read as; None joins nobody
+    is_kept                    the events that the relations read are kept in the engine's memory, not read from files
+                               in every statement; for a table that is small
     """
 
     table_id: str
@@ -129,9 +131,9 @@ class EventTable:
     properties: Mapping[str, Iterable[str]] = field(default_factory=dict)
     is_part: bool = False
     links: Path | None = None
+    is_kept: bool = False
     _columns: dict[str, str] = field(default_factory=dict)
     _reader: str = ""
-    _is_small: bool | None = None
     _kept: EventTable | None = None
 
     def offers(self, relation: str) -> bool:
@@ -151,7 +153,7 @@ class EventTable:
                 rule="an experiment on the lake reads its exposures and events",
                 fix="send events to the server, or import them: paribus events import FILE",
             )
-        if self.is_small and relation in self.properties:
+        if self.is_kept and relation in self.properties:
             connection.execute(self._keep())
             return replace(self._over(KEPT).view(relation, connection), before=self._keep())
         files = EventFiles(relation, "parquet", tuple(self.files), False, self.table_id, self.version)
@@ -171,10 +173,9 @@ class EventTable:
 
     @property
     def is_small(self) -> bool:
-        """Whether the events that the relations read are kept in memory: the table has few, in many files."""
-        if self._is_small is None:
-            self._is_small = sum(path.stat().st_size for path in self.files) <= SMALL_TABLE_BYTES
-        return self._is_small
+        """Whether opening its files in every statement costs more than keeping what the relations read of them."""
+        sizes = [path.stat().st_size for path in self.files if path.is_file()]  # one may be gone: reading it says so
+        return bool(self.files) and sum(sizes) <= SMALL_TABLE_BYTES
 
     def _keep(self) -> str:
         """The statement that keeps the events of all relations that are known beforehand."""
@@ -189,7 +190,7 @@ class EventTable:
 
     def _over(self, kept: str) -> EventTable:
         if self._kept is None:
-            self._kept = replace(self, _reader=kept, _is_small=False)
+            self._kept = replace(self, _reader=kept, is_kept=False)
         return self._kept
 
     @property
