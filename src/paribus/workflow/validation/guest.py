@@ -1,7 +1,7 @@
-"""Runs a module as a guest: `python -m paribus.workflow.validation.guest SECONDS MODULE`.
+"""Runs a module as a guest: `python -m paribus.workflow.validation.guest HOST SECONDS MODULE`.
 
-The guest lives in its host's time and no longer than its host. A simulated installation has a simulated clock; a
-service that is crawled in it must live in the same time, or its events would come from another year.
+The guest lives in the time of its host (a process id) and no longer than it. A simulated installation has a simulated
+clock; a service that is crawled in it must live in the same time, or its events would come from another year.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import time
 LOOK_SECONDS = 1.0
 
 
-def main(offset: float, module: str) -> None:
-    """The module, its `time.time()` moved by `offset` seconds; it ends with the process that started it."""
-    host = os.getppid()
+def main(host: int, offset: float, module: str) -> None:
+    """The module, its `time.time()` moved by `offset` seconds; it ends with its parent, process `host`."""
     threading.Thread(target=_leave_with, args=(host,), name="host", daemon=True).start()
     real = time.time
     time.time = lambda: real() + offset
@@ -32,4 +31,4 @@ def _leave_with(host: int) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3])

@@ -107,7 +107,7 @@ def _command(command: Sequence[str], offset: float) -> list[str]:
         return words
     place = words.index("-m") + 1
     shift = offset if abs(offset) >= LEAST_OFFSET else 0.0
-    return [*words[:place], "paribus.workflow.validation.guest", f"{shift:.3f}", *words[place:]]
+    return [*words[:place], "paribus.workflow.validation.guest", str(os.getpid()), f"{shift:.3f}", *words[place:]]
 
 
 def _wait(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
