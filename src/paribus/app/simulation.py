@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from paribus.app.folder import CLOCK, definitions
 from paribus.app.simulated_history import history
-from paribus.app.stage import AUTHOR, START_SECONDS, Json, Stage
+from paribus.app.stage import AUTHOR, START_SECONDS, Json, Stage, time_of
 from paribus.app.traffic import Sender
 from paribus.lake.record import microseconds
 
@@ -118,13 +118,20 @@ class Simulation(Stage):
         known = answer.json()["flags"].get(flag, {}).get("variants", ())
         variants = tuple(known) if isinstance(known, dict) else tuple(each["name"] for each in known)
         midnight = datetime(begin.year, begin.month, begin.day, tzinfo=UTC)
-        self.clock.set(begin + timedelta(hours=HOURS))
-        now = self.clock.microseconds / 1e6
+        cache = self.out / "cache" / STAGING
         with Client(
-            self._url, key, cache_dir=self.out / "cache" / STAGING, spool_megabytes=0, clock=lambda: now
+            self._url, key, cache_dir=cache, spool_megabytes=0, clock=lambda: self.clock.microseconds / 1e6
         ) as client:
             client.ready(START_SECONDS)
-            events = rehearse(staged(self.scenario, begin), self.seed, client, microseconds(midnight), variants)
+            events = rehearse(
+                staged(self.scenario, begin),
+                self.seed,
+                client,
+                microseconds(midnight),
+                variants,
+                told=lambda time: self.clock.set(max(self.clock(), time_of(time))),
+            )
+        self.clock.set(begin + timedelta(hours=HOURS))
         self.drain()
         return events
 

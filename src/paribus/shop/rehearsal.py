@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from paribus_sdk.client import Client
@@ -15,6 +16,7 @@ PREFIX = "staging-"
 USERS, VISITS_PER_DAY = 2_000, 6_000
 HOURS = 2
 HOUR = 3_600_000_000
+STRETCH = HOUR // 15  # what is sent at once: an event leaves its device within minutes
 FLUSH_SECONDS = 30.0
 
 
@@ -52,10 +54,19 @@ def staged(scenario: Scenario, now: datetime) -> Scenario:
     )
 
 
-def rehearse(scenario: Scenario, seed: int, client: Client, begin: int, variants: tuple[str, ...]) -> int:
+def rehearse(
+    scenario: Scenario,
+    seed: int,
+    client: Client,
+    begin: int,
+    variants: tuple[str, ...],
+    *,
+    told: Callable[[int], None] = lambda time: None,
+) -> int:
     """Plays two hours of testers through a client of the staging environment, each variant given for an equal part.
 
     Args:
+        told: hears of the time (microseconds since 1970) at which the next minutes are sent.
         begin: the midnight (UTC) on which the staged scenario begins, microseconds since 1970.
         variants: of the flag; nothing is forced when there are none.
     """
@@ -67,8 +78,11 @@ def rehearse(scenario: Scenario, seed: int, client: Client, begin: int, variants
     for number, variant in enumerate(parts, 1):
         if variant:
             client.override(scenario.feature.key, None, variant)
-        groups = course.advance(begin + HOURS * HOUR * number // len(parts))
-        events += send(client, groups, course.contexts, prefix=PREFIX)
+        end = begin + HOURS * HOUR * number // len(parts)
+        while course.time < end:
+            groups = course.advance(min(course.time + STRETCH, end))
+            told(course.time)
+            events += send(client, groups, course.contexts, prefix=PREFIX)
+            client.flush(FLUSH_SECONDS)
     client.override(scenario.feature.key, None, None)
-    client.flush(FLUSH_SECONDS)
     return events
