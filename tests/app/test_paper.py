@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from tests.sdk.browser.conftest import missing
 
 from paribus.app import paper
 from paribus.errors import InputError, NotFound, StorageError
@@ -33,7 +34,13 @@ def test_a_program_that_prints_nothing_is_an_error(tmp_path: Path, monkeypatch: 
     assert raised.value.rule == "it broke"
 
 
-@pytest.mark.skipif(paper.browser() is None, reason="there is no Chromium on this machine")
+@pytest.fixture(scope="module")
+def chromium() -> None:
+    if paper.browser() is None:
+        missing("Chromium")
+
+
+@pytest.mark.usefixtures("chromium")
 def test_a_page_is_printed_with_its_breaks(tmp_path: Path) -> None:
     made = paper.print_pdf(PAGE, tmp_path / "new" / "page.pdf").read_bytes()
     assert made.startswith(b"%PDF")
@@ -42,7 +49,7 @@ def test_a_page_is_printed_with_its_breaks(tmp_path: Path) -> None:
     assert any(box in plain for box in (b"594.95", b"595 ", b"594.96", b"595.27"))  # A4 is 595 points wide
 
 
-@pytest.mark.skipif(paper.browser() is None, reason="there is no Chromium on this machine")
+@pytest.mark.usefixtures("chromium")
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError):
