@@ -127,7 +127,6 @@ def state(folder: Path, config: Json) -> Any:
 
 def seat(folder: Path, config: Json) -> Any:
     """Who sits beside a step, at which model, with which key."""
-    pytest.importorskip("pydantic_ai")
     found = agent_of(
         Config.model_validate(config),
         feature=KEY,
