@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from paribus.errors import DefinitionError
 
@@ -92,21 +93,24 @@ class Artifact(Part):
     """Hash of the configuration it was made under."""
     not_applicable: str = ""
     simulated: bool = False
-    _hash: str = PrivateAttr("")
 
     @property
     def blocked(self) -> tuple[Outcome, ...]:
         """The blocking checks that failed."""
         return tuple(check for check in self.checks if check.blocking and check.status == "failed")
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the body's canonical text, as the store keeps it."""
         from paribus.store.canonical import canonical_text, text_hash
 
-        if not self._hash:
-            self._hash = text_hash(canonical_text(self.body(), f"{self.feature}/{self.step}"))
-        return self._hash
+        return text_hash(canonical_text(self.body(), f"{self.feature}/{self.step}"))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Artifact:
+        """A copy, changed or not; its hash is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hash", None)
+        return copied
 
     def body(self) -> Json:
         """Plain JSON values, as stored."""
@@ -116,7 +120,8 @@ class Artifact(Part):
 def of_body(body: Mapping[str, Any], hash: str = "") -> Artifact:
     """The artifact that a stored body holds; its hash as it was stored, where it is known."""
     artifact = Artifact.model_validate(body)
-    artifact._hash = hash
+    if hash:
+        artifact.__dict__["hash"] = hash
     return artifact
 
 
