@@ -98,7 +98,7 @@ def test_sixteen_steps_find_nothing_where_nothing_was_changed(tmp_path: Path, pu
     result = run_real_demo(out=tmp_path / "demo")
     assert [each["status"] for each in result["steps"]] == ["done"] * 16
     assert not result["simulated"]
-    assert result["verdict"] not in {"ship", "roll back"}
+    assert result["verdict"] not in {"ship", "roll_back"}
     assert all(each["interval_covers_truth"] for each in result["truth"]["metrics"])
     text = (tmp_path / "demo" / "dossier" / "index.html").read_text()
     assert "simulated data" not in text

@@ -15,6 +15,7 @@ from paribus.app.customers import NAMES, Order, history, orders, tracking_plan
 from paribus.app.folder import definitions
 from paribus.app.simulated_history import ENVIRONMENT
 from paribus.app.stage import Stage
+from paribus.app.traffic import DEFINITIONS_SECONDS, wait_for_definitions
 
 if TYPE_CHECKING:
     from paribus_sdk import Client
@@ -25,7 +26,6 @@ LAST = datetime(1997, 7, 1, tzinfo=UTC)
 """The end of what was recorded."""
 STRIDE = timedelta(days=1)
 FLUSH_SECONDS = 30.0
-DEFINITIONS_SECONDS = 10.0
 
 
 class Replayed(Stage):
@@ -53,7 +53,7 @@ class Replayed(Stage):
     def play(self, until: datetime, *, stop: Callable[[], bool] = lambda: False) -> datetime:
         """Sends what was ordered up to a time; the time reached, at most the end of what was recorded."""
         client = self._client or self._begin()
-        self._refresh(client)
+        wait_for_definitions(client, self._url, self._server_key)
         now, last = self.clock(), min(until, LAST)
         while now < last:
             before, now = now, min(now + STRIDE, last)
@@ -86,18 +86,6 @@ class Replayed(Stage):
         )
         self._client.ready(DEFINITIONS_SECONDS)
         return self._client
-
-    def _refresh(self, client: Client) -> None:
-        """Waits until the client has the definitions that the server has."""
-        import time
-
-        import httpx
-
-        answer = httpx.get(f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {self._server_key}"})
-        answer.raise_for_status()
-        wanted, deadline = int(answer.json()["revision"]), time.monotonic() + DEFINITIONS_SECONDS
-        while (client.revision or 0) < wanted and time.monotonic() < deadline:
-            time.sleep(0.005)
 
     def _send(self, client: Client, order: Order) -> None:
         """One order as the shop's program would send it; a first order meets the decision."""

@@ -62,13 +62,7 @@ class Traffic:
 
     def refresh(self) -> None:
         """Waits until the client has the definitions that the server has."""
-        import httpx
-
-        answer = httpx.get(f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {self._key}"})
-        answer.raise_for_status()
-        wanted, deadline = int(answer.json()["revision"]), time.monotonic() + DEFINITIONS_SECONDS
-        while (self.client.revision or 0) < wanted and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_for_definitions(self.client, self._url, self._key)
 
     def play(self, until: int) -> dict[str, Any]:
         """Plays up to a time; what was sent."""
@@ -85,6 +79,17 @@ class Traffic:
     def close(self) -> None:
         """Ends the client."""
         self.client.close()
+
+
+def wait_for_definitions(client: Client, url: str, key: str) -> None:
+    """Waits until a client has the definitions that its server has."""
+    import httpx
+
+    answer = httpx.get(f"{url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"})
+    answer.raise_for_status()
+    wanted, deadline = int(answer.json()["revision"]), time.monotonic() + DEFINITIONS_SECONDS
+    while (client.revision or 0) < wanted and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 class Sender:
