@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from paribus.app.folder import CLOCK, definitions
 from paribus.app.simulated_history import history
-from paribus.app.stage import AUTHOR, START_SECONDS, Json, Stage, time_of
+from paribus.app.stage import AUTHOR, START_SECONDS, Json, Stage
 from paribus.app.traffic import Sender
+from paribus.events.timing import to_datetime
 from paribus.lake.record import microseconds
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Simulation(Stage):
                 client,
                 microseconds(midnight),
                 variants,
-                told=lambda time: self.clock.set(max(self.clock(), time_of(time))),
+                told=lambda time: self.clock.set(max(self.clock(), to_datetime(time))),
             )
         self.clock.set(begin + timedelta(hours=HOURS))
         self.drain()

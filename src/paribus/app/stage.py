@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +16,7 @@ from paribus.app.folder import definitions, make_demo_folder
 from paribus.app.live import running_server
 from paribus.app.simulated_history import ENVIRONMENT
 from paribus.errors import StorageError
+from paribus.events.timing import to_datetime
 from paribus.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ START_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
 FLUSH_SECONDS = 0.3
 POST_ROWS = 4
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Stage:
@@ -128,7 +128,7 @@ class Stage:
                 continue
             while len(waiting) > (0 if is_last else POST_ROWS - 1):
                 some, waiting = waiting[:POST_ROWS], waiting[POST_ROWS:]
-                self.clock.set(max(self.clock(), time_of(max(row.received_time for row in some))))
+                self.clock.set(max(self.clock(), to_datetime(max(row.received_time for row in some))))
                 answer = httpx.post(
                     f"{self._url}/api/v1/rows",
                     content=msgspec.json.encode(some),
@@ -169,11 +169,6 @@ class Stage:
 
     def _answers(self) -> bool:
         return running_server(self.settings.data) is not None
-
-
-def time_of(microseconds: int) -> datetime:
-    """A time in microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _write_plan(store: Any, plan: Json, reason: str) -> None:
