@@ -16,7 +16,8 @@ PREFIX = "staging-"
 USERS, VISITS_PER_DAY = 2_000, 6_000
 HOURS = 2
 HOUR = 3_600_000_000
-STRETCH = HOUR // 15  # what is sent at once: an event leaves its device within minutes
+PAUSE = 0.25  # of a customer's between two steps: testers know the way
+STRETCH = HOUR // 30  # what is sent at once: an event leaves its device within minutes
 FLUSH_SECONDS = 30.0
 
 
@@ -70,7 +71,7 @@ def rehearse(
         begin: the midnight (UTC) on which the staged scenario begins, microseconds since 1970.
         variants: of the flag; nothing is forced when there are none.
     """
-    world = World(scenario, seed)
+    world = World(scenario, seed, pause=PAUSE)
     course = Course(world)
     course.policy = Shopkeeper(client, world, course.contexts, prefix=PREFIX)
     parts = variants or ("",)

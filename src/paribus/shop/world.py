@@ -85,11 +85,16 @@ def joined(parts: list[Visits]) -> Visits:
 
 
 class World:
-    """The visitors of a scenario; `day` gives the visits that begin on each day, one after the other."""
+    """The visitors of a scenario; `day` gives the visits that begin on each day, one after the other.
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    Args:
+        pause: how long visitors wait between two steps, as a multiple of what customers do.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, *, pause: float = 1.0) -> None:
         self.scenario = scenario
         self.seed = seed
+        self._gaps: Floats = np.array(GAP_SECONDS) * pause
         self.devices = tuple(scenario.population.device)
         self.countries = tuple(scenario.population.country)
         self.channels = tuple(scenario.population.channel)
@@ -144,7 +149,7 @@ class World:
         bot = np.repeat([False, True, False], [old, bots, len(new_users)])
         start = self.midnight(day) + self._time_of_day(rng, n)
         uniform = rng.random((n, UNIFORMS))
-        gaps = np.minimum(rng.exponential(1.0, (n, len(GAP_SECONDS))), LONGEST_GAP) * GAP_SECONDS + 1.0
+        gaps = np.minimum(rng.exponential(1.0, (n, len(GAP_SECONDS))), LONGEST_GAP) * self._gaps + 1.0
         is_late = uniform[:, LATE] < scenario.late.share
         delay = np.where(is_late, rng.exponential(scenario.late.mean_hours, n) * 3_600_000_000, 0).astype(np.int64)
         refund_delay = (rng.exponential(scenario.orders.refund_days, n) * DAY).astype(np.int64)
