@@ -277,6 +277,41 @@ def test_one_changed_row_is_caught_and_named(recorded: dict[str, Any], results: 
     assert answer.text().splitlines()[1] == f"  {finding}"
 
 
+def test_other_words_are_a_note(recorded: dict[str, Any]) -> None:
+    recorded["verdict"]["sentence"] = "no plan had been sealed"
+    recorded["data_notes"] = ["an older version said something here"]
+    answer = checked(recorded)
+    assert (answer.inference, answer.exit_code) == ("verified", 0)
+    assert answer.notes[-1].startswith("2 sentences are worded otherwise, with the same numbers and decisions")
+
+
+def test_a_number_in_a_sentence_that_nothing_says_again_differs(recorded: dict[str, Any]) -> None:
+    recorded["verdict"]["sentence"] = "nothing was sealed, and order value rose by 12.5%"
+    answer = checked(recorded)
+    assert (answer.inference, answer.exit_code) == ("differs", 1)
+    assert answer.findings[0].where == "verdict.sentence"
+
+
+@pytest.mark.parametrize(
+    ("where", "edited"),
+    [
+        (("verdict", "would_be"), "ship"),
+        (("verdict", "rule"), 4),
+        (("checks", 0, "status"), "failed"),
+        (("checks", 0, "p_value"), 0.04),
+        (("comparisons", 0, "conclusion"), "better"),
+        (("comparisons", 0, "method"), "another test"),
+    ],
+)
+def test_decisions_codes_and_numbers_are_never_wording(recorded: dict[str, Any], where: Any, edited: Any) -> None:
+    *path, last = where
+    place: Any = recorded
+    for part in path:
+        place = place[part]
+    place[last] = edited
+    assert checked(recorded).inference == "differs"
+
+
 def test_another_answer_from_the_same_data_differs(recorded: dict[str, Any], results: Path) -> None:
     def other(proof: Proof) -> Measurement:
         found = measure(results)

@@ -1,12 +1,14 @@
 """Recomputing a result from its one file: first the verdict from the moments, then, where they are, the data.
 
-Level one needs no data: every number must follow from the moments by the plan. Level two measures again and answers
-*reproduced*, *differs*, *data changed* or *not addressable*.
+Level one needs no data: every number, decision and code must follow from the moments by the plan. Sentences may be
+worded otherwise by another version, which is noted; a number that stands in one must be said again somewhere. Level two
+measures again and answers *reproduced*, *differs*, *data changed* or *not addressable*.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +28,8 @@ from paribus.metrics.cells import Measurement
 TOLERANCE = 1e-9
 MOST_LISTED = 50
 MOST_SHOWN = 12
+_SENTENCES = {"sentence", "detail", "reasons", "notes", "data_notes", "warnings"}
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 
 Inference = Literal["verified", "differs"]
 DataAnswer = Literal["reproduced", "differs", "data changed", "not addressable"]
@@ -119,8 +123,9 @@ def verify(
         as_of=proof.as_of,
         deviations=proof.deviations,
     )
-    findings = tuple(_result_differences(recorded, again))
-    notes = _version_note(proof)
+    reworded: list[Finding] = []
+    findings = tuple(_result_differences(recorded, again, reworded))
+    notes = (*_version_note(proof), *_wording_note(reworded))
     if edited or findings:
         sentence = f"differs: {edited[0] if edited else findings[0]}"
         return Verification("differs", None, sentence, edited, findings[:MOST_LISTED], (), notes)
@@ -148,13 +153,51 @@ def _version_note(proof: Proof) -> tuple[str, ...]:
     return (f"recorded by Paribus {proof.code_version}, verified by {paribus.__version__}",)
 
 
-def _result_differences(recorded: Result, again: Result) -> Iterator[Finding]:
-    """Every number, word and verdict of the result that the moments do not give again."""
+def _wording_note(reworded: list[Finding]) -> tuple[str, ...]:
+    if not reworded:
+        return ()
+    number = f"{len(reworded)} sentences are" if len(reworded) > 1 else "one sentence is"
+    return (f"{number} worded otherwise, with the same numbers and decisions: {reworded[0]}",)
+
+
+def _result_differences(recorded: Result, again: Result, reworded: list[Finding]) -> Iterator[Finding]:
+    """Every number, code and decision that the moments do not give again; sentences of other words go to `reworded`."""
     unlike = {"proof", "seconds"}  # the proof is the input; the seconds are the weather
     old, new = (without_secrets(to_plain(replace(r, proof={}))) for r in (recorded, again))
+    said = {number for text in _sentences(new, told=False) for number in _NUMBER.findall(text)}
     for name, value in old.items():
-        if name not in unlike:
-            yield from _differences(value, new[name], name)
+        if name in unlike:
+            continue
+        for finding in _differences(value, new[name], name):
+            if _is_wording(finding, said):
+                reworded.append(finding)
+            else:
+                yield finding
+
+
+def _is_wording(finding: Finding, said: set[str]) -> bool:
+    """Whether only words of a sentence changed: each number that it held stands in a sentence that was made again."""
+    place = finding.where.rsplit(".", 1)[-1].partition("[")[0]
+    told = [*_sentences(finding.recorded, told=True), *_sentences(finding.found, told=True)]
+    if place not in _SENTENCES or not told or not _all_text(finding.recorded) or not _all_text(finding.found):
+        return False
+    return all(number in said for text in _sentences(finding.recorded, told=True) for number in _NUMBER.findall(text))
+
+
+def _all_text(value: Any) -> bool:
+    return value is None or isinstance(value, str) or (isinstance(value, list) and all(map(_all_text, value)))
+
+
+def _sentences(value: Any, *, told: bool) -> Iterator[str]:
+    """Every text of a value that is a sentence; `told`: the value is one itself."""
+    if isinstance(value, str) and told:
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _sentences(item, told=key in _SENTENCES)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _sentences(item, told=told)
 
 
 def _differences(old: Any, new: Any, where: str) -> Iterator[Finding]:
