@@ -8,6 +8,16 @@ from contextlib import AbstractContextManager
 
 import pytest
 from tests import services
+from tests.recording import Recorder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-checks", action="store_true", help="write what the checks of other systems said")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--record-checks") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(), "record-checks")
 
 
 def _offer(server: AbstractContextManager[str]) -> Iterator[str]:

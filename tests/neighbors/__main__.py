@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.neighbors.installation import environment, install
+from tests.recording import record
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -128,6 +129,8 @@ def main() -> int:
             present = (TOOLS / name / "bin" / "python").exists()
             report[name] = check(folder) if present else {"passed": False, "why": f"{TOOLS / name} is not installed"}
             print(name, json.dumps(report[name], indent=1)[:4000], flush=True)
+            if present:
+                record({f"neighbors/{name}": "passed" if report[name]["passed"] else "failed"})
     day = datetime.now(UTC).date()
     (RESULTS / f"neighbors-{day}.json").write_text(json.dumps(report, indent=1) + "\n")
     return 0 if all(report[name]["passed"] for name in ("dbt", "airflow")) else 1

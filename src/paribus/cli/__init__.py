@@ -13,6 +13,7 @@ from paribus.cli import (
     explore,
     feature,
     flag,
+    integrations,
     key,
     mcp,
     pipeline,
@@ -64,6 +65,7 @@ for group in (
     events.app,
     tracking.app,
     key.app,
+    integrations.app,
     upkeep.audit,
 ):
     app.add_typer(group)

@@ -42,6 +42,9 @@ def analyze(
     connection: Connection = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Print the report to this file; Chromium does it.")] = None,
+    notebook: Annotated[
+        Path | None, typer.Option(help="Write the report as a Jupyter notebook that computes the result again.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the estimates as CSV.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the result with its proof, for paribus verify.")] = None,
     since_exposure: Annotated[
@@ -75,7 +78,7 @@ def analyze(
             since_exposure=since_exposure,
             threads=threads,
         )
-        deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
+        deliver(result, html=html, pdf=pdf, notebook=notebook, csv=csv, save=save, as_json=as_json)
         return
     if proof not in ("standard", "full"):
         raise InputError(f"{proof!r} is no kind of proof", where="--proof", rule="standard or full")
@@ -98,7 +101,7 @@ def analyze(
         since_exposure=since_exposure,
         threads=threads,
     )
-    deliver(result, html=html, pdf=pdf, csv=csv, save=save, as_json=as_json)
+    deliver(result, html=html, pdf=pdf, notebook=notebook, csv=csv, save=save, as_json=as_json)
 
 
 def _is_stored(source: str, *table: object) -> bool:
@@ -221,7 +224,14 @@ def design(
 
 
 def deliver(
-    result: Result, *, html: Path | None, csv: Path | None, save: Path | None, as_json: bool, pdf: Path | None = None
+    result: Result,
+    *,
+    html: Path | None,
+    csv: Path | None,
+    save: Path | None,
+    as_json: bool,
+    pdf: Path | None = None,
+    notebook: Path | None = None,
 ) -> None:
     """Writes the files that were asked for, then prints the result."""
     import json
@@ -235,6 +245,8 @@ def deliver(
         from paribus.app.paper import print_pdf
 
         written["print"] = print_pdf(report.page(result), pdf)
+    if notebook is not None:
+        written["notebook"] = write(notebook, report.ipynb(result))
     if csv is not None:
         written["estimates"] = write(csv, report.csv(result))
     if save is not None:

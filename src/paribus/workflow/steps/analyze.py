@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ VOLATILE = ("seconds",)
 
 def run(context: Context) -> Artifact:
     """The registered analysis on the lake as it is; the plan's own rule gives the verdict."""
+    from paribus.experiments.report import ipynb
+
     design = context.facts("design", DesignFacts)
     rollout = context.facts("rollout", RolloutFacts)
     result = context.operations.analyze(design.experiment, since_exposure=True)
@@ -65,7 +68,10 @@ def run(context: Context) -> Artifact:
             )
             for check in facts.checks
         ),
-        files=(File(path="result.json", text=json.dumps(_lasting(result), indent=1, ensure_ascii=False) + "\n"),),
+        files=(
+            File(path="result.json", text=json.dumps(_lasting(result), indent=1, ensure_ascii=False) + "\n"),
+            File(path="report.ipynb", text=ipynb(replace(result, seconds=None))),
+        ),
     )
 
 
