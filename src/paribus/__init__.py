@@ -19,6 +19,7 @@ _EXPORTS = {
     "analyze": "paribus.app",
     "certify": "paribus.app",
     "design": "paribus.app",
+    "heterogeneity": "paribus.app",
     "init": "paribus.app",
     "seal": "paribus.app",
     "sql": "paribus.app",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from paribus.app import analyze as analyze
     from paribus.app import certify as certify
     from paribus.app import design as design
+    from paribus.app import heterogeneity as heterogeneity
     from paribus.app import init as init
     from paribus.app import seal as seal
     from paribus.app import sql as sql

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from scipy.stats import norm
 from tests.experiments.lake_files import START
+from tests.impact.test_causal_forest import grown
+from tests.impact.test_causal_forest import units as drawn_units
 from tests.lake.sending import HandClock, decode, event, request
 from tests.workflow.business import KEY, Installation, explored, store
 from tests.workflow.concluded import novelty, result
@@ -20,6 +22,7 @@ from tests.workflow.test_impact import standing
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.experiments.proof import build_proof
 from paribus.experiments.result import Result
+from paribus.impact.causal_forest import Forest, is_installed
 from paribus.lake import Lake, LakeReader
 from paribus.workflow import Artifact, Context
 from paribus.workflow.artifact import refuse_unsupported
@@ -244,3 +247,63 @@ def test_feedback_and_behavior_come_from_the_lake(tmp_path: Path) -> None:
     assert not any("delivery" in change for change in changes(got))
     assert body.evidence["counts"].kind == "sql"
     assert got.friction[0]["seconds"] == {"control": 300.0, "treatment": 300.0}
+
+
+@dataclass
+class WithForest(Installation):
+    """An installation that grows the forest on units with a known effect."""
+
+    differs: float = 0.0
+
+    def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
+        assert metric == "order_completed"
+        if not is_installed():
+            pytest.skip("needs the extra forest")
+        return grown(drawn_units(2, units, self.differs), seed)
+
+
+ASKED = {"heterogeneity": {"causal_forest": True, "most_units": 6_000}, "economics": {"value_per_conversion": 12.0}}
+
+
+def test_a_forest_is_shown_beside_the_segments_and_leads_to_a_follow_up_alone(tmp_path: Path) -> None:
+    of = result(lift=0.08)
+    installation = WithForest(store(tmp_path / "now"), of, 0.1)
+    found = closing(tmp_path, of, config=ASKED, installation=installation)
+    body = made(found)
+    got = OptimizeFacts.model_validate(body.facts)
+    assert got.forest["borne_out"]
+    assert [each["group"] for each in got.forest["groups"]] == [
+        "least",
+        "below the middle",
+        "above the middle",
+        "largest",
+    ]
+    assert got.forest["groups"][0]["effect"] < 0.05 < got.forest["groups"][-1]["effect"]
+    assert body.evidence["forest"].title.startswith("causal forest (Wager, Athey 2018)")
+    led = next(each for each in got.follow_ups if "for whom the forest predicts most" in each.change)
+    assert "device is mobile" in led.change
+    assert any("Exploratory" in each for each in body.assumptions)
+    # It decides nothing: verdict, recommendation and money are those without it.
+    without = closing(tmp_path / "plain", of, config={"economics": ASKED["economics"]})
+    assert without.artifacts["impact"].facts == found.artifacts["impact"].facts
+    shown = " ".join(str(block) for block in optimize.present(body))
+    assert "exploratory" in shown.lower()
+
+
+def test_a_forest_that_is_not_borne_out_leads_to_nothing(tmp_path: Path) -> None:
+    of = result(lift=0.08)
+    found = facts(tmp_path, of, config=ASKED, installation=WithForest(store(tmp_path / "now"), of, 0.0))
+    assert not found.forest["borne_out"]
+    assert not any("forest" in change for change in changes(found))
+
+
+def test_a_forest_that_cannot_be_grown_says_why(tmp_path: Path) -> None:
+    @dataclass
+    class Small(Installation):
+        def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
+            return grown(drawn_units(2, 300), seed)
+
+    of = result(lift=0.08)
+    body = made(closing(tmp_path, of, config=ASKED, installation=Small(store(tmp_path / "now"), of)))
+    assert "300 units took part" in body.facts["forest"]["none"]
+    assert next(c for c in body.checks if c.name == "causal forest").status == "not_applicable"

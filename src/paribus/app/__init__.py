@@ -21,6 +21,7 @@ from paribus.app.experiment import (
     table_engine,
     verify,
 )
+from paribus.app.forest import heterogeneity
 
 __all__ = [
     "analyze",
@@ -31,6 +32,7 @@ __all__ = [
     "engine_at",
     "engine_of",
     "engine_url",
+    "heterogeneity",
     "init",
     "is_document",
     "load",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.clock import Clock
-from paribus.errors import Conflict
+from paribus.errors import Conflict, NotFound
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paribus.experiments.document import Document
     from paribus.experiments.plan import Seal
     from paribus.experiments.result import Result
+    from paribus.impact.causal_forest import Forest
     from paribus.lake import LakeReader
     from paribus.settings import Settings
     from paribus.store import Revision, Store
@@ -116,6 +117,15 @@ class Operating:
             return revisions
         snapshot = reader.snapshot()
         return (*revisions, snapshot.table_id, snapshot.version, snapshot.watermark)
+
+    def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
+        from paribus.app.forest import TREES, grown, on_lake
+
+        reader = self.lake()
+        if reader is None:
+            raise NotFound("no event has arrived yet", where=str(self.folder))
+        opened = on_lake(self.store, reader, project=self.project)
+        return grown(result, opened, metric=metric, arm=result.verdict.arm or "", units=units, seed=seed, trees=TREES)
 
     def lake(self) -> LakeReader | None:
         from paribus.app.lake import reader_of

@@ -13,6 +13,7 @@ from paribus.cli import (
     explore,
     feature,
     flag,
+    heterogeneity,
     integrations,
     key,
     mcp,
@@ -51,6 +52,7 @@ for command in (
     upkeep.doctor,
     demo.demo,
     explore.explore,
+    heterogeneity.heterogeneity,
 ):
     app.command()(command)
 

@@ -191,6 +191,8 @@ def unit_level(
     for key, alias in unit_keys.items():
         value = hooks.day(sql.own("zu_t"), time_zone) if key == "day" else sql.own(alias)
         keys[key] = columns.add(value, f"zw_{_SHORT.get(key, key.replace('segment ', 'g'))}")
+    if scope.by_unit:
+        keys["unit"] = columns.add(sql.own("zu_u"), "zw_u")
     joins = [
         sql.Join(book.add_levels(statement, units), sql.own("zu_u"), sql.own(f"za{book.number}_u"), outer=True)
         for book in books.values()

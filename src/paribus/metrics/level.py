@@ -18,6 +18,7 @@ class Scope:
     """Which rows count: known variants (None: all), enrolment in [start, end), data before `as_of`; the cells' grain.
 
     `closed` is the time up to which windows have closed: `as_of`, or the last time in the data.
+    `by_unit` keeps each unit's id at the unit level, for a sample of units.
     """
 
     variants: tuple[str, ...] | None = None
@@ -28,6 +29,7 @@ class Scope:
     by_day: bool = False
     segments: tuple[str, ...] = ()
     tolerance_seconds: int = 5
+    by_unit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class MetricColumns:
 class UnitLevel:
     """The levels so far, the relation of units, and the aliases of what it holds.
 
-    keys      "variant", and when asked "epoch", "stratum", "day", "cluster", "mixed", and "segment 0".. -> alias
+    keys      "variant", and when asked "epoch", "stratum", "day", "cluster", "mixed", "unit", "segment 0".. -> alias
     matched   events source -> alias of the number of its rows for the unit; `early` those within the tolerance before
     """
 

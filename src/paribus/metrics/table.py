@@ -35,6 +35,8 @@ def unit_level(
         keys["cluster"] = columns.add(source.as_text(units.cluster, "cluster"), "zw_k")
     for i, segment in enumerate(scope.segments):
         keys[f"segment {i}"] = columns.add(source.as_text(segment, "segments"), f"zw_g{i + 1}")
+    if scope.by_unit:
+        keys["unit"] = columns.add(unit, "zw_u")
     described = {metric.name: _columns(metric, source, columns, care) for metric in metrics}
     conditions = [source.condition(units.filter, "filter")]
     if not care.trusted:

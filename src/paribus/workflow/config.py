@@ -95,6 +95,15 @@ class Implementation(Section):
     generated page; none: neither."""
 
 
+class Heterogeneity(Section):
+    """How step 16 looks for whom it worked, beside the segments of the plan."""
+
+    causal_forest: bool = False
+    """Whether a causal forest over rows of units is grown; exploratory, it decides nothing."""
+    most_units: Annotated[int, Field(ge=2000, le=200_000)] = 20_000
+    """Rows that may leave the warehouse for it; ids never do."""
+
+
 def _slugs(value: tuple[str, ...]) -> tuple[str, ...]:
     """Slugs of steps, each once, in the order of the steps."""
     for slug in value:
@@ -161,6 +170,7 @@ class Config(Section):
 
     experiment_config: ExperimentConfig = ExperimentConfig()
     exploration: Exploration = Exploration()
+    heterogeneity: Heterogeneity = Heterogeneity()
     analytics_platforms: Annotated[tuple[Platform, ...], Field(strict=False), AfterValidator(_platforms)] = ()
     """Other systems whose clients send events here; an empty list: only our own."""
     feature_flags: FeatureFlags = FeatureFlags()

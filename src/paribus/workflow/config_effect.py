@@ -144,6 +144,16 @@ def _deciding(value: str | None) -> list[Said]:
     ]
 
 
+def _forest(value: bool) -> list[Said]:
+    from paribus.impact.causal_forest import is_installed
+
+    if not value:
+        return [("acts", "step 16 compares segments; no row of a unit leaves the warehouse")]
+    if is_installed():
+        return [("acts", "step 16 also grows a causal forest, which decides nothing")]
+    return [("waits", 'for the extra: pip install "paribus[forest]"; until then step 16 compares segments and says so')]
+
+
 EFFECTS: dict[str, _Saying] = {
     "experiment_config.min_sample_size": _acts("no verdict but invalid and roll back below {:,} matured units per arm"),
     "experiment_config.confidence_level": lambda value: [
@@ -158,6 +168,8 @@ EFFECTS: dict[str, _Saying] = {
     ],
     "experiment_config.traffic_allocation": _allocation,
     "exploration.funnel_window_hours": _acts("step 1 follows a unit through the funnel for {:g} hours"),
+    "heterogeneity.causal_forest": _forest,
+    "heterogeneity.most_units": _acts("at most {:,} rows of units are read for it"),
     "analytics_platforms": _platform,
     "feature_flags.provider": _provider,
     "statistical_methods": _methods,

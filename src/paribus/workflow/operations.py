@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from paribus.experiments.document import Document
     from paribus.experiments.plan import Seal
     from paribus.experiments.result import Result
+    from paribus.impact.causal_forest import Forest
     from paribus.lake import LakeReader
     from paribus.store import Revision, Store
 
@@ -52,6 +53,9 @@ class Operations(Protocol):
         self, key: str, *, as_of: datetime | None = None, segments: Sequence[str] = (), since_exposure: bool = False
     ) -> Result:
         """The result of an experiment on the newest version of the lake."""
+
+    def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
+        """A causal forest of a result's units, by its segments; ids stay where they are."""
 
     def lake(self) -> LakeReader | None:
         """The lake of the folder, for reading; None while nothing has arrived."""

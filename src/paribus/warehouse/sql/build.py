@@ -132,6 +132,11 @@ def times(*factors: Expr) -> Expr:
     return product
 
 
+def remainder(value: Expr, divisor: int) -> Expr:
+    """What is left of an integer that is not negative, divided by another."""
+    return exp.Mod(this=value, expression=integer(divisor))
+
+
 def absolute(value: Expr) -> Expr:
     return exp.Abs(this=value)
 

@@ -126,3 +126,6 @@ class OptimizeFacts(Part):
     """The effect by the week of first exposure."""
     learned: str = ""
     """The takeaway of the learning card."""
+    forest: dict[str, Any] = {}
+    """A causal forest, where the configuration asks for one: groups by predicted effect, its calibration, importance;
+    or `none`, why there is none."""

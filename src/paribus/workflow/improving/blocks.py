@@ -10,6 +10,7 @@ from paribus.workflow.artifact import Artifact
 from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.facts.conclude import OptimizeFacts
 from paribus.workflow.hypotheses.numbers import span, text
+from paribus.workflow.improving.forest import forest_blocks
 
 
 def blocks_of(artifact: Artifact) -> list[Block]:
@@ -49,6 +50,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
                 right=("levels differ, p", "opposite signs, p"),
             ),
         ]
+    blocks += forest_blocks(facts.forest)
     if facts.friction:
         blocks += [Heading("Friction"), _contrasts(facts.friction, _step, "Holm over the steps")]
     if facts.behavior:

@@ -9,6 +9,7 @@ from math import ceil, isfinite
 from paribus.charts import numbers
 from paribus.experiments.result import Result
 from paribus.experiments.sample_size import Comparison
+from paribus.impact.causal_forest import Forest
 from paribus.impact.friction import Transition
 from paribus.impact.heterogeneity import Attribute, Level
 from paribus.metrics.definition import Role
@@ -134,6 +135,8 @@ def _drafts(
         yield from _undecided(result, observed, chosen, here)
     for attribute in observed.attributes:
         yield from _by_segment(attribute, explore, chosen, here, yearly_units)
+    if observed.forest is not None:
+        yield from _by_forest(observed.forest, explore, chosen, here)
     for transition in observed.transitions:
         yield from _friction(transition, observed, chosen, here, yearly_units)
     for each in observed.feedback:
@@ -278,6 +281,23 @@ def _by_segment(
         )
 
 
+def _by_forest(forest: Forest, explore: ExploreFacts, chosen: Hypothesis, here: Draft) -> Iterator[Draft]:
+    """An experiment of its own for those whom it predicts most for; only where unseen units bear it out."""
+    if not forest.is_borne_out or not forest.profiles or forest.calibration is None:
+        return
+    told, most = forest.profiles[0], forest.groups[-1]
+    yield replace(
+        here,
+        change=f"test {chosen.change} where {told.attribute} is {told.level}, for whom the forest predicts most",
+        because=f"effects of unseen units follow the forest's predictions (p "
+        f"{numbers.p_value(forest.calibration.differential.p_value)}); {text(told.share_most, percent=True)} of the "
+        f"quarter with the largest are {told.attribute} {told.level}",
+        findings=("forest",),
+        segment=_segment_named(explore, told.attribute, told.level),
+        effect=most.value / forest.control_mean if forest.control_mean > 0 and most.value > 0 else here.effect,
+    )
+
+
 def _friction(
     transition: Transition, observed: Observed, chosen: Hypothesis, here: Draft, yearly_units: float
 ) -> Iterator[Draft]:
@@ -345,11 +365,13 @@ def _size(draft: Draft, config: Config, guardrails: int) -> tuple[int | None, in
 
 def _segment_key(explore: ExploreFacts, attribute: str, levels: Sequence[Level]) -> str:
     """The key of a segment of the exploration that is exactly these levels; empty without one."""
-    if len(levels) != 1:
-        return ""
+    return _segment_named(explore, attribute, levels[0].level) if len(levels) == 1 else ""
+
+
+def _segment_named(explore: ExploreFacts, attribute: str, level: str) -> str:
     for each in explore.segments:
         rule = each.rule or {}
-        if rule.get("attribute") == attribute and _text(rule.get("value")) == levels[0].level:
+        if rule.get("attribute") == attribute and _text(rule.get("value")) == level:
             return each.key
     return ""
 

@@ -12,6 +12,7 @@ from paribus.experiments.proof import read_proof
 from paribus.experiments.result import Comparison, Result
 from paribus.experiments.words import pieces, stem
 from paribus.impact.after_exposure import AfterExposure, Asked, after_exposure
+from paribus.impact.causal_forest import Forest
 from paribus.impact.cohort import Cohorts, cohorts
 from paribus.impact.friction import Contrast, Share, Transition, contrasts, transitions
 from paribus.impact.heterogeneity import Attribute, by_attribute
@@ -22,6 +23,7 @@ from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.facts.explore import EventProfile, ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
 from paribus.workflow.hypotheses.guardrails import harm_kind
+from paribus.workflow.improving.forest import forest_of
 from paribus.workflow.valuing.case import novelty_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Observed:
     cohorts: Cohorts = field(default_factory=lambda: Cohorts((), None))
     decay: Decay | None = None
     novelty: str = ""
+    forest: Forest | None = None
+    no_forest: str = ""
 
 
 def observe(
@@ -73,6 +77,7 @@ def observe(
     novelty = novelty_of(result, success, hypotheses) if success else None
     steps = _steps(explore, hypotheses, design, result, counted, treatment)
     exposed = counted.exposed if counted else result.units
+    forest, no_forest = forest_of(context, result, success)
     return Observed(
         control=result.control,
         treatment=treatment,
@@ -90,6 +95,8 @@ def observe(
         cohorts=_cohorts(result, chosen.measured_by, treatment),
         decay=fit(novelty) if novelty is not None and fades(novelty) else None,
         novelty=novelty.sentence if novelty is not None else "",
+        forest=forest,
+        no_forest=no_forest,
     )
 
 

@@ -10,6 +10,7 @@ from paribus.impact.friction import Contrast
 from paribus.stats.estimate import Estimate
 from paribus.workflow.artifact import Evidence
 from paribus.workflow.hypotheses.numbers import rounded
+from paribus.workflow.improving.forest import forest_evidence
 from paribus.workflow.improving.observed import Observed
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def evidence_of(context: Context, of: Observed) -> dict[str, Evidence]:
             data=f"{data}, hypothesize {context.artifacts['hypothesize'].hash[:12]}",
         ),
     }
+    found |= forest_evidence(of.forest, data)
     if of.counted is not None:
         found["counts"] = Evidence(
             kind="sql",

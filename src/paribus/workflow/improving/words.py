@@ -8,6 +8,7 @@ from paribus.stats.estimate import Estimate
 from paribus.workflow.artifact import Outcome
 from paribus.workflow.facts.conclude import AnalyzeFacts, OptimizeFacts
 from paribus.workflow.hypotheses.numbers import text
+from paribus.workflow.improving.forest import forest_assumptions
 from paribus.workflow.improving.observed import Observed
 
 
@@ -79,6 +80,7 @@ def assumptions_of(of: Observed, analyze: AnalyzeFacts) -> tuple[str, ...]:
             "corrected over all steps (Holm)."
             + ("" if of.from_lake else " They come from the experiment's own metrics, with each metric's window.")
         )
+    found += forest_assumptions(of.forest)
     if of.counted is not None:
         found.append(
             "Behavior and feedback count units after exposure in the arm they were assigned; who answers a survey may "
@@ -103,6 +105,7 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
             blocking=False,
             evidence="result",
         ),
+        *_forest_check(of),
         Outcome(
             name="user feedback",
             status="passed" if feedback else "not_applicable",
@@ -123,6 +126,23 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
             status="passed" if facts.follow_ups else "warned",
             message=f"{counted(len(facts.follow_ups), 'follow-up', 'enter')} step 2 of the next feature",
             blocking=False,
+        ),
+    )
+
+
+def _forest_check(of: Observed) -> tuple[Outcome, ...]:
+    """Only where the configuration asks for a forest."""
+    if of.forest is None:
+        told = Outcome(name="causal forest", status="not_applicable", message=of.no_forest, blocking=False)
+        return (told,) if of.no_forest else ()
+    borne = "bear out" if of.forest.is_borne_out else "do not bear out"
+    return (
+        Outcome(
+            name="causal forest",
+            status="passed",
+            message=f"{of.forest.tested:,} units that it had not seen {borne} that effects differ as it predicts",
+            blocking=False,
+            evidence="forest",
         ),
     )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paribus.experiments.document import Document
     from paribus.experiments.plan import Seal
     from paribus.experiments.result import Result
+    from paribus.impact.causal_forest import Forest
     from paribus.lake import LakeReader
     from paribus.store import Address, Change, Revision, Store
     from paribus.workflow.context import Context
@@ -199,6 +200,9 @@ class BoundedOperations:
         self, key: str, *, as_of: datetime | None = None, segments: Sequence[str] = (), since_exposure: bool = False
     ) -> Result:
         return self.whole.analyze(key, as_of=as_of, segments=segments, since_exposure=since_exposure)
+
+    def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
+        return self.whole.forest(result, metric=metric, units=units, seed=seed)
 
     def lake(self) -> LakeReader | None:
         return self.whole.lake()

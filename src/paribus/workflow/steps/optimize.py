@@ -13,6 +13,7 @@ from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.improving.blocks import blocks_of
 from paribus.workflow.improving.followups import follow_ups
+from paribus.workflow.improving.forest import forest_facts
 from paribus.workflow.improving.observed import observe
 from paribus.workflow.improving.reporting import (
     behavior_facts,
@@ -57,6 +58,7 @@ def run(context: Context) -> Artifact:
         behavior=behavior_facts(observed),
         feedback=feedback_facts(observed),
         cohorts=cohort_facts(observed),
+        forest=forest_facts(observed.forest, observed.no_forest),
         learned=str(impact.learning.get("takeaway", "")),
     )
     return context.artifact(
