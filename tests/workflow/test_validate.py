@@ -136,6 +136,8 @@ def test_a_sound_release_passes_end_to_end(scene: Scene) -> None:
     assert [each["measured"] for each in facts["sessions"]] == [1, 2, 1, 1]
     assert facts["quality"]["validity"]["value"] == 1.0
     assert facts["quality"]["completeness"]["value"] == 1.0
+    kept = {each["metric"]: (each["step"], each["value"]) for each in facts["quality_history"]}
+    assert kept == {name: ("validate", each["value"]) for name, each in facts["quality"].items()}
 
 
 def test_made_again_it_is_the_same_and_plants_nothing_twice(scene: Scene) -> None:

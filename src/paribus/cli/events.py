@@ -155,6 +155,38 @@ def reconcile(data: Data = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+@answers
+def quality(
+    environment: Environment = "dev",
+    kept: Annotated[bool, typer.Option("--history", help="Every point that is kept, also of steps' checks.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the events of each day, and keep what was found; --history shows the time series."""
+    from paribus.app.quality import measure
+    from paribus.governance.quality import METRICS, history
+
+    with store_of(data) as store:
+        points = measure(store, _folder(data), environment)
+        if kept:
+            points = history(store, environment)
+    if as_json:
+        print_json([each.plain() for each in points])
+        return
+    if not points:
+        typer.echo(f"nothing has arrived in the environment {environment}")
+        return
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for each in points:
+        share = "" if each.value is None else f"{each.value:.2%}"
+        rows.setdefault((each.time, each.step), {})[each.metric] = share
+    typer.echo(f"{'until (UTC)':<17}{'of':<10}" + "".join(f"{name:>14}" for name in METRICS))
+    for (time_, step), found in rows.items():
+        stamp = time_[:16].replace("T", " ")
+        typer.echo(f"{stamp:<17}{step:<10}" + "".join(f"{found.get(name, '–'):>14}" for name in METRICS))
+
+
 @app.command("import")
 @answers
 def import_(

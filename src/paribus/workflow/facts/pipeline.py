@@ -144,4 +144,6 @@ class PipelineFacts(Part):
     """What was there already and is used."""
     missing: tuple[str, ...] = ()
     """Properties without owner, class, purpose or retention."""
+    quality: tuple[dict[str, Any], ...] = ()
+    """The quality of each day's events so far: time, metric, value, good, of; kept as a time series in the store."""
     evidence: str = "plan"

@@ -95,6 +95,8 @@ class ValidateFacts(Part):
     """By planned event, what the product's own staging traffic did."""
     quality: dict[str, Measured] = {}
     """Completeness, validity, uniqueness, timeliness."""
+    quality_history: tuple[dict[str, Any], ...] = ()
+    """The same of each run of this step so far, oldest first; kept as a time series in the store."""
     replay: dict[str, Any] = {}
     """The experiment on history, split by the real flag, without any effect."""
     planned: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from paribus.governance.contracts import ColumnTerms, TableTerms, contract, cont
 from paribus.governance.lineage import Job, lines, run_events
 from paribus.governance.privacy import SETTING, masked_select
 from paribus.lake.star_sql import StarDefinition
+from paribus.workflow import quality
 from paribus.workflow.architecture.separation import identifier
 from paribus.workflow.artifact import Artifact, Evidence, File, Measured, Outcome
 from paribus.workflow.block import Block, Diagram, Heading, Listing, Paragraph, Table
@@ -35,6 +36,7 @@ from paribus.workflow.pipeline.running import (
 )
 from paribus.workflow.pipeline.tables import RETENTION, star_definition, tables, ungoverned, uses_of
 from paribus.workflow.pipeline.writers import Plan, writers
+from paribus.workflow.quality import history_of
 
 SLUG = "pipeline"
 DAY, HOUR = 86_400, 3_600  # seconds
@@ -108,6 +110,11 @@ def run(context: Context) -> Artifact:
         star={"unit_type": unit_type, "evidence": "plan", **_plain_star(definition)},
         reused=_reused(context),
         missing=missing,
+        quality=history_of(
+            context,
+            [event for event, each in plan.events.items() if not each.deprecated],
+            datetime.fromisoformat(explore.window.end),
+        ),
     )
     return context.artifact(
         SLUG,
@@ -122,6 +129,7 @@ def run(context: Context) -> Artifact:
             ),
             **found.evidence,
             **reasons,
+            **({quality.EVIDENCE: quality.evidence()} if facts.quality else {}),
         },
         assumptions=(
             "The feature adds less traffic than the room between the busiest hour and what one process carries.",
@@ -333,6 +341,7 @@ def present(artifact: Artifact) -> list[Block]:
             ],
             right=("checks", "of these blocking"),
         ),
+        *quality.blocks(facts.quality),
         Heading("5. Cost and performance"),
         Table(
             ("way", "USD a month", "95% fresh within", "moving parts", "chosen", "why"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from paribus.governance.quality import EVENTS, QualityPoint, history, keep
 from paribus.lake.reading import LakeReader
+from paribus.workflow import quality
 from paribus.workflow.artifact import Artifact, Evidence, Measured, Outcome
 from paribus.workflow.block import Block
 from paribus.workflow.context import Context
@@ -126,6 +128,7 @@ class _Validation:
                 for each in own.values()
             ),
             quality=self._quality(own),
+            quality_history=self._kept(own),
             replay=replayed,
             planned=tuple(sorted(self.planned)),
             seen=tuple(sorted(arriving & set(self.planned))),
@@ -189,6 +192,23 @@ class _Validation:
         return product.passages(self.reader, self.planting.steps, STAGING, OWN, wanted=self._judging(), planned=known)
 
     def _quality(self, own: Mapping[str, product.EventHealth]) -> dict[str, Measured]:
+        return {
+            name: Measured(value=good / of if of else None, unit="share", evidence="product")
+            for name, (good, of) in self._shares(own).items()
+        }
+
+    def _kept(self, own: Mapping[str, product.EventHealth]) -> tuple[Json, ...]:
+        """This run's metrics, kept beside those of earlier runs of the step; all runs, oldest first."""
+        key, now = self.context.feature.key, self.now.astimezone(UTC).isoformat(timespec="seconds")
+        points = [
+            QualityPoint("default", STAGING, EVENTS, name, now, SLUG, good, of, key)
+            for name, (good, of) in self._shares(own).items()
+        ]
+        keep(self.context.store, points)
+        runs = history(self.context.store, STAGING, step=SLUG, feature=key)
+        return tuple(quality.shown(each, "product") for each in runs if each.time <= now)
+
+    def _shares(self, own: Mapping[str, product.EventHealth]) -> dict[str, tuple[int, int]]:
         planned = {name: each for name, each in own.items() if name in self.planned}
         total = sum(each.events for each in planned.values())
         held = sum(sum(each.held.values()) for each in planned.values())
@@ -197,15 +217,11 @@ class _Validation:
         wanted = self._wanted()
         arrived_ = sum(1 for name in wanted if own.get(name) is not None and own[name].events)
         doubled, late = (sum(getattr(each, name) for each in planned.values()) for name in ("doubled", "late"))
-
-        def share(good: int, of: int) -> Measured:
-            return Measured(value=good / of if of else None, unit="share", evidence="product")
-
         return {
-            "completeness": share(arrived_, len(wanted)),
-            "validity": share(total, total + held),
-            "uniqueness": share(total - doubled, total),
-            "timeliness": share(total - late, total),
+            "completeness": (arrived_, len(wanted)),
+            "validity": (total, total + held),
+            "uniqueness": (total - doubled, total),
+            "timeliness": (total - late, total),
         }
 
     def _wanted(self) -> list[str]:

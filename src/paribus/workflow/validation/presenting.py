@@ -8,6 +8,7 @@ from paribus.charts.bars import Bar, bars
 from paribus.workflow.artifact import Artifact, Outcome
 from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.facts.validate import PageCoverage, ValidateFacts
+from paribus.workflow.quality import run_table
 from paribus.workflow.validation.verdict import COUNTED
 
 LONGEST_MESSAGE = 300
@@ -92,6 +93,7 @@ def blocks(artifact: Artifact) -> list[Block]:
                 ],
                 right=("events", "users", "held back", "doubled"),
             ),
+            *run_table(facts.quality_history),
         ]
     made += [
         Heading("Planted events"),
