@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from paribus.errors import EngineError, FragmentError, InputError
+from paribus.errors import EngineError, InputError
 from paribus.experiments.analysis import analyze, earliest, measure_again
 from paribus.experiments.document import Document
 from paribus.experiments.plan import Design, Seal
@@ -23,11 +22,11 @@ from paribus.experiments.reading import planned_end
 from paribus.experiments.result import Result
 from paribus.experiments.seal import deviations, sealed_design
 from paribus.metrics.cells import LakeState, Measurement
-from paribus.metrics.definition import DataModel, Exposures, Metric
+from paribus.metrics.columns_read import names_in_fragments
+from paribus.metrics.definition import DataModel, Exposures
 from paribus.warehouse import open_engine
 from paribus.warehouse.event_links import Links
 from paribus.warehouse.event_views import ENTRIES, EXPOSURES, EventTable, entries_of, events_of
-from paribus.warehouse.sql.fragments import parse_fragment
 
 if TYPE_CHECKING:
     from paribus.experiments.proof import Proof
@@ -290,38 +289,8 @@ def event_table(design: Design, data: DataModel, snapshot: Snapshot) -> EventTab
     """The relations of the snapshot, with the columns that the design's fragments read."""
     exposures = data.exposures
     unit_type = exposures.unit.removesuffix("_unit") if exposures is not None else "user"
-    properties = {events_of(name): names for name, names in properties_read(design.metrics, data).items()}
+    properties = {events_of(name): names for name, names in names_in_fragments(design.metrics, data, "duckdb").items()}
     if exposures is not None:
         asked = (*design.segments, *data.segments, exposures.stratum, exposures.cluster)
         properties[exposures.relation] = tuple(dict.fromkeys(name for name in asked if name))
     return EventTable(snapshot.table_id, snapshot.version, snapshot.files, unit_type, properties)
-
-
-def properties_read(metrics: Sequence[Metric], data: DataModel) -> Mapping[str, tuple[str, ...]]:
-    """The names that the metrics' fragments use, by events source."""
-    found: dict[str, dict[str, None]] = {name: {} for name in data.events}
-
-    def add(source: str | None, *fragments: str | None) -> None:
-        if source in found:
-            for fragment in fragments:
-                found[source] |= dict.fromkeys(_names(fragment))
-
-    for metric in metrics:
-        add(metric.source, metric.value, metric.filter)
-        add(metric.denominator_source or metric.source, metric.denominator, metric.denominator_filter)
-        for step in metric.steps:
-            add(step.source, step.where)
-        for covariate in metric.covariates:
-            add(covariate.source or metric.source, covariate.value or metric.value, covariate.filter)
-    return {name: tuple(names) for name, names in found.items()}
-
-
-@lru_cache(maxsize=4_096)
-def _names(fragment: str | None) -> tuple[str, ...]:
-    """The columns of a fragment. One that does not parse is refused later, with its place."""
-    if fragment is None:
-        return ()
-    try:
-        return parse_fragment(fragment, dialect="duckdb", columns=None).columns
-    except FragmentError:
-        return ()

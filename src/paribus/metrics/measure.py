@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from paribus.errors import EngineError, InputError
 from paribus.metrics import clusters, cutoffs, limits, probe, ranks, sums, table
 from paribus.metrics.cells import Cells, Counts, Measurement, StatementText
 from paribus.metrics.census import add, of_exposures, of_table, some
+from paribus.metrics.columns_read import columns_read
 from paribus.metrics.compile import Compiler, make_scope
 from paribus.metrics.definition import DataModel, Metric, MetricType
 from paribus.metrics.kept import KeptUnits
@@ -88,9 +90,11 @@ def measure(
         fragment_dialect or engine.dialect,
     )
     compiler.dialect = compiler.hooks.name
-    return _Run(
-        engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint, kept, cut_at
-    ).measurement()
+    run = _Run(engine, compiler, dict(caps or {}), dict(shifts or {}), confidence_level, full_fingerprint, kept, cut_at)
+    hold = getattr(engine, "holding", None) if kept is None else None  # kept units leave little to read of the events
+    columns = columns_read(model, compiler.metrics, scope.segments, compiler.fragment_dialect)
+    with nullcontext() if hold is None else hold(columns):
+        return run.measurement()
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from paribus.errors import EngineError, InputError, did_you_mean
 from paribus.warehouse import frames as frame_registry
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.engine import ColumnKind, Table
+from paribus.warehouse.event_files import EventFiles
 from paribus.warehouse.file_views import FileView, describe_files, engine_error
 from paribus.warehouse.files import FileSet, names_of_files, resolve_files
+from paribus.warehouse.held_rows import held_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -136,6 +139,32 @@ class DuckDBEngine:
         """Whether a statement reads only the columns that it names; CSV and JSON files are parsed whole each time."""
         self._resolve(relation)
         return relation not in self._views or self._views[relation].files.format == "parquet"
+
+    @contextmanager
+    def holding(self, columns: Mapping[str, Sequence[str]]) -> Iterator[None]:
+        """Keeps rows of the event table in memory for the statements inside, which then decode its files once.
+
+        Args:
+            columns: by relation, the only columns that these statements name; no other relation may be new to them.
+                Relations of other kinds are read as ever, and so are those that are too large.
+
+        Raises:
+            InputError, EngineError: a relation is unknown, or its files cannot be read.
+        """
+        import duckdb
+
+        kept: dict[str, list[str]] = {}
+        for relation, names in columns.items():  # all of them first: a new relation may need a new connection
+            wanted = {name.lower() for name in names}
+            known = [name for name in self.columns(relation) if name.lower() in wanted]
+            view = self._views.get(relation)
+            if view is not None and isinstance(view.files, EventFiles) and not view.before:
+                kept[relation] = known
+        try:
+            with held_rows(self._connection, kept):
+                yield
+        except duckdb.Error as error:
+            raise engine_error(error) from error
 
     def close(self) -> None:
         self._connection.close()
