@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def server_process(kind: Any, pipe: Any) -> None:
             live.write(PROJECT, "flag", f"flag-{number}", body, author="bench", reason="bench", expected=0)
         keys = {scope: live.secret(scope) for scope in ("server", "client", "intake")}
         with short_turns():
-            run(create_app(live), {"keys": keys}, live.start)
+            run(create_app(live), {"keys": keys}, partial(live.start, beside=True))
 
 
 def _settings(folder: str) -> Settings:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,24 @@ class ServerProcess:
 
     def send(self, number: int) -> None:
         self.process.send_signal(number)
+
+    def writer(self) -> int | None:
+        """The process that writes the lake for it; None while there is none."""
+        pid = self.process.pid
+        try:
+            children = Path(f"/proc/{pid}/task").glob("*/children")
+            return next((int(each) for file in children for each in file.read_text().split()), None)
+        except OSError:
+            return None
+
+    def kill_writer(self) -> bool:
+        """Ends that process with SIGKILL, where there is one."""
+        pid = self.writer()
+        if pid is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return True
 
     def wait(self, timeout: float = 60) -> int:
         """Its exit status."""

@@ -2,7 +2,7 @@
 
 As `paribus serve`, with a thread that compacts and vacuums until it stops. While a compaction runs, the first byte of
 FOLDER.compacting is 1, so that whoever kills this process can tell what it was doing. SIGUSR1 makes the disk full
-(files of the process cannot grow past a size), SIGUSR2 gives it space again.
+(files of its processes cannot grow past a size), SIGUSR2 gives it space again.
 """
 
 from __future__ import annotations
@@ -34,16 +34,20 @@ def compact_until(stopping: threading.Event, live: Installation, mark: Path) -> 
         os.pwrite(descriptor, b"0", 0)
 
 
-def limit(size: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+def limit(live: Installation, size: int) -> None:
+    """Of the files of this process and of the one that writes the lake."""
+    beside = live.lake.beside
+    for pid in (0, None if beside is None else beside.pid):
+        if pid is not None:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def main(folder: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    signal.signal(signal.SIGUSR1, lambda *_: limit(FULL_BYTES))
-    signal.signal(signal.SIGUSR2, lambda *_: limit(resource.RLIM_INFINITY))
     with Installation(from_environment(data=folder)) as live:
-        live.start()
+        signal.signal(signal.SIGUSR1, lambda *_: limit(live, FULL_BYTES))
+        signal.signal(signal.SIGUSR2, lambda *_: limit(live, resource.RLIM_INFINITY))
+        live.start(beside=True)
         stopping = threading.Event()
         upkeep = threading.Thread(target=compact_until, args=(stopping, live, Path(f"{folder}.compacting")))
         upkeep.start()

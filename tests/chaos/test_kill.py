@@ -20,6 +20,8 @@ from tests.chaos.sending import Senders
 
 OPENING_SHARE = 0.2
 PLAIN_SHARE = 0.2
+WRITER_SHARE = 0.4
+"""Of kills before which the process that writes the lake is killed alone, and the server goes on."""
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Report:
     while_opening: int = 0
     while_compacting: int = 0
     of_paribus_serve: int = 0
+    of_the_writer: int = 0
     requests: int = 0
     acknowledged: int = 0
     sent: int = 0
@@ -63,6 +66,9 @@ def attack(folder: Path, kills: int, seed: int, longest: float = 1.0) -> Report:
             else:
                 senders.port = server.port()
                 time.sleep(generator.uniform(0.05, longest))
+                if generator.random() < WRITER_SHARE:
+                    report.of_the_writer += server.kill_writer()
+                    time.sleep(generator.uniform(0.0, longest))  # it is started again, or dies with the server
             assert server.process.poll() is None, server.errors
             server.kill()
             senders.port = None
@@ -91,6 +97,7 @@ def test_ten_kills(tmp_path: Path) -> None:
     report = attack(tmp_path / "data", 10, seed=4, longest=0.7)
     assert report.acknowledged > 1_000
     assert report.while_compacting > 0
+    assert report.of_the_writer > 0
 
 
 @pytest.mark.slow
@@ -98,6 +105,7 @@ def test_two_hundred_kills(tmp_path: Path) -> None:
     report = attack(tmp_path / "data", 200, seed=20261128)
     assert report.acknowledged > 50_000
     assert report.while_compacting > 20
+    assert report.of_the_writer > 40
 
 
 def main() -> None:

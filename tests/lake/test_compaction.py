@@ -64,7 +64,7 @@ def test_the_statistics_of_a_compacted_file_bound_what_it_holds_and_name_nobody(
     lake.compact()
     from arro3.core import Table
 
-    actions = Table(lake._events.handle.get_add_actions(flatten=True))
+    actions = Table(lake._writer.events.handle.get_add_actions(flatten=True))
     assert sum(actions["num_records"].to_pylist()) == len(_physical(lake))
     columns = [actions[name].to_pylist() for name in ("path", "min.corrected_time", "max.corrected_time")]
     for path, low, high in zip(*columns, strict=True):
@@ -77,7 +77,7 @@ def test_the_statistics_of_a_compacted_file_bound_what_it_holds_and_name_nobody(
 
 def test_events_that_arrive_while_a_day_is_compacted_stay(lake: Lake) -> None:
     ids = _fill(lake, 4)
-    rewriter = lake._rewriters[0]
+    rewriter = lake._writer.rewriters[0]
     rewrite = rewriter.rewrite
 
     def slowly(*arguments: object, **named: object):
@@ -111,11 +111,11 @@ def test_many_compactions_and_flushes_at_a_time_double_nothing(lake: Lake) -> No
 
 def test_a_rewrite_of_files_that_are_gone_is_refused_as_a_whole(lake: Lake) -> None:
     _fill(lake, 2)
-    stale = lake._events.files()
+    stale = lake._writer.events.files()
     lake.compact()
     version = lake.files()[0]
     with pytest.raises(StorageError, match="no longer part"):
-        lake._events.replace([], stale, operation="compaction", statistics={}, details={}, is_data_change=False)
+        lake._writer.events.replace([], stale, operation="compaction", statistics={}, details={}, is_data_change=False)
     assert lake.files()[0] == version
 
 
@@ -159,9 +159,9 @@ def test_quarantine_is_joined_too_and_keeps_every_row(lake: Lake) -> None:
     for number in range(4):
         lake.landing.append([request([event("same", verdict=2), event(f"{number}", verdict=2)])])
         lake.flush()
-    assert len(lake._quarantine.files()) == 4
+    assert len(lake._writer.quarantine.files()) == 4
     lake.compact()
-    assert len(lake._quarantine.files()) == 1
+    assert len(lake._writer.quarantine.files()) == 1
     found = duckdb.sql(f"SELECT event_id FROM ({lake.quarantine_sql()}) ORDER BY 1").fetchall()
     assert found == [("0",), ("1",), ("2",), ("3",)] + [("same",)] * 4
 
@@ -171,8 +171,8 @@ def test_upkeep_settles_days_that_are_over_and_leaves_today_until_it_has_many_fi
         lake.landing.append([request([event(f"t{number}"), event(f"y{number}", at=NOON - timedelta(days=1))])])
         lake.flush()
     lake.maintain()
-    assert sorted(file.day.day for file in lake._events.files()) == [9, 10, 10, 10]
+    assert sorted(file.day.day for file in lake._writer.events.files()) == [9, 10, 10, 10]
     lake.landing.append([request([event("late", at=NOON - timedelta(days=1))])])
     lake.flush()
     lake.maintain()
-    assert sorted(file.day.day for file in lake._events.files()) == [9, 9, 10, 10, 10]
+    assert sorted(file.day.day for file in lake._writer.events.files()) == [9, 9, 10, 10, 10]

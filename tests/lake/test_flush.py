@@ -165,7 +165,7 @@ def test_died_between_the_two_tables(tmp_path: Path) -> None:
     def die(*_: object, **__: object) -> int:
         raise Died
 
-    lake._events.append = die  # type: ignore[method-assign]
+    lake._writer.events.append = die  # type: ignore[method-assign]
     with pytest.raises(Died):
         lake.flush()
     lake.close(drain=False)
@@ -268,7 +268,7 @@ def test_what_a_killed_process_left_unsynced_is_synced_before_its_rows_leave_the
     clock = HandClock()
     lake = Lake.open(tmp_path, clock=clock, decode=decode)
     lake.landing.append([request([event("a")])])
-    lake._events.settle = die  # type: ignore[method-assign]
+    lake._writer.events.settle = die  # type: ignore[method-assign]
     with pytest.raises(Died):
         lake.flush()
     lake.landing.close()

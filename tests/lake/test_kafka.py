@@ -63,7 +63,7 @@ def test_rows_come_back_as_they_were_and_stay_until_removed(broker: str, tmp_pat
     first, second = landing.read(after=0, max_events=3)
     assert (first.id, first.body, first.verdicts, first.dialect) == (1, sent.body, sent.verdicts, "segment")
     assert landing.last_id == 22
-    landing.remove([first], lambda connection: None)
+    landing.remove([first], lambda connection, oldest: None)
     assert landing.read(after=0, max_events=1) == [second]
     landing.close()
     again = open_landing(url, clock=HandClock(), notes=notes)

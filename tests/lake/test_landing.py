@@ -73,7 +73,7 @@ def test_appends_of_an_event_loop(landing: Landing) -> None:
 def test_ids_go_on_after_the_queue_was_empty_and_reopened(tmp_path: Path) -> None:
     landing = Landing.open(tmp_path / "landing.sqlite", clock=HandClock())
     landing.append([_request("a"), _request("b")])
-    landing.remove(landing.read(after=0, max_events=10), lambda connection: None)
+    landing.remove(landing.read(after=0, max_events=10), lambda connection, oldest: None)
     landing.close()
     landing = Landing.open(tmp_path / "landing.sqlite", clock=HandClock())
     assert landing.append([_request("c")]) == 3
@@ -119,7 +119,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_back(tmp_path: Path) -> None
         landing.append([row])
     assert refused.value.retry_after
     rows = landing.read(after=0, max_events=100)
-    landing.remove(rows, lambda connection: None)
+    landing.remove(rows, lambda connection, oldest: None)
     assert landing.append([_request("b")]) == rows[-1].id + 1
     landing.close()
 
@@ -172,7 +172,7 @@ def test_scrubbed_bytes_are_gone_from_file_and_log(landing: Landing) -> None:
     secret = b"secret-of-u42" * 2_000
     landing.append([type(row)(0, row.received_time, "test", "key-1", 1, b"\x00", secret), row])
     assert secret[:13] in (landing.path.read_bytes() + landing.path.with_name("landing.sqlite-wal").read_bytes())
-    landing.remove(landing.read(after=0, max_events=1), lambda connection: None)
+    landing.remove(landing.read(after=0, max_events=1), lambda connection, oldest: None)
     landing.scrub()
     for file in landing.path.parent.iterdir():
         assert secret[:13] not in file.read_bytes(), file

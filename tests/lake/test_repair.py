@@ -41,7 +41,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # the second commit is made from rows that the first already holds and one more request: as the flusher would
     with pytest.raises(_PowerLost):
         lake.flush()
-    lake._flusher._max_events = 100
+    lake._writer.flusher._max_events = 100
     with pytest.raises(_PowerLost):
         lake.flush()
     lake.landing.remove = removing  # type: ignore[method-assign]
@@ -141,7 +141,7 @@ def test_a_torn_checkpoint_is_set_aside(before: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(before, folder)
     with _everything_once(folder) as lake:
-        assert lake._events.checkpoint(is_due_only=False)
+        assert lake._writer.events.checkpoint(is_due_only=False)
     log = folder / "lake" / "events" / "_delta_log"
     checkpoint = next(log.glob("*.checkpoint.parquet"))
     _truncate(checkpoint, checkpoint.stat().st_size // 2)

@@ -18,7 +18,7 @@ def main(folder: Path) -> None:
         secrets = [create_key(live.store, scope, author="test")[1] for scope in ("intake", "server")]
         flag = change.create("f", environment="dev")
         live.write("default", "flag", "f", flag, author="test", reason="a test", expected=0)
-        live.start()
+        live.start(beside=True)
         serve(live, "127.0.0.1", 0, ready=lambda url: print(url, *secrets, flush=True))
 
 

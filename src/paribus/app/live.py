@@ -18,7 +18,7 @@ from paribus.app import definition
 from paribus.app.decoder import Decoder, Observer, local_key
 from paribus.app.folder import DEFINITIONS, SERVER, clock_of, open_folder
 from paribus.app.keeping import Keeper
-from paribus.app.watching import Watcher
+from paribus.app.watching import QUEUED, Watcher
 from paribus.clock import Clock
 from paribus.errors import ParibusError
 from paribus.settings import Settings
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from paribus.store import Revision, Store
 
 _log = logging.getLogger(__name__)
-_QUEUED = 1_000_000  # events in the queue that a new watch reads
 
 Json = dict[str, Any]
 Step = Callable[[Json], Json]
@@ -66,7 +65,7 @@ class Installation:
                 self.store,
                 self.decode,
                 lake=lambda: self.lake,
-                waiting=lambda: self.landing.read(after=0, max_events=_QUEUED),
+                waiting=lambda: self.landing.read(after=0, max_events=QUEUED),
                 clock=clock,
             )
             observe = Observer(self.store, self.decode, self.watcher.take)
@@ -94,10 +93,20 @@ class Installation:
         """Where events become durable."""
         return self.lake.landing
 
-    def start(self) -> None:
-        """Runs watch, flush and upkeep in the background."""
-        self.watcher.start()
-        self.lake.start(flush_seconds=self.settings.flush_seconds)
+    def start(self, *, beside: bool = False) -> None:
+        """Runs watch, flush and upkeep in the background.
+
+        Args:
+            beside: watch and flush in a process of their own, so that intake does not wait for them; it goes by the
+                folder's clock. A queue in Kafka is read by this process all the same.
+        """
+        if beside and not self.landing.is_remote:
+            from paribus.app.lake_writer import COMMAND
+
+            self.lake.start_beside(COMMAND, self.settings)
+        else:
+            self.watcher.start()
+            self.lake.start(flush_seconds=self.settings.flush_seconds)
         self.keeper.start()
         if self.settings.retention_days:
             self._expiry = threading.Thread(target=self._expire, name="paribus-retention", daemon=True)
@@ -258,7 +267,7 @@ class Installation:
             "flushes": health.flushes,
             "flushed_events": health.events,
             "watermark_lag_seconds": (self.clock() - self.lake.watermark()).total_seconds(),
-            **self.watcher.gauges(),
+            **(self.watcher.gauges() if self.lake.beside is None else self.lake.beside.gauges()),
         }
 
 

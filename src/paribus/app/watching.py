@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 WAKE_SECONDS = 0.5
 WEBHOOK_SECONDS = 5.0
+QUEUED = 1_000_000
+"""Events in the queue that a new watch reads."""
 
 
 class Watcher:

@@ -1,4 +1,4 @@
-"""The command that runs the server: flags, intake, API and storage in one process."""
+"""The command that runs the server: flags, intake, API and storage, and beside it the process that writes the lake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 8400 unless given, 0 takes a free one.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="The data folder; paribus-data unless given.")] = None,
 ) -> None:
-    """Run flags, intake, API and storage in one process, until interrupted."""
+    """Run flags, intake, API and storage, until interrupted."""
     from paribus.app.live import Installation
     from paribus.server import serve as serve_http
     from paribus.settings import from_environment
@@ -33,7 +33,7 @@ def serve(
         for table, repaired in live.lake.repairs.items():
             if repaired.reason:
                 typer.echo(f"repaired {table}: {repaired.reason}; set aside {len(repaired.set_aside)} files", err=True)
-        live.start()
+        live.start(beside=True)
 
         def ready(url: str) -> None:
             live.announce(url)

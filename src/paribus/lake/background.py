@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from paribus.errors import ParibusError
 
 if TYPE_CHECKING:
-    from paribus.lake.lake import Lake
+    from paribus.lake.table_writer import Writing
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +31,30 @@ class Health:
     events: int
 
 
-class Background:
-    """Runs a lake's flush and upkeep in two threads until `stop`. A failure is logged and tried again, more slowly."""
+class Arrivals(Protocol):
+    """What the threads ask of the queue."""
 
-    def __init__(self, lake: Lake, *, flush_seconds: float, upkeep_seconds: float, max_events: int) -> None:
-        self._lake = lake
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes and gives."""
+
+    @property
+    def arrived(self) -> threading.Event:
+        """Set when something is there to be flushed."""
+
+    @property
+    def events_waiting(self) -> int:
+        """Events that no flush has taken away yet."""
+
+
+class Background:
+    """Runs flush and upkeep in two threads until `stop`. A failure is logged and tried again, more slowly."""
+
+    def __init__(
+        self, writer: Writing, landing: Arrivals, flush_seconds: float, upkeep_seconds: float, max_events: int
+    ) -> None:
+        self._writer = writer
+        self._landing = landing
         self._flush_seconds = flush_seconds
         self._max_events = max_events
         self._stopping = threading.Event()
@@ -51,20 +70,20 @@ class Background:
     @property
     def health(self) -> Health:
         """How the threads do."""
-        is_alive = self._lake.landing.is_alive and all(thread.is_alive() for thread in self._threads)
+        is_alive = self._landing.is_alive and all(thread.is_alive() for thread in self._threads)
         return Health(is_alive, next(iter(self._errors.values()), None), self._flushes, self._events)
 
     def stop(self) -> None:
         """Ends both threads; what they are doing is finished first."""
         self._stopping.set()
-        self._lake.landing.arrived.set()
+        self._landing.arrived.set()
         for thread in self._threads:
             thread.join()
 
     def _flush_loop(self) -> None:
-        arrived = self._lake.landing.arrived
+        arrived = self._landing.arrived
         pause = self._flush_seconds
-        if self._lake.landing.events_waiting:
+        if self._landing.events_waiting:
             arrived.set()
         while not self._stopping.is_set():
             arrived.wait()
@@ -77,24 +96,24 @@ class Background:
             else:
                 self._stopping.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-            if self._lake.landing.events_waiting:
+            if self._landing.events_waiting:
                 arrived.set()
 
     def _gather(self) -> None:
         """Waits until a flush is full or its time has come."""
         end = time.monotonic() + self._flush_seconds
-        while time.monotonic() < end and self._lake.landing.events_waiting < self._max_events:
+        while time.monotonic() < end and self._landing.events_waiting < self._max_events:
             if self._stopping.wait(self._flush_seconds / 20):
                 return
 
     def _flush(self) -> None:
-        moved = self._lake.flush()
+        moved = self._writer.flush()
         self._flushes += 1
         self._events += moved.events
 
     def _upkeep_loop(self, seconds: float) -> None:
         while not self._stopping.wait(seconds):
-            self._try("upkeep", self._lake.maintain)
+            self._try("upkeep", self._writer.maintain)
 
     def _try(self, name: str, work: Callable[[], object]) -> bool:
         try:

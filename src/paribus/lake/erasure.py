@@ -22,8 +22,7 @@ from paribus.clock import Clock
 from paribus.errors import InputError
 from paribus.lake.columns import IDENTITY_COLUMNS, TYPED_PREFIX
 from paribus.lake.compaction import Rewriter
-from paribus.lake.flusher import Flusher
-from paribus.lake.landing import Landing
+from paribus.lake.flusher import Flusher, Queue
 from paribus.lake.quoting import literal, quoted
 from paribus.lake.table import DataFile
 
@@ -71,7 +70,7 @@ class Erasure:
 
     folder: Path
     flusher: Flusher
-    landing: Landing
+    landing: Queue
     rewriters: Sequence[Rewriter]
     clock: Clock
     also: Sequence[Callable[[Sequence[str]], object]] = field(default=())

@@ -12,15 +12,14 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from paribus.clock import Clock
 from paribus.lake.batch import EventBatch, QuarantineBatch
 from paribus.lake.columns import DAY
-from paribus.lake.landing import Landing
-from paribus.lake.notes import count, cut_watermarks, note_version, note_watermark
+from paribus.lake.notes import FlushNote
 from paribus.lake.record import REJECTED, Decode, LandingRow, Quarantined, Record, microseconds
 from paribus.lake.table import Table
 
@@ -43,6 +42,33 @@ class Flushed:
     version: int
 
 
+class Queue(Protocol):
+    """The landing queue as the tables' writer uses it; in its own process or across to it."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether rows stand elsewhere than in the queue's file."""
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest row ever appended."""
+
+    def read(self, *, after: int, max_events: int) -> list[LandingRow]:
+        """The oldest rows with an id above `after`."""
+
+    def remove(self, rows: Sequence[LandingRow], note: FlushNote) -> None:
+        """Takes rows away and writes the note, in one transaction."""
+
+    def run(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """What `work`, a function of a module, returns from a transaction of its own."""
+
+    def raise_ids(self, last_id: int) -> None:
+        """Makes ids go on above `last_id`."""
+
+    def scrub(self) -> None:
+        """Leaves no byte of a deleted row in the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     events: EventBatch
@@ -62,7 +88,7 @@ class Flusher:
 
     def __init__(
         self,
-        landing: Landing,
+        landing: Queue,
         events: Table,
         quarantine: Table,
         *,
@@ -91,7 +117,7 @@ class Flusher:
             rows = self._landing.read(after=0, max_events=self._max_events)
             if not rows:
                 if self._landing.is_remote:  # readers cannot see that such a queue is empty
-                    self._landing.remove([], lambda connection: note_watermark(connection, self._events.version, began))
+                    self._landing.remove([], FlushNote({"events": self._events.version}, {}, {}, None, began))
                 return Flushed(0, 0, 0, self._events.version)
             return self._move(rows, began)
 
@@ -118,19 +144,7 @@ class Flusher:
         versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
         late = decoded.events.lateness()
 
-        def note(connection: sqlite3.Connection) -> None:
-            for name, version in versions.items():
-                note_version(connection, name, version)
-            count(connection, decoded.counts)
-            connection.executemany(
-                "INSERT INTO lateness VALUES (?, ?, ?) "
-                "ON CONFLICT (received_day, bucket) DO UPDATE SET events = events + excluded.events",
-                [(*key, events) for key, events in late.items()],
-            )
-            cut_watermarks(connection, min(row.received_time for row in rows))
-            oldest = self._landing.oldest_waiting(connection)
-            note_watermark(connection, versions["events"], began if oldest is None else min(began, oldest))
-
+        note = FlushNote(versions, decoded.counts, late, min(row.received_time for row in rows), began)
         self._landing.remove(rows, note)
         return Flushed(len(rows), decoded.total("landed"), decoded.total("held"), versions["events"])
 

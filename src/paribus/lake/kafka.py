@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ import msgspec
 
 from paribus.clock import Clock
 from paribus.errors import InputError, LimitError, MissingExtra, StorageError
-from paribus.lake.landing import Depth, Landing, door_counts
+from paribus.lake.landing import Depth, Landing, Note, door_counts
 from paribus.lake.notes import count
 from paribus.lake.record import LandingRow, microseconds
 
@@ -148,7 +148,7 @@ class KafkaLanding(Landing):
             rows.append(row)
         return rows
 
-    def remove(self, rows: Sequence[LandingRow], note: Callable[[sqlite3.Connection], None]) -> None:
+    def remove(self, rows: Sequence[LandingRow], note: Note) -> None:
         """Notes that the lake holds the rows durably, and writes `note` in the same transaction."""
         following = rows[-1].id if rows else self._next
         self._flushed = following
@@ -156,7 +156,7 @@ class KafkaLanding(Landing):
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (NEXT_OFFSET, following))
-            note(connection)
+            note(connection, self.oldest_waiting(connection))
 
         self.run(write)
         self._next = following

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from paribus.clock import Clock
-from paribus.errors import InputError
+from paribus.errors import InputError, ParibusError
 from paribus.lake.background import FLUSH_SECONDS, UPKEEP_SECONDS, Background, Health
-from paribus.lake.columns import EVENT_COLUMNS, EVENT_STATISTICS, QUARANTINE_COLUMNS, QUARANTINE_STATISTICS
-from paribus.lake.compaction import Compacted, Rewriter, compact
-from paribus.lake.erasure import Erased, Erasure
-from paribus.lake.flusher import Flushed, Flusher
+from paribus.lake.compaction import Compacted
+from paribus.lake.erasure import Erased
+from paribus.lake.flusher import Flushed
 from paribus.lake.landing import QUEUE_FILE, Landing, open_landing
-from paribus.lake.notes import durable_version, note_remote, note_version, reset_version
-from paribus.lake.reading import EVENTS_TABLE, QUARANTINE_TABLE, LakeReader
+from paribus.lake.notes import note_remote
+from paribus.lake.reading import LakeReader
 from paribus.lake.record import Decode
-from paribus.lake.removal import reset_tally, tally_removed
-from paribus.lake.repair import Repair, repair
-from paribus.lake.retention import Expired, expire
-from paribus.lake.table import Table
+from paribus.lake.repair import Repair
+from paribus.lake.retention import Expired
+from paribus.lake.table_writer import READER_RETENTION_HOURS, TableWriter, Writing
 from paribus.lake.writer_lock import WriterLock
+from paribus.lake.writer_process import WriterProcess
 
-READER_RETENTION_HOURS = 1
 _UNREADABLE = frozenset("[]^|\\")
-COMPACT_FILES = 150
-COMPACT_BYTES = 256 << 20
-SETTLE_SECONDS = 6 * 3600.0
-VACUUM_SECONDS = 1800.0
 
 
 class Lake(LakeReader):
     """The lake, held for writing: flush, compaction, retention, erasure; reading as `LakeReader`.
 
-    Every way to open it takes the folder's writer lock first, then repairs what a loss of power left behind.
+    Every way to open it takes the folder's writer lock first, then repairs what a loss of power left behind. The tables
+    are written by this process, until `start_beside` gives them to a process of their own.
     """
 
     def __init__(
@@ -50,25 +43,28 @@ class Lake(LakeReader):
         lock: WriterLock,
         owns_lock: bool,
         landing: Landing,
-        events: Table,
-        quarantine: Table,
-        repairs: dict[str, Repair],
         max_events: int,
     ) -> None:
-        super().__init__(folder, clock=clock)
         self.landing = landing
-        self.repairs = repairs
-        self._lock = lock
-        self._owns_lock = owns_lock
-        self._events = events
-        self._quarantine = quarantine
-        spill = folder / "lake" / "spill"
-        self._rewriters = tuple(Rewriter(table, spill=spill) for table in (events, quarantine))
-        self._flusher = Flusher(landing, events, quarantine, decode=decode, clock=clock, max_events=max_events)
-        self._max_events = max_events
         self.erase_also: list[Callable[[Sequence[str]], object]] = []
+        self._lock = lock
+        self._max_events = max_events
+        self._owns_lock = owns_lock
+        self._write_here = partial(
+            TableWriter,
+            folder,
+            landing,
+            clock=clock,
+            decode=decode,
+            erase_also=self.erase_also,
+            max_events=max_events,
+        )
+        here = self._write_here()
+        self.repairs: dict[str, Repair] = here.repairs
+        self._writer: Writing = here
         self._background: Background | None = None
-        self._next_settling = self._next_vacuum = 0.0
+        self._beside: WriterProcess | None = None
+        super().__init__(folder, clock=clock)
 
     @classmethod
     def open(
@@ -106,7 +102,6 @@ class Lake(LakeReader):
         held = lock or WriterLock.acquire(folder, clock=clock)
         landing: Landing | None = None
         try:
-            shutil.rmtree(folder / "lake" / "spill", ignore_errors=True)
             landing = open_landing(
                 landing_url or folder / QUEUE_FILE,
                 clock=clock,
@@ -114,124 +109,92 @@ class Lake(LakeReader):
                 max_bytes=max_queue_bytes,
                 min_free_bytes=min_free_bytes,
             )
-            _note_remote(landing)
-            repairs: dict[str, Repair] = {}
-            events = _open_table(folder, EVENTS_TABLE, landing, repairs, EVENT_COLUMNS, "event_date", EVENT_STATISTICS)
-            quarantine = _open_table(
-                folder, QUARANTINE_TABLE, landing, repairs, QUARANTINE_COLUMNS, "received_date", QUARANTINE_STATISTICS
-            )
-            lake = cls(
+            landing.run(partial(note_remote, is_remote=landing.is_remote))
+            return cls(
                 folder,
                 clock=clock,
                 decode=decode,
                 lock=held,
                 owns_lock=lock is None,
                 landing=landing,
-                events=events,
-                quarantine=quarantine,
-                repairs=repairs,
                 max_events=max_events,
             )
-            lake._settle()
         except BaseException:
             if landing is not None:
                 landing.close()
             if lock is None:
                 held.release()
             raise
-        return lake
 
     def flush(self) -> Flushed:
         """Moves the oldest waiting events to the table; see `Flusher.flush`."""
-        return self._flusher.flush()
+        return self._writer.flush()
 
     def drain(self) -> int:
         """Moves all events that wait now; the table's version after it."""
-        return self._flusher.drain()
+        return self._writer.drain()
 
     def compact(self, day: date | None = None, *, is_full: bool = False, min_files: int = 2) -> Compacted:
         """Sorts and joins a day's small files (or all its files), of every day by default; counts the events'."""
-        least, most = (1, None) if is_full else (min_files, COMPACT_BYTES)
-        events, quarantine = self._rewriters
-        done = compact(events, day=day, min_files=least, max_bytes=most)
-        compact(quarantine, day=day, min_files=min_files, max_bytes=COMPACT_BYTES)
-        self._settle()
-        self._events.checkpoint()
-        self._quarantine.checkpoint()
-        return done
+        return self._writer.compact(day, is_full=is_full, min_files=min_files)
 
     def vacuum(self, *, retention_hours: int = READER_RETENTION_HOURS) -> int:
         """The number of files deleted: those that no version of the last hours reads."""
-        with self._rewriters[0].exclusive, self._rewriters[1].exclusive:
-            deleted = sum(
-                len(table.vacuum(retention_hours=retention_hours)) for table in (self._events, self._quarantine)
-            )
-        self._settle()
-        return deleted
+        return self._writer.vacuum(retention_hours=retention_hours)
 
     def expire(self, before: date) -> Expired:
         """Drops the days before the date, of events by event date and of quarantine by received date."""
-        expired = expire(self._rewriters, before=before)
-        self._settle()
-        return expired
+        return self._writer.expire(before)
 
     def erase(self, ids: list[str], *, request: str = "") -> Erased:
         """Removes everything of the given unit ids, from the tables of `erase_also` too; see `Erasure`."""
-        erasure = Erasure(
-            self.folder, self._flusher, self.landing, self._rewriters, self._clock, tuple(self.erase_also)
-        )
-        erased = erasure.erase(ids, request)
-        self._settle()
-        return erased
+        return self._writer.erase(ids, request=request)
 
     def maintain(self) -> None:
-        """Compacts what has gathered, deletes files that nobody reads, shortens the logs; cheap when nothing is due.
-
-        A day is compacted when it has gathered many files, and days that are over also when they have more than one
-        small file, once in a few hours.
-        """
-        now = time.monotonic()
-        settle_days = now >= self._next_settling
-        today = self._clock().date()
-        small: Counter[date] = Counter()
-        for table in (self._events, self._quarantine):
-            small |= Counter(file.day for file in table.files() if file.size < COMPACT_BYTES)
-        for day, files in small.items():
-            if files >= COMPACT_FILES or (settle_days and day < today and files > 1):
-                self.compact(day)
-        if settle_days:
-            self._next_settling = now + SETTLE_SECONDS
-        if now >= self._next_vacuum:
-            self.vacuum()
-            self._next_vacuum = now + VACUUM_SECONDS
-        self._events.checkpoint()
-        self._quarantine.checkpoint()
+        """The upkeep that is due; see `TableWriter.maintain`."""
+        self._writer.maintain()
 
     def start(self, *, flush_seconds: float = FLUSH_SECONDS, upkeep_seconds: float = UPKEEP_SECONDS) -> None:
         """Runs flush and upkeep in threads of their own until `close`."""
-        self._background = Background(
-            self, flush_seconds=flush_seconds, upkeep_seconds=upkeep_seconds, max_events=self._max_events
-        )
+        self._background = Background(self._writer, self.landing, flush_seconds, upkeep_seconds, self._max_events)
+
+    def start_beside(self, command: Sequence[str], setup: object) -> None:
+        """Gives the tables to a process of their own, which flushes and keeps them up until `close`; returns at once.
+
+        Args:
+            command: what runs it; ends in `paribus.lake.beside.WriterBeside`.
+            setup: told to it when it begins; any value that can be pickled.
+        """
+        self._beside = WriterProcess(command, setup, landing=self.landing, lock=self._lock, erase_also=self.erase_also)
+        self._writer = self._beside
 
     @property
     def untyped(self) -> Counter[str]:
         """Values left out of their typed column since the start, by property: of another type than the column."""
-        return self._flusher.untyped
+        return self._writer.untyped
 
     @property
     def health(self) -> Health:
-        """How the writer does; its threads count as alive before `start`."""
-        if self._background is None:
-            return Health(self.landing.is_alive, None, 0, 0)
-        return self._background.health
+        """How the writer does; it counts as alive before it was started."""
+        if self._beside is not None:
+            return self._beside.health
+        if self._background is not None:
+            return self._background.health
+        return Health(self.landing.is_alive, None, 0, 0)
+
+    @property
+    def beside(self) -> WriterProcess | None:
+        """The process that has the tables; None while this one writes them."""
+        return self._beside
 
     def close(self, *, drain: bool = True) -> None:
-        """Stops the threads, moves what waits to the table, closes the queue and gives the lock back."""
+        """Stops the flush, moves what waits to the table, closes the queue and gives the lock back."""
         if self._background is not None:
             self._background.stop()
             self._background = None
         try:
-            if drain and self.landing.is_alive:
+            self._stop_beside(drain=drain)
+            if drain and self.landing.is_alive and self._beside is None:
                 self.drain()
         finally:
             self.landing.close()
@@ -244,36 +207,12 @@ class Lake(LakeReader):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _settle(self) -> None:
-        """Notes durable versions and the rows that maintenance removed."""
-        versions = {"events": self._events.settle(), "quarantine": self._quarantine.settle()}
-        tally_removed(self.landing, self._events.path, versions["events"])
-
-        def note(connection: sqlite3.Connection) -> None:
-            for name, version in versions.items():
-                note_version(connection, name, version)
-
-        self.landing.run(note)
-
-
-def _note_remote(landing: Landing) -> None:
-    landing.run(lambda connection: note_remote(connection, landing.is_remote))
-
-
-def _open_table(
-    folder: Path,
-    name: str,
-    landing: Landing,
-    repairs: dict[str, Repair],
-    columns: dict[str, str],
-    partition: str,
-    statistics: tuple[str, ...],
-) -> Table:
-    path = folder / name
-    durable = landing.run(lambda connection: durable_version(connection, path.name))
-    repairs[path.name] = repair(path, durable, folder / "lake" / "damaged")
-    table = Table(path, columns=columns, partition=partition, statistics=statistics, synced=durable)
-    if table.version < durable:
-        landing.run(lambda connection: reset_version(connection, path.name, table.version))
-        landing.run(lambda connection: reset_tally(connection, table.version) if name == EVENTS_TABLE else None)
-    return table
+    def _stop_beside(self, *, drain: bool) -> None:
+        """Ends the process; what it could not flush is left to this one."""
+        if self._beside is None:
+            return
+        try:
+            self._beside.stop(drain=drain)
+        except ParibusError:
+            self._beside = None
+            self._writer = self._write_here()

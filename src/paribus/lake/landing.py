@@ -22,7 +22,7 @@ from paribus.clock import Clock
 from paribus.errors import LimitError, StorageError
 from paribus.lake.commit_thread import Append, CommitThread
 from paribus.lake.notes import count
-from paribus.lake.queue_schema import connect_reader, storage_error
+from paribus.lake.queue_rows import Span, read_rows
 from paribus.lake.record import ACCEPTED, QUARANTINED, REJECTED, UNPLANNED, LandingRow, microseconds
 
 QUEUE_FILE = "landing.sqlite"
@@ -45,6 +45,10 @@ class Depth:
     events: int
     bytes: int
     oldest_seconds: float
+
+
+Note = Callable[[sqlite3.Connection, int | None], None]
+"""Writes what belongs to a removal; given the received time that no waiting row is earlier than."""
 
 
 class Landing:
@@ -130,43 +134,24 @@ class Landing:
 
     def read(self, *, after: int, max_events: int, max_bytes: int = 256 << 20) -> list[LandingRow]:
         """The oldest rows with an id above `after`, in order of id: at least one if there is any, within the limits."""
-        rows: list[LandingRow] = []
-        events = size = 0
-        reader = connect_reader(self.path)
-        try:
-            found = reader.execute(
-                "SELECT id, received_time, dialect, key_id, plan_revision, verdicts, body FROM landing "
-                "WHERE id > ? ORDER BY id",
-                (after,),
-            )
-            for fields in found:
-                row = LandingRow(*fields)
-                events += len(row.verdicts)
-                size += len(row.body)
-                if rows and (events > max_events or size > max_bytes):
-                    break
-                rows.append(row)
-        except sqlite3.Error as failure:
-            raise storage_error(failure, self.path) from failure
-        finally:
-            reader.close()
-        return rows
+        return read_rows(self.path, after, max_events, max_bytes)
 
-    def remove(self, rows: Sequence[LandingRow], note: Callable[[sqlite3.Connection], None]) -> None:
+    def remove(self, rows: Sequence[LandingRow], note: Note) -> None:
         """Deletes rows that the lake holds durably, and writes `note` in the same transaction."""
-        if not rows:
-            self.run(note)
-            return
+        self.remove_span(Span.of(rows), note)
+
+    def remove_span(self, span: Span, note: Note) -> None:
+        """As `remove`, for whoever read the rows elsewhere."""
 
         def delete(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM landing WHERE id BETWEEN ? AND ?", (rows[0].id, rows[-1].id))
-            note(connection)
+            connection.execute("DELETE FROM landing WHERE id BETWEEN ? AND ?", (span.first, span.last))
+            note(connection, self.oldest_waiting(connection))
 
         self.run(delete)
         with self._counting:
-            self._rows -= len(rows)
-            self._events -= sum(len(row.verdicts) for row in rows)
-            self._bytes -= sum(len(row.body) for row in rows)
+            self._rows -= span.rows
+            self._events -= span.events
+            self._bytes -= span.bytes
 
     def oldest_waiting(self, connection: sqlite3.Connection) -> int | None:
         """The received time that no waiting row is earlier than; None when nothing waits. Runs inside `run`."""

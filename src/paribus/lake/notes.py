@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 def note_version(connection: sqlite3.Connection, table: str, version: int) -> None:
@@ -13,6 +14,12 @@ def note_version(connection: sqlite3.Connection, table: str, version: int) -> No
         "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
         (f"durable:{table}", version),
     )
+
+
+def note_versions(connection: sqlite3.Connection, versions: Mapping[str, int]) -> None:
+    """Notes several tables' versions."""
+    for table, version in versions.items():
+        note_version(connection, table, version)
 
 
 def durable_version(connection: sqlite3.Connection, table: str) -> int:
@@ -67,3 +74,36 @@ def note_remote(connection: sqlite3.Connection, is_remote: bool) -> None:
 def is_remote(connection: sqlite3.Connection) -> bool:
     """Whether rows wait elsewhere than in this file."""
     return connection.execute("SELECT value FROM state WHERE name = 'remote'").fetchall() == [(1,)]
+
+
+@dataclass(frozen=True, slots=True)
+class FlushNote:
+    """What a flush writes into the queue's file in the transaction that takes its rows away.
+
+    Attributes:
+        versions: the tables' versions that are on the disk.
+        counts: events by (dialect, kind).
+        lateness: events by (received day, bucket).
+        received: the earliest received time of the rows; None without any.
+        began: when the flush began.
+    """
+
+    versions: Mapping[str, int]
+    counts: Mapping[tuple[str, str], int]
+    lateness: Mapping[tuple[int, int], int]
+    received: int | None
+    began: int
+
+    def __call__(self, connection: sqlite3.Connection, oldest: int | None) -> None:
+        """Writes it; `oldest` is the received time that no row which still waits is earlier than."""
+        if self.received is not None:
+            note_versions(connection, self.versions)
+            count(connection, self.counts)
+            connection.executemany(
+                "INSERT INTO lateness VALUES (?, ?, ?) "
+                "ON CONFLICT (received_day, bucket) DO UPDATE SET events = events + excluded.events",
+                [(*key, events) for key, events in self.lateness.items()],
+            )
+            cut_watermarks(connection, self.received)
+        watermark = self.began if oldest is None or self.received is None else min(self.began, oldest)
+        note_watermark(connection, self.versions["events"], watermark)

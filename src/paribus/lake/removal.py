@@ -9,29 +9,32 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paribus.lake.landing import Landing
 from paribus.lake.notes import count
 from paribus.lake.table import LOG_FOLDER
+
+if TYPE_CHECKING:
+    from paribus.lake.flusher import Queue
 
 KINDS = {"paribus.deduplicated": "deduplicated", "paribus.erased": "erased", "paribus.expired": "expired"}
 _TALLIED = "tallied:events"
 
 
-def tally_removed(landing: Landing, table: Path, newest: int) -> None:
+def tally_removed(landing: Queue, table: Path, newest: int) -> None:
     """Adds the counts of commits up to `newest`, which is on the disk, that have not been added yet."""
+    landing.run(partial(_add_removed, table=table, newest=newest))
 
-    def add(connection: sqlite3.Connection) -> None:
-        count(connection, removed_since(connection, table, newest))
-        connection.execute(
-            "INSERT INTO state (name, value) VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-            (_TALLIED, newest),
-        )
 
-    landing.run(add)
+def _add_removed(connection: sqlite3.Connection, table: Path, newest: int) -> None:
+    count(connection, removed_since(connection, table, newest))
+    connection.execute(
+        "INSERT INTO state (name, value) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        (_TALLIED, newest),
+    )
 
 
 def reset_tally(connection: sqlite3.Connection, version: int) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 from paribus.clock import Clock
@@ -14,6 +15,7 @@ from paribus.errors import LockedError, StorageError
 
 LOCK_FILE = "writer.lock"
 WORKER_FILE = "worker.lock"
+_ENDING_SECONDS = 5.0
 _RULES = {
     LOCK_FILE: (
         "the data folder is in use by",
@@ -59,7 +61,7 @@ class WriterLock:
                 fix="give this user write access to the folder, or name another with --data",
             ) from failure
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             holder = _described(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
@@ -79,6 +81,17 @@ class WriterLock:
         """Whether this object still holds the lock."""
         return self._descriptor is not None
 
+    @property
+    def descriptor(self) -> int:
+        """The held file; a process that is given it holds the lock, too, for as long as it keeps it open.
+
+        Raises:
+            StorageError: the lock was given back.
+        """
+        if self._descriptor is None:
+            raise StorageError("the lock was given back", where=str(self.folder))
+        return self._descriptor
+
     def release(self) -> None:
         """Gives the lock back; no-op when it was given back already."""
         if self._descriptor is not None:
@@ -97,6 +110,34 @@ class WriterLock:
 
     def __exit__(self, *exception: object) -> None:
         self.release()
+
+
+def _lock(descriptor: int) -> None:
+    """Takes the lock; waits for a while when only children of a holder that is dead hold it still: they are ending."""
+    end = time.monotonic() + _ENDING_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end or not _is_dead(os.pread(descriptor, 4096, 0)):
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _is_dead(text: bytes) -> bool:
+    """Whether the holder that a lock's text names is a process of this host that has ended."""
+    try:
+        holder = json.loads(text)
+        if holder["host"] != socket.gethostname():
+            return False
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
+    return False
 
 
 def lock_holder(folder: str | Path, file: str = LOCK_FILE) -> str | None:
