@@ -33,7 +33,10 @@ def rows(engine: DuckDBEngine, text: str) -> list[tuple[object, ...]]:
     return engine.query(text.format(orders=engine.relation_sql(ORDERS), exposed=engine.relation_sql(EXPOSED))).rows
 
 
-SUMS = "SELECT count(*) AS n, sum(revenue) AS total FROM {orders} JOIN {exposed} AS x USING (user_unit) WHERE x.assigned = 'control'"
+SUMS = (
+    "SELECT count(*) AS n, sum(revenue) AS total FROM {orders} "
+    "JOIN {exposed} AS x USING (user_unit) WHERE x.assigned = 'control'"
+)
 
 
 def test_held_rows_are_the_rows_of_the_files(engine: DuckDBEngine) -> None:
