@@ -12,13 +12,15 @@ from tests.lake.sending import NOON, HandClock, decode, event, request
 from tests.workflow.concluded import designed, result
 from tests.workflow.stage import staged
 
+from paribus.experiments.plan import Plan
 from paribus.impact.recommendation import withheld
 from paribus.lake import Lake, LakeReader
+from paribus.workflow import Measured
 from paribus.workflow.analyzing.shortage import shortage
 from paribus.workflow.facts.conclude import AnalyzeFacts
 from paribus.workflow.facts.launch import RolloutFacts
 from paribus.workflow.operations import Operations
-from paribus.workflow.steps.analyze import facts_of, named, run
+from paribus.workflow.steps.analyze import facts_of, named, present, run
 
 ROLLOUT = RolloutFacts(moves=(), ended_at="2026-03-30T00:00:00+00:00")
 DESIGN = designed(document={"plan": {}, "metrics": []})
@@ -68,3 +70,25 @@ def test_a_shortage_warns_and_keeps_money_back() -> None:
     reason = withheld(result(lift=0.08).verdict.value, hidden=False, interference=facts.interference, money=True)
     assert ran_out in reason
     assert list(named(result(lift=0.08), DESIGN)) == []
+
+
+def test_what_was_reached_stands_beside_what_was_planned(tmp_path: Path) -> None:
+    """Of 20,000 units an arm at a level of .3: (1.96 + .84) sqrt(2 x .3 x .7 / n) / .3 would be shown."""
+    planned = designed(
+        document={"plan": {}, "metrics": []},
+        minimum_detectable_effect=Measured(value=0.02, unit="relative", evidence="plan"),
+    )
+    held = result(lift=0.0, plan=Plan(planned_units=50_000))
+    context = staged(tmp_path, {}, design=planned, rollout=ROLLOUT)
+    operations = SimpleNamespace(analyze=lambda key, since_exposure: held, lake=lambda: None)
+    object.__setattr__(context, "operations", cast("Operations", operations))
+    body = run(context)
+    (power,) = AnalyzeFacts.model_validate(body.facts).power
+    assert (power["units"], power["planned_units"], power["information"]) == (40_000, 50_000, 0.8)
+    assert power["planned_effect"] == 0.02
+    base = held.comparisons[0].control.value
+    assert power["detectable"] == pytest.approx(2.8016 * (2 * base * (1 - base) / 20_000) ** 0.5 / base, rel=0.01)
+    check = next(each for each in body.checks if each.name == "sufficient power")
+    assert check.status == "warned"
+    assert "80.0% of the information" in check.message
+    assert "detectable now" in str(present(body))

@@ -102,6 +102,10 @@ def _validity(artifacts: Mapping[str, Artifact]) -> Criterion:
     reached = f"{counted:,} units {word}" + (f" of {planned:,} planned" if planned else "")
     if facts.verdict in OPEN and not failed and (facts.verdict == "not_yet" or (planned and counted < planned)):
         problems.append(f"the planned information was not reached: {reached}")
+    shown = next((each for each in facts.power if each["detectable"] is not None and each["relative"]), None)
+    if shown is not None:
+        size = numbers.number(shown["detectable"], unit="percent")
+        reached += f", enough to show {size} on {shown['metric']} with {shown['power']:.0%} power"
     said = "; ".join(problems) if problems else f"randomization tested, sample ratio as planned, {reached}"
     return Criterion(
         name, title, "missed" if problems else "met", f"{said[0].upper()}{said[1:]}.", ("setup", "design", "analyze")

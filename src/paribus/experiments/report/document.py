@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from paribus.charts.numbers import NOTHING
+from paribus.experiments.power_reached import reached
 from paribus.experiments.report.lines import Line, Style, paragraph, printable
 from paribus.experiments.report.method import (
     arms_words,
@@ -91,6 +92,8 @@ def full(result: Result, width: int, *, ascii_only: bool = False) -> list[Line]:
     page.title("Progress")
     page.say(" · ".join(progress_words(result)))
     page.say(arms_words(result), "muted")
+    for each in reached(result):
+        page.say(each.sentence, mark="  ")
     _effects(page, result)
     if not effects_hidden(result):
         _adjustments(page, result.comparisons)

@@ -17,6 +17,7 @@ from paribus.charts import Figure, axis_of, axis_strip, interval_strip
 from paribus.charts.numbers import count, number, p_value, share
 from paribus.charts.theme import MARKS as CHART_STYLE
 from paribus.charts.theme import scheme_rules
+from paribus.experiments.power_reached import reached
 from paribus.experiments.report import method
 from paribus.experiments.report.csv import csv
 from paribus.experiments.report.document import KEY, VERDICT_MARKS, segments_words
@@ -108,6 +109,7 @@ def view(result: Result) -> dict[str, Any]:
         "failed": [c for c in sorted(result.checks, key=_check_order) if c.status == "failed"],
         "progress": method.progress(result),
         "progress_words": method.progress_words(result),
+        "reached": [] if hidden else [each.sentence for each in reached(result)],
         "precision": _precision(result.comparisons),
         "tables": tables(result.comparisons, is_valid=not hidden),
         "several_arms": len(arms(result.comparisons)) > 1,

@@ -39,6 +39,9 @@ class AnalyzeFacts(Part):
     named: tuple[str, ...] = ()
     """Patterns that a reader must know: novelty, simpson, interference, latency …"""
     posterior: dict[str, Any] = {}
+    power: tuple[dict[str, Any], ...] = ()
+    """For each success metric and arm: units and information reached of those planned, the true effect that would be
+    shown now with the plan's power, and the effect that the plan was made for."""
     decided_at: str
     planned_end: str | None = None
     result: dict[str, Any]

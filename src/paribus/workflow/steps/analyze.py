@@ -28,6 +28,7 @@ VOLATILE = ("seconds",)
 def run(context: Context) -> Artifact:
     """The registered analysis on the lake as it is; the plan's own rule gives the verdict."""
     from paribus.experiments.report import ipynb
+    from paribus.workflow.analyzing.power import power_check
 
     design = context.facts("design", DesignFacts)
     rollout = context.facts("rollout", RolloutFacts)
@@ -58,15 +59,18 @@ def run(context: Context) -> Artifact:
             "Analysis by assigned variant; only randomized exposures enter.",
             *facts.result["data_notes"],
         ),
-        checks=tuple(
-            Outcome(
-                name=check["name"],
-                status="passed" if check["status"] == "passed" else _status(check),
-                message=check["sentence"],
-                blocking=False,  # a failed check hides effects and is reported; there is nothing to mend before step 15
-                evidence="result",
-            )
-            for check in facts.checks
+        checks=(
+            *(
+                Outcome(
+                    name=check["name"],
+                    status="passed" if check["status"] == "passed" else _status(check),
+                    message=check["sentence"],
+                    blocking=False,  # a failed check hides effects and is reported; nothing to mend before step 15
+                    evidence="result",
+                )
+                for check in facts.checks
+            ),
+            power_check(facts),
         ),
         files=(
             File(path="result.json", text=json.dumps(_lasting(result), indent=1, ensure_ascii=False) + "\n"),
@@ -80,6 +84,7 @@ def present(artifact: Artifact) -> list[Block]:
     from paribus.experiments.report import method
     from paribus.experiments.report.plot import curves, plot
     from paribus.experiments.result import Result
+    from paribus.workflow.analyzing.power import power_table
     from paribus.workflow.analyzing.tables import (
         disagreements,
         effect_table,
@@ -103,6 +108,8 @@ def present(artifact: Artifact) -> list[Block]:
         effect_table(result),
         Listing(list(method.basis(result, result.comparisons))),
     ]
+    if facts.power:
+        blocks += [Heading("What could have been seen"), power_table(facts.power)]
     blocks += [Picture(figure, "What had been seen by each day") for figure in curves(result)[:1]]
     if facts.posterior:
         blocks += [
@@ -131,6 +138,8 @@ def facts_of(
         posterior: whether the configuration names Bayesian statistics; without, none is shown.
         ran_out: what the experiment's own events tell of a limited stock.
     """
+    from paribus.workflow.analyzing.power import power_facts
+
     shared = f"shared_resource: {ran_out}" if ran_out and design.interference != "shared_resource" else ""
     interference = shared or design.interference
     plain = _lasting(result)
@@ -159,6 +168,7 @@ def facts_of(
         named=tuple(named(result, design, ran_out)) if not hidden else (),
         interference=interference,
         posterior=_posterior(result) if posterior and not hidden else {},
+        power=power_facts(result, design),
         decided_at=_decided_at(result, rollout),
         planned_end=_planned_end(design, rollout),
         result=plain,

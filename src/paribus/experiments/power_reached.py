@@ -1,0 +1,135 @@
+"""How much a result could have seen: information reached of what was planned, and the effect that would be shown now.
+
+The detectable effect is the method's own: the reach of its boundary at this look (a sequence that holds at all times
+reaches further than a fixed test), after covariates, with the family's correction, plus the room that the plan's power
+asks for. Under a Bayesian plan it is the effect whose posterior would decide for it, under the sealed prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, sqrt
+from typing import Any
+
+from paribus.charts.numbers import Unit, count, number, share
+from paribus.experiments.result import Comparison, Result
+from paribus.metrics.definition import SHARES, Role
+from paribus.stats.bayes import normal_posterior
+from paribus.stats.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One success metric in one treatment arm.
+
+    units          of both arms that the effect is computed from: their windows have closed
+    planned_units  of the same two arms at the plan's end; None where the plan names none
+    information    reached of planned, 1 at the plan's end; information per unit is that of the data
+    detectable     smallest true effect that would be shown now with the plan's power; None where nothing can be read
+    is_relative    whether it is relative to control's value
+    power          the plan's
+    """
+
+    metric: str
+    arm: str
+    units: int
+    planned_units: int | None
+    information: float | None
+    detectable: float | None
+    is_relative: bool
+    power: float
+    is_share: bool = False
+
+    @property
+    def words(self) -> str:
+        """The detectable effect for people."""
+        unit: Unit = "percent" if self.is_relative else "points" if self.is_share else "number"
+        return "nothing" if self.detectable is None else f"±{number(self.detectable, unit=unit)}"
+
+    @property
+    def sentence(self) -> str:
+        """Units of those planned, and what they can show."""
+        of = f" of {count(self.planned_units)} planned" if self.planned_units else ""
+        reached = f" ({share(self.information)} of the information)" if self.information is not None else ""
+        if self.detectable is None:
+            return f"{self.metric}: {count(self.units)}{of} units{reached}; they determine no effect."
+        return (
+            f"{self.metric}: {count(self.units)}{of} units{reached}; a true effect of {self.words} would be shown now "
+            f"with {self.power:.0%} power."
+        )
+
+
+def reached(result: Result) -> tuple[Reached, ...]:
+    """Every success metric in every treatment arm, in the result's order; nothing while effects are hidden."""
+    if any(check.severity == "blocking" and check.status == "failed" for check in result.checks):
+        return ()
+    found = []
+    for c in result.comparisons:
+        if c.role is not Role.SUCCESS or c.method == "not read":
+            continue
+        units = c.control.units + c.treatment.units
+        planned = _planned(result, c)
+        found.append(
+            Reached(
+                metric=c.metric,
+                arm=c.treatment.variant,
+                units=units,
+                planned_units=planned,
+                information=units / planned if planned else None,
+                detectable=c.detectable if result.method != "bayesian" else _by_posterior(result, c),
+                is_relative=isinstance(c.relative, Estimate),
+                power=float(_plan(result, "power") or 0.8),
+                is_share=c.type in SHARES,
+            )
+        )
+    return tuple(found)
+
+
+def _planned(result: Result, c: Comparison) -> int | None:
+    """Units of both arms at the plan's end: their weights' part of all that are planned."""
+    whole = _plan(result, "planned_units")
+    weights = {v["name"]: float(v["weight"]) for v in result.plan.get("variants") or ()}
+    if not whole or not weights:
+        return None
+    pair = weights.get(c.control.variant, 0.0) + weights.get(c.treatment.variant, 0.0)
+    return round(float(whole) * pair / sum(weights.values()))
+
+
+def _by_posterior(result: Result, c: Comparison) -> float | None:
+    """The relative effect that a Bayesian plan would decide for now, with the plan's power.
+
+    The estimate that just decides is found first (its expected loss meets the threshold, or its credible interval
+    leaves zero); the true effect lies above it by the room of the power.
+    """
+    from scipy.special import ndtri
+
+    read = c.posterior
+    if read is None or not read["sd"] > 0 or read["sd"] >= read["prior_sd"]:
+        return None
+    se = 1 / sqrt(1 / read["sd"] ** 2 - 1 / read["prior_sd"] ** 2)
+    good = 1.0 if c.direction == "increase" else -1.0
+    threshold = _plan(result, "loss_threshold")
+
+    def decides(estimate: float) -> bool:
+        posterior = normal_posterior(estimate, se, prior_mean=good * read["prior_mean"], prior_sd=read["prior_sd"])
+        if threshold is None:
+            return bool(posterior.interval(result.confidence_level)[0] > 0)
+        return bool(posterior.mean > 0) and bool(posterior.expected_loss()[0] <= float(threshold))
+
+    high = se
+    while not decides(high):
+        high *= 2
+        if high > 1e6 * se:
+            return None
+    low = -high
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    power = float(_plan(result, "power") or 0.8)
+    size = high + float(ndtri(power)) * se
+    return size if 0 < size < inf else None
+
+
+def _plan(result: Result, name: str) -> Any:
+    inner = result.plan.get("plan")
+    return inner.get(name) if isinstance(inner, dict) else result.plan.get(name)

@@ -1,0 +1,98 @@
+"""Information and the achieved detectable effect, against the textbook and simulated readings of the same rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from tests.experiments.simulated import MEAN, SEAL, START, daily, design, two_arms
+from tests.experiments.test_result_readings import ANYTIME, GROUP_SEQUENTIAL, exact
+
+from paribus.experiments.analysis import infer
+from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.power_reached import reached
+from paribus.experiments.report import text
+from paribus.metrics.definition import Metric, MetricType, Role
+
+Z, POWER = 1.959964, 0.841621
+
+
+def test_a_fixed_plan_s_is_the_textbook_s() -> None:
+    n = 4000
+    plan = Plan(planned_units=10_000)
+    (found,) = reached(infer(design(MEAN, plan=plan), two_arms("revenue", ["y"], *exact(0.3, n)), registered=SEAL))
+    assert (found.units, found.planned_units, found.information) == (8000, 10_000, 0.8)
+    assert found.detectable == pytest.approx((Z + POWER) * math.sqrt(2 / n) / 10, rel=1e-3)
+    assert found.sentence == (
+        "revenue: 8,000 of 10,000 planned units (80.0% of the information); a true effect of ±0.627% would be shown "
+        "now with 80% power."
+    )
+
+
+def test_without_planned_units_only_the_effect_is_told() -> None:
+    (found,) = reached(infer(design(MEAN), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL))
+    assert (found.planned_units, found.information) == (None, None)
+    assert found.sentence.startswith("revenue: 8,000 units; a true effect of")
+
+
+def test_planned_units_are_those_of_the_two_arms() -> None:
+    result = infer(
+        design(MEAN, plan=Plan(planned_units=9_000)), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL
+    )
+    third = {**result.plan["variants"][0], "name": "other"}
+    (found,) = reached(replace(result, plan={**result.plan, "variants": [*result.plan["variants"], third]}))
+    assert found.planned_units == 6_000
+
+
+def test_only_success_metrics_and_nothing_while_effects_are_hidden() -> None:
+    guard = Metric("revenue", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.1)
+    assert reached(infer(design(guard), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL)) == ()
+    lopsided = two_arms("revenue", ["y"], exact(0.3, 4000)[0], exact(0.3, 2000)[1])
+    assert reached(infer(design(MEAN), lopsided, registered=SEAL)) == ()
+
+
+def test_a_sequence_needs_a_larger_effect_than_a_fixed_test_on_the_same_data() -> None:
+    made = daily(np.random.default_rng(5), 14, 100)
+    sizes = []
+    for plan in (Plan(start=START, runtime_days=14), GROUP_SEQUENTIAL, ANYTIME):
+        result = infer(design(MEAN, plan=plan), made, registered=SEAL, as_of=START + timedelta(days=14))
+        sizes.append(reached(result)[0].detectable)
+    assert sizes[0] < sizes[1] < sizes[2]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("threshold", [None, 0.0004])
+@pytest.mark.parametrize("direction", ["increase", "decrease"])
+def test_a_bayesian_plan_decides_for_its_detectable_effect_as_often_as_its_power_says(
+    threshold: float | None, direction: str
+) -> None:
+    n, sign = 4000, 1.0 if direction == "increase" else -1.0
+    plan = Plan(method=Method.BAYESIAN, priors={"revenue": Prior(0.0, 0.02)}, loss_threshold=threshold)
+    metric = replace(MEAN, direction=direction)  # type: ignore[arg-type]
+    made = design(metric, plan=plan)
+    result = infer(made, two_arms("revenue", ["y"], *exact(0.3, n)), registered=SEAL)
+    (found,) = reached(result)
+    assert found.detectable is not None
+    rng = np.random.default_rng(3)
+    hits, size = 0, 400
+    for _ in range(size):
+        z = sign * found.detectable * 10 / math.sqrt(2 / n) + rng.normal()
+        again = infer(made, two_arms("revenue", ["y"], *exact(z, n)), registered=SEAL)
+        hits += again.comparisons[0].conclusion == "better"
+    assert hits / size == pytest.approx(0.8, abs=3.3 * math.sqrt(0.16 / size))
+
+
+def test_the_report_says_it() -> None:
+    result = infer(
+        design(MEAN, plan=Plan(planned_units=10_000)), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL
+    )
+    from paribus.experiments.report.document import full
+    from paribus.experiments.report.lines import plain
+    from paribus.experiments.report.page import page
+
+    told = " ".join(plain(full(result, 200)).split())
+    assert "80.0% of the information" in told
+    assert "80.0% of the information" in page(result)
+    assert text(result)
