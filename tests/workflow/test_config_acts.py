@@ -148,6 +148,7 @@ ACTS: dict[str, tuple[Callable[[Path, Json], Any], Json, Json]] = {
     "experiment_config.confidence_level": (document, {}, {"experiment_config": {"confidence_level": 0.9}}),
     "experiment_config.runtime_days": (document, {}, {"experiment_config": {"runtime_days": 10}}),
     "experiment_config.traffic_allocation": (architecture, {}, {"experiment_config": {"traffic_allocation": "fixed"}}),
+    "experiment_config.beta": (architecture, {}, {"experiment_config": {"beta": "opt_in"}}),
     "exploration.funnel_window_hours": (explored, {}, {"exploration": {"funnel_window_hours": 0.02}}),
     "analytics_platforms": (instrumentation, {}, {"analytics_platforms": ["segment"]}),
     "feature_flags.provider": (code, {}, {"feature_flags": {"provider": "unleash"}}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from paribus.cli import (
+    beta,
     config,
     demo,
     events,
@@ -71,6 +72,8 @@ for group in (
     upkeep.audit,
 ):
     app.add_typer(group)
+
+flag.app.add_typer(beta.app)
 
 
 @app.callback(invoke_without_command=True)

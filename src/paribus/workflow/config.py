@@ -37,6 +37,8 @@ class ExperimentConfig(Section):
     """The plan's horizon: a decision is due after so many days."""
     traffic_allocation: Literal["gradual", "fixed", "adaptive"] = "gradual"
     """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
+    beta: Literal["randomized", "opt_in"] = "randomized"
+    """randomized: 1 to 5% are drawn and analyzed; opt_in: volunteers up to a cap, who stay outside the analysis."""
 
 
 class Exploration(Section):

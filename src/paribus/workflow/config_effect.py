@@ -167,6 +167,10 @@ EFFECTS: dict[str, _Saying] = {
         )
     ],
     "experiment_config.traffic_allocation": _allocation,
+    "experiment_config.beta": _by_value(
+        randomized="the beta stage draws 1 to 5% of units, which the analysis counts",
+        opt_in="the beta stage serves volunteers up to a cap (paribus flag beta join); the analysis leaves them out",
+    ),
     "exploration.funnel_window_hours": _acts("step 1 follows a unit through the funnel for {:g} hours"),
     "heterogeneity.causal_forest": _forest,
     "heterogeneity.most_units": _acts("at most {:,} rows of units are read for it"),

@@ -25,6 +25,7 @@ def stages(
     audience: str,
     approvals: Sequence[str],
     evidence: str,
+    opt_in: bool = False,
 ) -> tuple[Stage, ...]:
     """Dogfood, beta, experiment, target; with a fixed allocation, dogfood and one share to the end.
 
@@ -38,6 +39,7 @@ def stages(
         treatment: the variant that staff get.
         approvals: steps at which a person has to agree.
         evidence: id of the reasons.
+        opt_in: the beta is of volunteers, up to 1 to 5% of those who reach the decision while it lasts.
     """
     safe = tuple(_guard(each) for each in guardrails)
     sound = ("the sample ratio fits the sealed split (p at least 0.001)", "exposures and events reconcile, arm by arm")
@@ -77,6 +79,25 @@ def stages(
     first_bp = _within(EXPERIMENT_BP, 5 * beta_bp)
     beta_hours = 24
     first_hours = max(24, min(48, total // 4 // 24 * 24))
+    if opt_in:
+        beta = Stage(
+            name="beta",
+            traffic_bp=0,
+            hold_hours=beta_hours,
+            audience=audience,
+            criteria=("no volunteer reported a blocker", "no new error in the service's log"),
+            approver=person,
+            in_analysis=False,
+            evidence=evidence,
+            cap_units=max(1, round(reach_per_day * beta_hours / 24 * beta_bp / WHOLE)),
+        )
+        rest = max(total - first_hours, 24)
+        return (
+            dogfood,
+            beta,
+            stage("experiment", first_bp, first_hours, (*safe, *sound), POLICY),
+            stage("target", WHOLE, rest, (*safe, *sound, *done), POLICY),
+        )
     rest = max(total - beta_hours - first_hours, 24)
     return (
         dogfood,

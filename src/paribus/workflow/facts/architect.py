@@ -22,6 +22,8 @@ class Stage(Part):
     """A rule of the flag that this stage puts first and the next one takes away again."""
     units_per_day: float | None = None
     """Units that the stage is expected to expose in a day."""
+    cap_units: int | None = None
+    """The most volunteers of an opt-in stage; None: the stage's units are drawn, not asked."""
 
 
 class DecisionPoint(Part):

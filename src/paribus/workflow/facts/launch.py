@@ -62,6 +62,8 @@ class RolloutFacts(Part):
     """What the guardrails said at each move."""
     unattended: bool = False
     """Whether the server killed the flag with nobody at the keyboard."""
+    beta: dict[str, Any] = {}
+    """Volunteers: cap, admitted, waiting, time of opening, and exposures by reason that the analysis leaves out."""
 
 
 class MonitorFacts(Part):

@@ -60,7 +60,9 @@ def blocks(artifact: Artifact) -> list[Block]:
                     each["name"],
                     _bp(each["traffic_bp"]),
                     f"{each['hold_hours']:,} h",
-                    each["audience"] or "everyone",
+                    f"up to {each['cap_units']:,} volunteers"
+                    if each.get("cap_units")
+                    else each["audience"] or "everyone",
                     "; ".join(criteria),
                     each["approver"],
                 )
@@ -115,6 +117,12 @@ def added(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:
             asked = [f"as {before['name']}", *(each for each in asked if each not in before["criteria"])]
         said.append(asked)
     return said
+
+
+def _who(stage: Mapping[str, Any]) -> str:
+    if stage.get("cap_units"):
+        return f"up to {stage['cap_units']:,} volunteers"
+    return str(stage["audience"] or "everyone")
 
 
 def _bp(traffic_bp: int | None) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from paribus.rollout import act
+from paribus.rollout.beta import Standing, open_beta, standing
 from paribus.rollout.history import Moved, moves
 from paribus.rollout.record import ENTERED, Entered
 from paribus.rollout.state import Move, Stage, State
@@ -71,6 +72,14 @@ class Ramp:
         place = self.stages.index(move.stage) if move.stage is not None else 0
         stage = self.planned[place]
         reason = f"stage {stage.name}: {move.why}"
+        if stage.cap_units:
+            open_beta(
+                self.context.store,
+                self.setup.environment,
+                self.setup.flag,
+                clock=self.context.clock,
+                author=author,
+            )
         revision = act.enter(
             self.context.operations.change,
             self.setup.flag,
@@ -97,6 +106,13 @@ class Ramp:
                 health,
             )
         )
+
+    @property
+    def beta(self) -> Standing | None:
+        """The volunteers; None where the beta is randomized."""
+        if not any(each.cap_units for each in self.planned):
+            return None
+        return standing(self.context.store, self.setup.environment, self.setup.flag)
 
     def kill(self, why: str, author: str) -> None:
         """Everyone gets the control, by one revision."""

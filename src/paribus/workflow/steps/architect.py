@@ -79,6 +79,7 @@ def run(context: Context) -> Artifact:
         audience=target,
         approvals=context.config.approvals.required,
         evidence="stages",
+        opt_in=context.config.experiment_config.beta == "opt_in",
     )
     provider = context.config.feature_flags.provider
     written = {each: write_for(each, key, flag, context.feature.environment, audiences) for each in sorted(WRITERS)}
@@ -135,7 +136,7 @@ def run(context: Context) -> Artifact:
         _summary(key, facts, journey, hypothesis.for_whom if target else ""),
         facts,
         evidence=_evidence(context, design, allocation, reach, reason),
-        assumptions=_assumptions(journey, target, hypothesis.segment),
+        assumptions=_assumptions(journey, target, hypothesis.segment, plan),
         checks=(*_checks(journey, live, refused, hypothesis.segment, target, tuple(waits)), _carried(facts)),
         files=tuple(files),
     )
@@ -189,12 +190,14 @@ def _evidence(context: Context, design: DesignFacts, allocation: str, reach: flo
     }  # fmt: skip
 
 
-def _assumptions(journey: Journey, target: str, segment: str) -> tuple[str, ...]:
+def _assumptions(journey: Journey, target: str, segment: str, plan: tuple[Stage, ...]) -> tuple[str, ...]:
     said = [
         "Whoever reaches the decision is exposed, in every arm, by the same condition.",
         "Widening traffic moves nobody: a unit that was in stays in, with its variant.",
         "Stages in the analysis share one split, so their exposures are pooled; staff in dogfood are counted apart.",
     ]
+    if any(stage.cap_units for stage in plan):
+        said.append("Volunteers of the beta keep the treatment while the experiment runs, and are never analyzed.")
     if target:
         said.append("The attributes of the audience are known when the flag is evaluated; missing ones mean: not in.")
     if segment and not target:
@@ -294,6 +297,12 @@ def _days(hours: int) -> str:
     return f"{hours / 24:g} day{'s' * (hours != 24)}"
 
 
+def _share(stage: Stage) -> str:
+    if stage.name == "dogfood":
+        return "staff"
+    return f"up to {stage.cap_units:,} volunteers" if stage.cap_units else f"{stage.traffic_bp / 100:g}%"
+
+
 def _criteria(stage: Stage, stages: tuple[Stage, ...]) -> str:
     """What the stage asks for; what the one before asked for already is not said again."""
     before = next((each for each in reversed(stages[: stages.index(stage)]) if each.in_analysis), None)
@@ -309,7 +318,7 @@ def present(artifact: Artifact) -> list[Block]:
     rows = [
         (
             stage.name,
-            "staff" if stage.name == "dogfood" else f"{stage.traffic_bp / 100:g}%",
+            _share(stage),
             f"{stage.units_per_day:,.0f}" if stage.units_per_day is not None else "",
             _days(stage.hold_hours),
             _criteria(stage, facts.stages),

@@ -102,6 +102,17 @@ def present(artifact: Artifact) -> list[Block]:
             caption=f"Read before each move and at the end. {EVIDENCE}",
         ),
     ]
+    if facts.beta:
+        left = ", ".join(f"{count:,} {reason}" for reason, count in facts.beta["left_out"].items()) or "none"
+        blocks += [
+            Heading("Volunteers"),
+            Paragraph(
+                f"{facts.beta['admitted']:,} of at most {facts.beta['cap']:,} volunteers had the treatment, "
+                f"{facts.beta['waiting']:,} waited. Units that the analysis leaves out because nobody drew them, by "
+                f"reason: {left}."
+            ),
+        ]
+    blocks += indicator_blocks(facts.early_indicators)
     if facts.stopped:
         blocks.append(Paragraph(f"**It ended early**: {facts.stopped}."))
     return blocks
@@ -161,6 +172,7 @@ def _artifact(
         planned_end=end.isoformat() if end is not None else "",
         health=_health(entered, seen, killed),
         unattended=unattended,
+        beta=context.once("beta", lambda: _beta(ramp, seen)),
     )
     return context.artifact(
         SLUG,
@@ -189,6 +201,22 @@ def _artifact(
         ),
         checks=_checks(facts, seen, killed),
     )
+
+
+def _beta(ramp: Ramp, seen: Health) -> Json:
+    """The volunteers, and how many of their and other fixed exposures the analysis leaves out."""
+    found = ramp.beta
+    if found is None:
+        return {}
+    reasons = seen.state.reasons if seen.state is not None else {}
+    return {
+        "cap": found.beta.cap_units,
+        "admitted": len(found.admitted),
+        "waiting": len(found.waiting),
+        "opened": found.beta.opened,
+        "left_out": dict(sorted(reasons.items())),
+        "evidence": "guardrails",
+    }
 
 
 def _moves(entered: list[Entered], moved: list[Moved]) -> tuple[Move, ...]:

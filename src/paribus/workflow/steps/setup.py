@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from paribus.monitoring.watch import save
+from paribus.rollout.beta import prepare
 from paribus.workflow.artifact import Artifact, Evidence, File, Outcome
 from paribus.workflow.block import Block
 from paribus.workflow.context import Context
@@ -54,6 +55,9 @@ def run(context: Context) -> Artifact:
 
     attributes = taking_part(design.audience)
     stages = architect.stages
+    for cap in [stage.cap_units for stage in stages if stage.cap_units]:
+        treatment = next(arm for arm in watch.weights if arm != control)
+        prepare(context.store, environment, key, treatment, cap)
     start_bp = _start_bp(stages)
     context.progress(0.2, "assigning 100,000 units")
     found = examine(
