@@ -163,6 +163,8 @@ def test_compiled_walked_and_reference_decide_alike(seed: int) -> None:
         evaluator = Evaluator(snapshot)
         for _ in range(3):
             unit, context = maker.random.choice(UNITS), maker.context()
+            together = evaluator.evaluate_all(unit, context)
+            assert together == [evaluator.evaluate(key, unit, context) for key in snapshot["flags"]]
             for key in snapshot["flags"]:
                 expected = reference.decide(snapshot, key, unit, context, None, "mine")
                 seen[expected["reason"]] += 1

@@ -41,6 +41,16 @@ def test_decisions_are_those_of_the_vectors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SUITES)
+def test_all_flags_together_decide_as_each_by_itself(name: str) -> None:
+    evaluator = Evaluator(SUITES[name]["snapshot"])
+    for case in SUITES[name]["cases"]:
+        together = {each.flag: each.to_dict() for each in evaluator.evaluate_all(case["unit"], case["context"])}
+        if case["kind"] is None and case["default"] is None and case["flag"] in together:
+            decision = together[case["flag"]]
+            assert {name: decision[name] for name in case["expect"]} == case["expect"], case["name"]
+
+
+@pytest.mark.parametrize("name", SUITES)
 def test_explanations_reach_the_same_decision(name: str) -> None:
     evaluator = Evaluator(SUITES[name]["snapshot"])
     for case in SUITES[name]["cases"]:

@@ -25,6 +25,8 @@ from paribus_sdk.definitions import BASIS_POINTS, Band, Flag, Rollout
 from paribus_sdk.fates import Fates, RuleFates
 
 Decide: TypeAlias = Callable[[object, Any], Decision]
+DecideOne: TypeAlias = Callable[[str, bytes, Mapping[str, Any]], Decision]
+"""One of many flags for the same unit: the unit as text that is not empty, as UTF-8, and the context as a mapping."""
 
 MAXIMUM_COMPARISONS = 1_000
 
@@ -37,12 +39,17 @@ def compile_flag(flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) ->
         outcomes: Its outcomes.
         deciders: Where the functions of its prerequisites are found when they are called.
     """
-    if sum(1 for rule in flag.rules if rule.when is not None for _ in comparisons(rule.when)) > MAXIMUM_COMPARISONS:
-        return None
-    writer = _Writer(flag, outcomes, deciders)
-    writer.write()
-    function = FunctionType(_code("\n".join(writer.lines)), writer.names, "decide")
-    return function
+    return None if _is_too_large(flag) else _Writer(flag, outcomes, deciders).function()
+
+
+def compile_one_of_many(flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) -> DecideOne | None:
+    """As `compile_flag`, for a unit and a context that were looked at once for many flags."""
+    return None if _is_too_large(flag) else _Writer(flag, outcomes, deciders, is_one_of_many=True).function()
+
+
+def _is_too_large(flag: Flag) -> bool:
+    found = sum(1 for rule in flag.rules if rule.when is not None for _ in comparisons(rule.when))
+    return found > MAXIMUM_COMPARISONS
 
 
 @lru_cache(maxsize=2048)
@@ -57,10 +64,15 @@ def as_mapping(context: object) -> Mapping[str, Any]:
 
 
 class _Writer:
-    def __init__(self, flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide]) -> None:
+    def __init__(
+        self, flag: Flag, outcomes: Fates, deciders: Mapping[str, Decide], *, is_one_of_many: bool = False
+    ) -> None:
         self.flag = flag
         self.outcomes = outcomes
-        self.lines: list[str] = ["def decide(given, context):"]
+        self._is_unit_known = is_one_of_many and flag.unit_attribute is None
+        self._given = "unit" if self._is_unit_known else "given"
+        signature = f"{self._given}, data, context" if is_one_of_many else "given, context"
+        self.lines: list[str] = [f"def decide({signature}):"]
         self.names: dict[str, Any] = {
             "__builtins__": {"type": type, "isinstance": isinstance, "str": str, "bool": bool, "dict": dict},
             "new": object.__new__,
@@ -73,7 +85,11 @@ class _Writer:
         }
         self._bound = 0
         self._attributes: dict[str, str] = {}
-        self._reads_context = False
+        self._reads_context = is_one_of_many
+
+    def function(self) -> FunctionType:
+        self.write()
+        return FunctionType(_code("\n".join(self.lines)), self.names, "decide")
 
     def bind(self, value: Any) -> str:
         name = f"k{self._bound}"
@@ -93,17 +109,20 @@ class _Writer:
         self._write_assigned(outcomes.overrides)
         for prerequisite in flag.prerequisites:
             key, variants = self.bind(prerequisite.flag), self.bind(prerequisite.variants)
-            self.line(f"if deciders[{key}](given, context)._outcome.variant not in {variants}:")
+            self.line(f"if deciders[{key}]({self._given}, context)._outcome.variant not in {variants}:")
             self.give(outcomes.prerequisite, 2)
         self._write_assigned(outcomes.sticky)
         held = [holdout for holdout in flag.holdouts if holdout.share_bp > 0]
         if held:
-            self.line("if unit is not None:")
-            self.line("data = unit.encode()", 2)
+            level = 1
+            if not self._is_unit_known:
+                self.line("if unit is not None:")
+                self.line("data = unit.encode()", 2)
+                level = 2
             for holdout in held:
                 bound = self.bind(threshold(holdout.share_bp))
-                self.line(f"if {self._hash(holdout.salt)} < {bound}:", 2)
-                self.give(outcomes.holdout, 3)
+                self.line(f"if {self._hash(holdout.salt)} < {bound}:", level)
+                self.give(outcomes.holdout, level + 1)
         if any(
             comparison.attribute == TARGETING_KEY
             for rule in flag.rules
@@ -139,6 +158,8 @@ class _Writer:
         self.line("return decision", level)
 
     def _write_unit(self) -> None:
+        if self._is_unit_known:
+            return
         source = "given"
         if self.flag.unit_attribute is not None:
             source = "unit"
@@ -156,12 +177,13 @@ class _Writer:
             self._give("outcome", 2)
 
     def _write_rollout(self, rollout: Rollout, outcomes: RuleFates, level: int) -> None:
-        self.line("if unit is None:", level)
-        self.give(outcomes.invalid_unit, level + 1)
         *earlier, now = rollout.bands
-        is_whole = rollout.traffic_bp == BASIS_POINTS and not earlier
-        if rollout.layer is not None or not is_whole or len(now.split) > 1:
-            self.line("data = unit.encode()", level)
+        if not self._is_unit_known:
+            self.line("if unit is None:", level)
+            self.give(outcomes.invalid_unit, level + 1)
+            is_whole = rollout.traffic_bp == BASIS_POINTS and not earlier
+            if rollout.layer is not None or not is_whole or len(now.split) > 1:
+                self.line("data = unit.encode()", level)
         layer = rollout.layer
         if layer is not None:
             start, end = self.bind(threshold(layer.from_bp)), self.bind(threshold(layer.to_bp))

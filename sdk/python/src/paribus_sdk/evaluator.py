@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from paribus_sdk.bucketing import unit_text
-from paribus_sdk.compile import Decide, as_mapping, compile_flag
+from paribus_sdk.compile import Decide, DecideOne, as_mapping, compile_flag, compile_one_of_many
 from paribus_sdk.decision import Decision, ErrorCode, Outcome, Reason
 from paribus_sdk.definitions import BrokenFlag, Definitions, Flag, Problem
 from paribus_sdk.fates import Fates, fates, forced_outcome
@@ -28,7 +28,7 @@ class Evaluator:
             evaluator without flags whose `usable` is False; nothing is raised.
     """
 
-    __slots__ = ("_client_keys", "_deciders", "_definitions", "_fates", "_types")
+    __slots__ = ("_client_keys", "_deciders", "_definitions", "_fates", "_many", "_types")
 
     def __init__(self, snapshot: Mapping[str, Any]) -> None:
         try:
@@ -38,6 +38,7 @@ class Evaluator:
             definitions = Definitions(None, None, None, {}, (problem,), is_usable=False)
         self._definitions = definitions
         self._fates: dict[str, Fates] = {}
+        self._many: dict[bool, tuple[DecideOne, ...]] = {}
         self._types = {key: flag.type for key, flag in definitions.flags.items()}
         self._client_keys = tuple(key for key, flag in definitions.flags.items() if flag.is_client)
         # A broken flag without a usable default gives the caller's: `_decide_carefully` knows that one.
@@ -113,14 +114,13 @@ class Evaluator:
 
         Broken flags are among them, with the reason ERROR.
         """
-        deciders = self._deciders
-        decisions: list[Decision] = []
-        for key in self._client_keys if client_only else self._types:
+        if type(unit) is str and unit:
             try:
-                decisions.append(deciders[key](unit, context))
-            except Exception:  # noqa: BLE001  one flag must not take the others along
-                decisions.append(self._decide_carefully(key, unit, context, None, None))
-        return decisions
+                data, attributes = unit.encode(), as_mapping(context)
+                return [decide(unit, data, attributes) for decide in self._for_many(client_only)]
+            except Exception:  # noqa: BLE001, S110  whatever the caller passed is decided flag by flag
+                pass
+        return [self.evaluate(key, unit, context) for key in (self._client_keys if client_only else self._types)]
 
     def force(self, flag: str, unit: object, variant: str) -> Decision | None:
         """The decision that an override of `flag` to `variant` gives; None when there is no such flag or variant."""
@@ -150,6 +150,22 @@ class Evaluator:
             return self._deciders[key](given, context)
 
         return decide
+
+    def _for_many(self, client_only: bool) -> tuple[DecideOne, ...]:
+        """What decides each flag, in the order of the snapshot; made when it is first asked for."""
+        known = self._many.get(client_only)
+        if known is None:
+            keys = self._client_keys if client_only else tuple(self._types)
+            known = self._many[client_only] = tuple(map(self._one_of_many, keys))
+        return known
+
+    def _one_of_many(self, key: str) -> DecideOne:
+        definition = self._definitions.flags[key]
+        if isinstance(definition, Flag):
+            compiled = compile_one_of_many(definition, self._fates_of(key), self._deciders)
+            if compiled is not None:
+                return compiled
+        return lambda unit, _, attributes: self.evaluate(key, unit, attributes)
 
     def _fates_of(self, key: str) -> Fates:
         known = self._fates.get(key)
