@@ -26,6 +26,7 @@ from paribus.experiments.decision import ArmEvidence, Evidence, Finding, decide,
 from paribus.experiments.early_stop import with_early_stop
 from paribus.experiments.effects import Panel, Series, by_segment
 from paribus.experiments.family import Family, families
+from paribus.experiments.indicators import early_indicators
 from paribus.experiments.layout import Batch, batches
 from paribus.experiments.notes import data_notes
 from paribus.experiments.phrases import effect
@@ -97,6 +98,7 @@ def infer(
         proof={},
         warnings=(*measurement.warnings, *read.notes, *notes),
         lake=measurement.lake,
+        early_indicators=() if opened.blocking else early_indicators(design, measurement),
         novelty=() if opened.is_hidden else novelty.novelty(design, measurement.windows),
     )
 

@@ -20,6 +20,8 @@ def plan_body(design: Design, data: DataModel | None = None) -> Plain:
     for described in (*body["variants"], *body["metrics"]):
         described.pop("description")  # words about an arm or a metric decide nothing
     body.pop("title")
+    if not body["plan"]["early_indicators"]:
+        del body["plan"]["early_indicators"]  # plans without any keep the hash that they were sealed with
     if data is not None:
         # Segments and time zone stand in the design already.
         body["data"] = {k: v for k, v in to_plain(data).items() if k not in ("segments", "time_zone")}

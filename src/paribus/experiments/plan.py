@@ -52,6 +52,18 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
+class Indicator:
+    """A leading metric with a rule of its own: it is read at any time, warns or holds the ramp, and never decides.
+
+    worse_than  relative loss that is no bad sign yet
+    """
+
+    metric: str
+    rule: Literal["warn", "hold"] = "warn"
+    worse_than: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The registered plan.
 
@@ -86,6 +98,7 @@ class Plan:
     rope: tuple[float, float] | None = None
     cuped: bool = True
     srm_alpha: float = 0.001
+    early_indicators: tuple[Indicator, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

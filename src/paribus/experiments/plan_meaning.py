@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from paribus.errors import did_you_mean
-from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.plan import Indicator, Method, Plan, Prior
 from paribus.experiments.problems import Problems
 from paribus.experiments.scalars import parsed
 from paribus.experiments.schema import ExperimentDoc, PlanDoc
-from paribus.metrics.definition import Metric, Role
+from paribus.metrics.definition import Metric, MetricType, Role
 
 # The keys that only some methods read; priors and rope describe effects under every method.
 _READ_BY = {
@@ -90,7 +90,25 @@ def plan_of(
         rope=rope,
         cuped=plan.cuped,
         srm_alpha=plan.srm_alpha,
+        early_indicators=_indicators(plan, metrics, problems),
     )
+
+
+def _indicators(plan: PlanDoc, metrics: tuple[Metric, ...], problems: Problems) -> tuple[Indicator, ...]:
+    known = {metric.name: metric for metric in metrics}
+    seen: set[str] = set()
+    for i, each in enumerate(plan.early_indicators):
+        at = ("plan", "early_indicators", i, "metric")
+        if each.metric not in known:
+            problems.add(at, f"{each.metric!r} is not a metric", fix=did_you_mean(each.metric, known))
+        elif known[each.metric].type is MetricType.QUANTILE:
+            problems.add(at, "a quantile has no sequence that holds at any time", rule="a mean, count, share or ratio")
+        elif each.metric in seen:
+            problems.add(at, f"{each.metric!r} is named twice")
+        if each.worse_than < 0:
+            problems.add(("plan", "early_indicators", i, "worse_than"), "a loss is written without its sign")
+        seen.add(each.metric)
+    return tuple(Indicator(each.metric, each.rule, each.worse_than) for each in plan.early_indicators)
 
 
 def _instant(text: str | None, zone: tzinfo | None) -> datetime | None:

@@ -155,6 +155,25 @@ class Novelty:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyIndicator:
+    """A leading metric of the plan, read by its own rule; it takes no part in the verdict.
+
+    rule      what a bad sign does: warn, or hold the ramp
+    relative  effect so far; its interval holds at all times and for all early indicators together
+    state     bad sign: shown worse by more than `worse_than`; good sign: shown better
+    """
+
+    metric: str
+    arm: str
+    rule: Literal["warn", "hold"]
+    worse_than: float
+    units: int
+    relative: Quantity
+    state: Literal["bad sign", "good sign", "nothing yet", "undetermined"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Everything an analysis says. `to_dict()` follows the published schema; `from_dict` reads it back."""
 
@@ -180,6 +199,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     seconds: float | None = None
     lake: LakeState | None = None  # None: the data are no lake's
+    early_indicators: tuple[EarlyIndicator, ...] = ()  # leading metrics of the plan, by their own rule
     novelty: tuple[Novelty, ...] = ()  # effects by days since exposure, where they were asked for
 
     def to_dict(self) -> dict[str, Any]:

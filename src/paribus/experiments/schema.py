@@ -319,6 +319,17 @@ class GraphDoc(Part):
     transitions: list[list[Annotated[float, Field(ge=0, le=1)]]]
 
 
+class IndicatorDoc(Part):
+    """A leading metric: read at any time by a sequence of its own; it warns, or holds the ramp, and never decides."""
+
+    metric: Name
+    """A metric of this document that has a value for each unit or is a ratio; a short window tells soonest."""
+    rule: Literal["warn", "hold"] = "warn"
+    """What a bad sign does: it is said, or it also keeps traffic from widening."""
+    worse_than: Share = 0.0
+    """Relative loss, 0 or above, that is no bad sign yet."""
+
+
 class PlanDoc(Part):
     """What is agreed before data."""
 
@@ -354,6 +365,8 @@ class PlanDoc(Part):
     """bayesian: the relative effects that count as none, for instance [-0.5%, 0.5%]."""
     cuped: bool = True
     srm_alpha: Probability = 0.001
+    early_indicators: list[IndicatorDoc] = []
+    """Leading metrics with a rule of their own."""
 
 
 def _variants(value: Any) -> Any:

@@ -187,6 +187,8 @@ class Config(Section):
     implementation: Implementation = Implementation()
     approvals: Approvals = Approvals()
     model: Model = Model()
+    early_indicators: dict[str, Literal["warn", "hold"]] | None = None
+    """By event: a bad sign of it warns, or holds the ramp; the first step of the funnel warns when left out."""
     method: Literal["fixed", "group_sequential", "anytime", "bayesian"] | None = None
     """The deciding method; chosen from statistical_methods and monitoring when left out."""
     interference: str | None = None

@@ -138,6 +138,16 @@ def _page(value: str) -> list[Said]:
     return [("acts", f"step 10 clicks through {which} where there is a browser, everything on it, as many visitors")]
 
 
+def _early(value: dict[str, str] | None) -> list[Said]:
+    if value is None:
+        return [("acts", "the first step of the funnel after the decision warns, where the plan follows one")]
+    if not value:
+        return [("acts", "no metric is read before the plan allows it")]
+    does = {"warn": "is said", "hold": "keeps traffic from widening"}
+    told = "; ".join(f"a bad sign of {event} {does[rule]}" for event, rule in value.items())
+    return [("acts", f"{told}; none of them decides")]
+
+
 def _deciding(value: str | None) -> list[Said]:
     return [
         ("acts", "step 3 chooses, and says why" if value is None else f"the plan is sealed with the method {value}")
@@ -207,6 +217,7 @@ EFFECTS: dict[str, _Saying] = {
     "model.name": _unless("", "none", "the model asked for at model.url"),
     "model.key_variable": _acts("the key of model.url is read from this environment variable"),
     "model.timeout_seconds": _acts("after {:g} s the deterministic answer stands"),
+    "early_indicators": _early,
     "method": _deciding,
     "interference": _unless(None, "looked for in the events, and said", "the plan states interference: {}"),
     "minimum_detectable_effect": _unless(

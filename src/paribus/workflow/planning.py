@@ -13,6 +13,7 @@ from paribus.workflow.audience import accepted, attributes
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
 from paribus.workflow.identity import links_of
+from paribus.workflow.launching.indicators import with_indicators
 from paribus.workflow.step import DATA_SCIENTIST
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def document_of(
             name: {"mean": lift.value or 0.0, "sd": max(sd, 0.01), "origin": origin} for name in success[:1]
         }
     segments = [attributes(each.rule) for each in explore.segments]
-    return {
+    body: Json = {
         "paribus": 1,
         "experiment": context.feature.key,
         "title": context.feature.requirement,
@@ -146,6 +147,7 @@ def document_of(
         "segments": list(dict.fromkeys(name for names in segments for name in names)),
         "plan": plan,
     }
+    return with_indicators(body, config.early_indicators, explore)
 
 
 def interference(configured: str | None, explore: ExploreFacts) -> str:

@@ -94,6 +94,12 @@ def full(result: Result, width: int, *, ascii_only: bool = False) -> list[Line]:
     page.say(arms_words(result), "muted")
     for each in reached(result):
         page.say(each.sentence, mark="  ")
+    _notes(
+        page,
+        "Early indicators (by their own rule; they warn or hold, and never decide)",
+        [each.sentence for each in result.early_indicators],
+        "",
+    )
     _effects(page, result)
     if not effects_hidden(result):
         _adjustments(page, result.comparisons)

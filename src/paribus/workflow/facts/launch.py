@@ -60,6 +60,8 @@ class RolloutFacts(Part):
     planned_end: str = ""
     health: tuple[dict[str, Any], ...] = ()
     """What the guardrails said at each move."""
+    early_indicators: tuple[dict[str, Any], ...] = ()
+    """What the leading metrics of the plan said when it was last read, by their own rule."""
     unattended: bool = False
     """Whether the server killed the flag with nobody at the keyboard."""
     beta: dict[str, Any] = {}
@@ -87,5 +89,7 @@ class MonitorFacts(Part):
     """What the detectors found; they never act."""
     units: dict[str, Measured] = {}
     """By arm."""
+    early_indicators: tuple[dict[str, Any], ...] = ()
+    """What the leading metrics of the plan say, by their own rule; they never decide."""
     vitals: tuple[dict[str, Any], ...] = ()
     """Web Vitals by metric and arm, as browsers measured them."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from paribus.errors import EngineError, InputError
+from paribus.experiments.result import EarlyIndicator
 from paribus.lake.recent import waiting
 from paribus.monitoring.finding import Finding, Severity
 from paribus.monitoring.rebuild import rebuild
@@ -15,6 +16,7 @@ from paribus.monitoring.watch import Watch
 from paribus.monitoring.watched import Watched
 from paribus.rollout.state import Evidence
 from paribus.workflow.context import Context
+from paribus.workflow.launching.indicators import held_by, indicator_facts
 
 Json = dict[str, Any]
 PATIENCE_SECONDS = 20.0
@@ -30,6 +32,7 @@ class Health:
     findings: tuple[Finding, ...]
     verdict: str = ""
     sentence: str = ""
+    early_indicators: tuple[EarlyIndicator, ...] = ()
 
     @property
     def units(self) -> int:
@@ -50,6 +53,7 @@ class Health:
             ),
             "",
         )
+        concern = concern or held_by(self.early_indicators)
         if self.verdict == "invalid":
             concern = concern or f"the analysis is invalid now: {self.sentence}"
         decided = f"the sealed rule has decided: {self.sentence}" if self.verdict in STOPPING else ""
@@ -69,6 +73,7 @@ class Health:
             "units": self.state.tally.units() if self.state is not None else {},
             "findings": [each.to_dict() for each in self.findings],
             "verdict": self.verdict,
+            "early_indicators": [dict(each) for each in indicator_facts(self.early_indicators, "indicators")],
         }
 
 
@@ -88,13 +93,15 @@ def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime 
     now = until or context.clock()
     state = rebuild(reader, watch, until=until + timedelta(microseconds=1) if until else None)
     verdict = sentence = ""
+    early: tuple[EarlyIndicator, ...] = ()
     if judge and min(state.tally.units().values(), default=0) > 0:
         try:
             result = context.operations.analyze(watch.experiment)
             verdict, sentence = str(result.verdict.value), result.verdict.sentence
+            early = result.early_indicators
         except (InputError, EngineError) as error:  # an event that a metric reads has not come yet
             sentence = f"not yet analyzed: {error.what}"
-    return Health(now, state, tuple(state.findings()), verdict, sentence)
+    return Health(now, state, tuple(state.findings()), verdict, sentence, early)
 
 
 def first_exposure(state: Watched | None) -> datetime | None:

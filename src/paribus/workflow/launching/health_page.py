@@ -10,6 +10,7 @@ from paribus.monitoring.watch import Watch
 from paribus.workflow.artifact import Artifact, Measured
 from paribus.workflow.block import Block, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.facts.launch import MonitorFacts, SetupFacts
+from paribus.workflow.launching.indicators import indicator_blocks
 
 EVIDENCE = "Evidence is an e-value: 1 says nothing, and it convicts at the number beside it, whenever it is read."
 _STATES = {"well": "passed", "pauses": "pauses traffic", "convicts": "convicts"}
@@ -57,6 +58,7 @@ def blocks(artifact: Artifact) -> list[Block]:
                 right=("units", "failed requests", "95% interval", "p95 latency", "95% interval of it"),
             )
         )
+    made += indicator_blocks(facts.early_indicators)
     made += _vitals(facts)
     made += [
         Heading("Service levels"),

@@ -92,6 +92,7 @@ def present(artifact: Artifact) -> list[Block]:
         posterior_table,
         segment_table,
     )
+    from paribus.workflow.launching.indicators import indicator_blocks, indicator_facts
 
     facts = AnalyzeFacts.model_validate(artifact.facts)
     result = Result.from_dict(facts.result)
@@ -110,6 +111,7 @@ def present(artifact: Artifact) -> list[Block]:
     ]
     if facts.power:
         blocks += [Heading("What could have been seen"), power_table(facts.power)]
+    blocks += indicator_blocks(indicator_facts(result.early_indicators, "result"))
     blocks += [Picture(figure, "What had been seen by each day") for figure in curves(result)[:1]]
     if facts.posterior:
         blocks += [

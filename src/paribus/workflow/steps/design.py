@@ -135,6 +135,7 @@ def present(artifact: Artifact) -> list[Block]:
             ],
             right=("baseline", "units it asks for"),
         ),
+        *_early(facts.document),
         Heading("How often the whole rule errs"),
         Table(
             ("world", "ships", "rolls back", "units at the decision", "days of arrivals"),
@@ -164,6 +165,20 @@ def present(artifact: Artifact) -> list[Block]:
         Code(_yaml(facts.document), "yaml", "The experiment document as sealed"),
     ]
     return blocks
+
+
+def _early(document: Json) -> list[Block]:
+    """Leading metrics with their rule; nothing where the plan names none."""
+    named = document["plan"].get("early_indicators") or ()
+    does = {"warn": "is said", "hold": "is said, and keeps traffic from widening"}
+    told = [f"`{each['metric']}`: a bad sign {does[each['rule']]}." for each in named]
+    if not told:
+        return []
+    return [
+        Heading("Early indicators"),
+        Paragraph("Read at any time by sequences of their own, which hold together; none takes part in the verdict."),
+        Listing(told),
+    ]
 
 
 def _facts(

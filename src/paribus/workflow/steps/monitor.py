@@ -26,6 +26,7 @@ from paribus.workflow.launching import health_page
 from paribus.workflow.launching.alerts import service_levels
 from paribus.workflow.launching.dashboard import datadog, grafana
 from paribus.workflow.launching.health import settled
+from paribus.workflow.launching.indicators import indicator_facts
 
 Json = dict[str, Any]
 SLUG = "monitor"
@@ -68,7 +69,8 @@ def run(context: Context) -> Artifact:
     }
     degraded = is_degraded(ratios, margin)
     levels = _levels(context, watch, until)
-    checks = context.operations.analyze(setup.experiment).checks
+    analyzed = context.operations.analyze(setup.experiment)
+    checks = analyzed.checks
     anomalies = _anomalies(context, rollout, until) if context.config.monitoring.anomaly_detection else ()
     facts = MonitorFacts(
         alerts=alerts,
@@ -99,6 +101,7 @@ def run(context: Context) -> Artifact:
             arm: Measured(value=count, unit=f"{watch.unit_type}s", evidence="monitoring")
             for arm, count in state.tally.units().items()
         },
+        early_indicators=indicator_facts(analyzed.early_indicators, "analysis"),
         vitals=tuple(
             {**each.to_dict(), "evidence": "vitals"}
             for each in vitals(

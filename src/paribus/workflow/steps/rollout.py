@@ -20,6 +20,7 @@ from paribus.workflow.facts.launch import Move, RolloutFacts, SetupFacts
 from paribus.workflow.launching import health as guardrails
 from paribus.workflow.launching.health import Health
 from paribus.workflow.launching.health_page import EVIDENCE, without_name
+from paribus.workflow.launching.indicators import indicator_blocks
 from paribus.workflow.launching.ramp import Ramp
 from paribus.workflow.launching.traffic_chart import traffic_chart
 from paribus.workflow.waiting import Waiting
@@ -171,6 +172,10 @@ def _artifact(
         first_exposure=first.isoformat() if first is not None else "",
         planned_end=end.isoformat() if end is not None else "",
         health=_health(entered, seen, killed),
+        early_indicators=next(
+            (tuple(read) for each in reversed(entered) if (read := each.health.get("early_indicators"))),
+            (),
+        ),
         unattended=unattended,
         beta=context.once("beta", lambda: _beta(ramp, seen)),
     )
@@ -184,6 +189,12 @@ def _artifact(
                 title="The revisions of the flag, and the stages that were entered",
                 statement=f"paribus flag show {setup.flag} --history",
                 data=f"flag {setup.flag}, revisions {', '.join(str(move.revision) for move in facts.moves)}",
+            ),
+            "indicators": Evidence(
+                kind="result",
+                title="Leading metrics of the plan before the last move, each by a sequence that holds at all times",
+                statement=f"paribus analyze {setup.experiment}",
+                data=f"as of {noted['time']}",
             ),
             "guardrails": Evidence(
                 kind="sql",
