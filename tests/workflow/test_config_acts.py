@@ -87,8 +87,15 @@ def flow(folder: Path, config: Json) -> Any:
 
 
 def alerts(folder: Path, config: Json) -> Any:
-    detects = Config.model_validate(config).monitoring.anomaly_detection
-    return rules(drawn.metrics(), (), method="anytime", acts=True, detects=detects)
+    of = Config.model_validate(config).monitoring
+    return rules(
+        drawn.metrics(),
+        (),
+        method="anytime",
+        acts=True,
+        detects=of.anomaly_detection,
+        holds=of.error_budget_holds,
+    )
 
 
 def watch(folder: Path, config: Json) -> Any:

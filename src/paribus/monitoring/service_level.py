@@ -7,6 +7,7 @@ that notices within minutes, and a slow one that is not excited by a blip.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,19 +36,64 @@ class ServiceLevel:
         """Share of requests that may be bad."""
         return 1 - self.objective
 
-    def openslo(self, service: str) -> dict[str, object]:
-        """The objective as an OpenSLO v1 document."""
+    def openslo(self, service: str, arm: str = "") -> dict[str, object]:
+        """The objective as an OpenSLO v1 document, for one arm or for all, over what the service exports."""
+        name, where = _named(self.name, arm), f'{{variant="{arm}"}}' if arm else ""
         return {
             "apiVersion": "openslo/v1",
             "kind": "SLO",
-            "metadata": {"name": self.name},
+            "metadata": {"name": name, "displayName": f"{self.name} of {arm}" if arm else self.name},
             "spec": {
                 "service": service,
                 "description": self.indicator,
                 "budgetingMethod": "Occurrences",
                 "timeWindow": [{"duration": f"{self.window_days}d", "isRolling": True}],
-                "indicator": {"metadata": {"name": f"{self.name}-indicator"}, "spec": {"description": self.indicator}},
+                "indicator": {
+                    "metadata": {"name": f"{name}-indicator"},
+                    "spec": {
+                        "description": self.indicator,
+                        "ratioMetric": {
+                            "counter": True,
+                            "bad": _prometheus(f"sum(request_errors_total{where})"),
+                            "total": _prometheus(f"sum(request_seconds_count{where})"),
+                        },
+                    },
+                },
                 "objectives": [{"displayName": self.name, "target": self.objective}],
+                "alertPolicies": [f"{name}-burns"],
+            },
+        }
+
+    def openslo_policy(self, arm: str = "") -> dict[str, object]:
+        """The alerts on how fast the budget burns, as an OpenSLO v1 AlertPolicy: a condition for each long window."""
+        name = _named(self.name, arm)
+        return {
+            "apiVersion": "openslo/v1",
+            "kind": "AlertPolicy",
+            "metadata": {"name": f"{name}-burns"},
+            "spec": {
+                "description": "both windows of a pair burn the budget too fast",
+                "alertWhenBreaching": True,
+                "alertWhenResolved": False,
+                "alertWhenNoData": False,
+                "conditions": [
+                    {
+                        "kind": "AlertCondition",
+                        "metadata": {"name": f"{name}-burns-{long:g}h"},
+                        "spec": {
+                            "severity": "page",
+                            "condition": {
+                                "kind": "burnrate",
+                                "op": "gte",
+                                "threshold": rate,
+                                "lookbackWindow": f"{long:g}h",
+                                "alertAfter": f"{round(short * 60)}m",
+                            },
+                        },
+                    }
+                    for long, short, rate in WINDOWS
+                ],
+                "notificationTargets": [],
             },
         }
 
@@ -104,3 +150,12 @@ def read(level: ServiceLevel, traffic: Sequence[Traffic], arm: str = "") -> Find
         sentence += "; the budget is spent"
     broken = bool(burning) or exhausted
     return Finding(level.name, Severity.PAUSES if broken else Severity.WELL, sentence, arm, numbers)
+
+
+def _named(level: str, arm: str) -> str:
+    """A name as OpenSLO asks for: lower-case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{level} {arm}".lower()).strip("-")[:63]
+
+
+def _prometheus(query: str) -> dict[str, object]:
+    return {"metricSource": {"type": "Prometheus", "spec": {"query": query}}}

@@ -64,6 +64,8 @@ class Monitoring(Section):
     """Detectors on metrics and on the pipeline; they alert and never act."""
     automatic_rollback: bool = True
     """Proven harm kills the flag by itself; false: it alerts and asks."""
+    error_budget_holds: bool = True
+    """A treatment that spends its error budget beyond chance, and control does not, keeps traffic from widening."""
 
 
 class Economics(Section):

@@ -195,6 +195,10 @@ EFFECTS: dict[str, _Saying] = {
         true="detectors look at metrics and data, and alert", false="no detector runs"
     ),
     "monitoring.automatic_rollback": _rollback,
+    "monitoring.error_budget_holds": _by_value(
+        true="an error budget that a treatment spends, and control does not, keeps traffic from widening",
+        false="a spent error budget is said, and traffic widens all the same",
+    ),
     "economics.currency": _acts("amounts are in {}"),
     "economics.margin": _acts("value is {:.4g} times the revenue"),
     "economics.value_per_conversion": _unless(

@@ -15,9 +15,18 @@ ERROR_LEVEL = 0.999
 
 
 def rules(
-    metrics: Sequence[Mapping[str, Any]], guards: Sequence[Guard], *, method: str, acts: bool, detects: bool
+    metrics: Sequence[Mapping[str, Any]],
+    guards: Sequence[Guard],
+    *,
+    method: str,
+    acts: bool,
+    detects: bool,
+    holds: bool = True,
 ) -> tuple[Json, ...]:
-    """What fires when, and what then happens; `acts`: a conviction kills the flag by itself."""
+    """What fires when, and what then happens.
+
+    `acts`: a conviction kills the flag by itself; `holds`: a spent error budget keeps traffic from widening.
+    """
     convicted = "the flag is killed by one revision, and an alert is kept" if acts else "an alert asks a person"
     found: list[Json] = [
         {
@@ -65,6 +74,16 @@ def rules(
             "false_alarms": ALPHA,
         }
     )
+    found.append(
+        {
+            "alert": "error budget",
+            "metric": "failed requests by arm",
+            "when": f"a treatment spends its budget of {1 - ERROR_LEVEL:.1%} beyond chance, and control does not",
+            "then": "traffic does not widen" if holds else "it is said, and nothing is done",
+            "where": "before each move of the rollout",
+            "false_alarms": None,
+        }
+    )
     if detects:
         found.append(
             {
@@ -94,12 +113,13 @@ def prometheus(key: str, levels: Sequence[ServiceLevel]) -> str:
     import yaml
 
     error = next(level for level in levels if level.name == "errors")
+    burns = f"{key}, {{{{ $labels.variant }}}}: the error budget burns"
     burn = [
         {
             "alert": f"ErrorBudgetBurns{int(long)}h",
             "expr": " and ".join(f"{_error_rate(hours)} > {round(rate * error.budget, 6)}" for hours in (long, short)),
             "labels": {"severity": "page", "feature": key},
-            "annotations": {"summary": f"{key}: the error budget burns {rate:g} times too fast over {long:g} h"},
+            "annotations": {"summary": f"{burns} {rate:g} times too fast over {long:g} h"},
         }
         for long, short, rate in WINDOWS
     ]
@@ -135,7 +155,9 @@ def prometheus(key: str, levels: Sequence[ServiceLevel]) -> str:
 
 def _error_rate(hours: float) -> str:
     window = _hours(hours)
-    return f"sum(rate(request_errors_total[{window}])) / sum(rate(request_seconds_count[{window}]))"
+    return f"sum by (variant) (rate(request_errors_total[{window}])) / " + (
+        f"sum by (variant) (rate(request_seconds_count[{window}]))"
+    )
 
 
 def _hours(hours: float) -> str:

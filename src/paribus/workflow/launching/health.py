@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from paribus.errors import EngineError, InputError
 from paribus.experiments.result import EarlyIndicator
+from paribus.lake.reading import LakeReader
 from paribus.lake.recent import waiting
+from paribus.monitoring import error_budget
 from paribus.monitoring.finding import Finding, Severity
-from paribus.monitoring.rebuild import rebuild
+from paribus.monitoring.rebuild import rebuild, requests_by_arm
 from paribus.monitoring.watch import Watch
 from paribus.monitoring.watched import Watched
 from paribus.rollout.state import Evidence
 from paribus.workflow.context import Context
+from paribus.workflow.launching.alerts import service_levels
 from paribus.workflow.launching.indicators import held_by, indicator_facts
 
 Json = dict[str, Any]
@@ -101,7 +104,18 @@ def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime 
             early = result.early_indicators
         except (InputError, EngineError) as error:  # an event that a metric reads has not come yet
             sentence = f"not yet analyzed: {error.what}"
-    return Health(now, state, tuple(state.findings()), verdict, sentence, early)
+    findings = (*state.findings(), *_budgets(context, reader, watch, now))
+    return Health(now, state, findings, verdict, sentence, early)
+
+
+def _budgets(context: Context, reader: LakeReader, watch: Watch, now: datetime) -> list[Finding]:
+    """The error budget of each arm's requests; where the configuration says so it is only told."""
+    level = service_levels(None)[0]
+    traffic = {each.arm: each.windows for each in requests_by_arm(reader, watch, now=now, days=level.window_days)}
+    found = error_budget.read(level, traffic, watch.control)
+    if context.config.monitoring.error_budget_holds:
+        return found
+    return [replace(each, severity=Severity.WELL if each.is_well else Severity.ALERTS) for each in found]
 
 
 def first_exposure(state: Watched | None) -> datetime | None:

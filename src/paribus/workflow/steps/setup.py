@@ -86,6 +86,7 @@ def run(context: Context) -> Artifact:
             method=design.chosen_method,
             acts=acts,
             detects=context.config.monitoring.anomaly_detection,
+            holds=context.config.monitoring.error_budget_holds,
         ),
         control=control,
         arms=tuple(watch.weights),
@@ -94,7 +95,7 @@ def run(context: Context) -> Artifact:
         targeting=tuple(targeting(key, flag, environment)),
         explained=_explained(context, key, attributes or {}, start_bp),
         stages=tuple(_stage(stage) for stage in stages),
-        service_levels=tuple(level.openslo(key) for level in levels),
+        service_levels=tuple(level.openslo(key, arm) for level in levels for arm in watch.weights),
         plan_hash=sealed.hash,
     )
     checks = _checks(
@@ -287,7 +288,10 @@ def _files(
     facts: SetupFacts,
     levels: Any,
 ) -> tuple[File, ...]:
-    slo = "---\n".join(_yaml(level.openslo(key)) for level in levels)
+    documents = [
+        each for level in levels for arm in facts.arms for each in (level.openslo(key, arm), level.openslo_policy(arm))
+    ]
+    slo = "---\n".join(_yaml(each) for each in documents)
     return (
         File(path="configuration/flag.yaml", text=_yaml(flag)),
         File(path="configuration/experiment.yaml", text=_yaml(dict(design.document))),
