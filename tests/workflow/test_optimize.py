@@ -307,3 +307,46 @@ def test_a_forest_that_cannot_be_grown_says_why(tmp_path: Path) -> None:
     body = made(closing(tmp_path, of, config=ASKED, installation=Small(store(tmp_path / "now"), of)))
     assert "300 units took part" in body.facts["forest"]["none"]
     assert next(c for c in body.checks if c.name == "causal forest").status == "not_applicable"
+
+
+def clicking() -> Iterator[dict[str, object]]:
+    """600 exposed units: in treatment payment takes twice as long, and every fifth clicks its button three times."""
+    for i in range(600):
+        treated, unit = i % 2 == 1, f"u{i}"
+        arm = "treatment" if treated else "control"
+        exposure = {"flag": KEY, "assigned": arm, "served": arm, "reason": "SPLIT", "revision": 4, "epoch": 1}
+        exposure |= {"probability": 0.5, "environment": "production", "unit": unit, "unit_type": "user"}
+        yield event(f"x{i}", "$exposure", at=START, unit=unit, properties=exposure, trusted=True, sent=SENT)
+        waits = (40 + i % 23) * (2 if treated else 1)
+        paid = START + timedelta(seconds=waits)
+        yield event(f"p{i}", "payment_submitted", at=paid, unit=unit, properties={}, trusted=True, sent=SENT)
+        for k in range(3 if treated and i % 5 == 0 else 1):
+            at = START + timedelta(seconds=10, milliseconds=300 * k)
+            said = {"element": "pay"}
+            yield event(f"c{i}-{k}", "button_clicked", at=at, unit=unit, properties=said, trusted=True, sent=SENT)
+
+
+def test_slow_steps_and_rage_clicks_come_from_the_lake_and_lead_on(tmp_path: Path) -> None:
+    clock = HandClock(datetime.fromisoformat(SENT))
+    with Lake.open(tmp_path / "lake", clock=clock, decode=decode) as lake:
+        lake.landing.append([request(list(clicking()), received=clock())])
+        lake.drain()
+    of = result(lift=0.08)
+    installation = OnLake(store(tmp_path / "now"), of, LakeReader(tmp_path / "lake", clock=clock))
+    button = EventProfile(name="button_clicked", count=1, units=1, properties={"element": "string"}, evidence="e")
+    found = closing(tmp_path, of, installation=installation)
+    artifact = found.artifacts["explore"]
+    wider = explored(events=(*explored().events, button)).model_dump(mode="json")
+    found = replace(found, artifacts={**found.artifacts, "explore": artifact.model_copy(update={"facts": wider})})
+    body = made(found)
+    got = OptimizeFacts.model_validate(body.facts)
+    slow = got.step_times[0]
+    assert (slow["from"], slow["to"], slow["slower"]) == ("checkout_started", "payment_submitted", True)
+    assert slow["ratio"] == pytest.approx(2.0, rel=0.05)
+    (rage,) = got.rage_clicks
+    assert (rage["units_control"], rage["units_treatment"], rage["worse"]) == (0, 60, True)
+    assert "2.0" in body.summary
+    assert "again and again" in body.summary
+    assert any(change.startswith("make button_clicked: pay answer at once") for change in changes(got))
+    assert any(change.startswith("make the step from checkout_started to payment_submitted") for change in changes(got))
+    assert "rage clicks, button_clicked" in body.evidence["pace"].statement

@@ -129,6 +129,10 @@ class OptimizeFacts(Part):
     """The effect by the week of first exposure."""
     learned: str = ""
     """The takeaway of the learning card."""
+    step_times: tuple[dict[str, Any], ...] = ()
+    """How long units that went on took from step to step, by arm."""
+    rage_clicks: tuple[dict[str, Any], ...] = ()
+    """Units that clicked an element three times within two seconds, by element and arm."""
     forest: dict[str, Any] = {}
     """A causal forest, where the configuration asks for one: groups by predicted effect, its calibration, importance;
     or `none`, why there is none."""

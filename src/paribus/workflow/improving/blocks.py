@@ -53,6 +53,7 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     blocks += forest_blocks(facts.forest)
     if facts.friction:
         blocks += [Heading("Friction"), _contrasts(facts.friction, _step, "Holm over the steps")]
+    blocks += _pace(facts)
     if facts.behavior:
         blocks += [
             Heading("What treated units do differently"),
@@ -80,6 +81,50 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     blocks += _lasting(facts)
     blocks += _next(facts, artifact.feature)
     return blocks
+
+
+def _pace(facts: OptimizeFacts) -> list[Block]:
+    """Time on each step and rage clicks, by arm."""
+    blocks: list[Block] = []
+    if facts.step_times:
+        blocks.append(
+            Table(
+                ("", "control", "treatment", "treatment over control", "p"),
+                [
+                    (
+                        f"{each['from']} \u2192 {each['to']}" + (" (slower in treatment)" if each["slower"] else ""),
+                        _duration(each["seconds_control"]),
+                        _duration(each["seconds_treatment"]),
+                        f"{each['ratio']:.2f} [{each['low']:.2f}, {each['high']:.2f}]",
+                        _p(each["p_value"]),
+                    )
+                    for each in facts.step_times
+                ],
+                caption="Median time on each step, of units that went on; ratios of geometric means with 95% intervals "
+                "of their own; p corrected (Holm over the steps)",
+                right=("control", "treatment", "treatment over control", "p"),
+            )
+        )
+    if facts.rage_clicks:
+        blocks.append(
+            _contrasts(
+                facts.rage_clicks,
+                lambda each: f"{each['element']} (worse in treatment)" if each["worse"] else str(each["element"]),
+                "Holm over the elements; units that clicked it three times within two seconds",
+            )
+        )
+    return blocks
+
+
+def _duration(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes, then hours.
+
+    >>> _duration(3.24), _duration(300.0), _duration(7_200.0)
+    ('3.2 s', '5.0 min', '2.0 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7_200 else f"{seconds / 3600:.1f} h"
 
 
 def _lasting(facts: OptimizeFacts) -> list[Block]:

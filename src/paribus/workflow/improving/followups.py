@@ -139,6 +139,24 @@ def _drafts(
         yield from _by_forest(observed.forest, explore, chosen, here)
     for transition in observed.transitions:
         yield from _friction(transition, observed, chosen, here, yearly_units)
+    for slow in observed.pace.times:
+        if slow.is_slower:
+            yield replace(
+                here,
+                change=f"make the step from {slow.start} to {slow.end} as quick in {chosen.change} as without it",
+                because=f"treated units that go on take {slow.ratio:.2f} times as long (p "
+                f"{numbers.p_value(slow.p_value)})",
+                findings=(f"time {slow.start} to {slow.end}",),
+            )
+    for rage in observed.pace.rage:
+        if rage.is_shown and rage.difference > 0:
+            yield replace(
+                here,
+                change=f"make {rage.name} answer at once in {chosen.change}",
+                because=f"{rage.treatment.done:,.0f} treated units clicked it three times within two seconds, "
+                f"{rage.control.done:,.0f} of control (p {numbers.p_value(rage.p_value)})",
+                findings=(f"rage clicks: {rage.name}",),
+            )
     for each in observed.feedback:
         if each.is_shown and each.difference > 0:
             event, _, theme = each.name.partition(": ")

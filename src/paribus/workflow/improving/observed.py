@@ -17,6 +17,7 @@ from paribus.impact.cohort import Cohorts, cohorts
 from paribus.impact.friction import Contrast, Share, Transition, contrasts, transitions
 from paribus.impact.heterogeneity import Attribute, by_attribute
 from paribus.impact.persistence import Decay, fades, fit
+from paribus.impact.step_time import Pace, pace
 from paribus.metrics.definition import MetricType, Role
 from paribus.workflow.facts.conclude import AnalyzeFacts
 from paribus.workflow.facts.design import DesignFacts
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _FEEDBACK = frozenset({"survey", "feedback", "ticket", "support", "review", "nps", "complaint", "rat", "csat"})
 _THEMES = ("theme", "topic", "reason", "category", "subject", "kind", "type", "code", "route")
+_ELEMENTS = ("element", "selector", "target", "button", "control", "component", "widget")
+_CLICKS = frozenset({"click", "tap", "press", "clik"})
 _TEXT = ("string", "text", "varchar", "str")
 
 
@@ -52,6 +55,7 @@ class Observed:
     cohorts: Cohorts = field(default_factory=lambda: Cohorts((), None))
     decay: Decay | None = None
     novelty: str = ""
+    pace: Pace = field(default_factory=Pace)
     forest: Forest | None = None
     no_forest: str = ""
 
@@ -95,6 +99,7 @@ def observe(
         cohorts=_cohorts(result, chosen.measured_by, treatment),
         decay=fit(novelty) if novelty is not None and fades(novelty) else None,
         novelty=novelty.sentence if novelty is not None else "",
+        pace=_pace(context, explore, design, analyze, counted, steps, result.control, treatment),
         forest=forest,
         no_forest=no_forest,
     )
@@ -140,6 +145,51 @@ def _counted(
         )
     except (InputError, EngineError):
         return None
+
+
+def _pace(
+    context: Context,
+    explore: ExploreFacts,
+    design: DesignFacts,
+    analyze: AnalyzeFacts,
+    counted: AfterExposure | None,
+    steps: Sequence[tuple[str, float, float]],
+    control: str,
+    treatment: str,
+) -> Pace:
+    """Times from step to step and rage clicks; nothing without the lake, or where it cannot answer."""
+    reader = context.operations.lake()
+    if reader is None or counted is None:
+        return Pace()
+    from paribus.experiments.on_lake import snapshot_of
+
+    hours = next((f.window_hours for f in explore.funnels if any(s.event == design.entry_event for s in f.steps)), 24.0)
+    known = {each.name for each in explore.events}
+    try:
+        return pace(
+            snapshot_of(reader),
+            design.flag,
+            [event for i, (event, _, _) in enumerate(steps) if i == 0 or event in known],
+            clicks_of(explore),
+            control=control,
+            treatment=treatment,
+            exposed=counted.exposed,
+            within_hours=hours,
+            environment=context.feature.environment,
+            until=datetime.fromisoformat(analyze.decided_at) if analyze.decided_at else None,
+        )
+    except (InputError, EngineError):
+        return Pace()
+
+
+def clicks_of(explore: ExploreFacts) -> list[Asked]:
+    """Events that are clicks, each with the property that names its element where there is one."""
+    found = []
+    for event in explore.events:
+        element = next((name for name in _ELEMENTS if event.properties.get(name, "").lower().startswith(_TEXT)), "")
+        if element or {stem(word) for word in pieces(event.name)} & _CLICKS:
+            found.append(Asked(event.name, element))
+    return found
 
 
 def _speaks(event: EventProfile) -> bool:

@@ -79,6 +79,41 @@ def friction_facts(of: Observed) -> tuple[Json, ...]:
     return (*steps, *errors)
 
 
+def time_facts(of: Observed) -> tuple[Json, ...]:
+    """How long each transition takes by arm, of those who went on."""
+    return tuple(
+        {
+            "from": t.start,
+            "to": t.end,
+            "units": dict(t.units),
+            "seconds_control": rounded(t.medians[of.control]),
+            "seconds_treatment": rounded(t.medians[of.treatment]),
+            "ratio": rounded(t.ratio),
+            "low": rounded(t.low),
+            "high": rounded(t.high),
+            "p_value": rounded(t.p_value),
+            "slower": t.is_slower,
+            "evidence": "pace",
+        }
+        for t in of.pace.times
+    )
+
+
+def rage_facts(of: Observed) -> tuple[Json, ...]:
+    """Every element that units clicked again and again, by arm."""
+    return tuple(
+        {
+            "element": c.name,
+            "units_control": round(c.control.done),
+            "units_treatment": round(c.treatment.done),
+            **_contrast(c),
+            "worse": c.is_shown and c.difference > 0,
+            "evidence": "pace",
+        }
+        for c in of.pace.rage
+    )
+
+
 def behavior_facts(of: Observed) -> tuple[Json, ...]:
     """Every event whose share of units differs between the arms beyond chance."""
     return tuple({"event": c.name, **_contrast(c), "evidence": "counts"} for c in of.behavior if c.is_shown)
@@ -152,6 +187,13 @@ def evidence_of(context: Context, of: Observed) -> dict[str, Evidence]:
         ),
     }
     found |= forest_evidence(of.forest, data)
+    if of.pace.statements:
+        found["pace"] = Evidence(
+            kind="sql",
+            title="times from step to step, and units with three clicks on one element within two seconds, by arm",
+            statement=";\n".join(f"-- {name}\n{text}" for name, text in of.pace.statements.items()),
+            data=data,
+        )
     if of.counted is not None:
         found["counts"] = Evidence(
             kind="sql",

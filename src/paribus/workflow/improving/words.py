@@ -44,7 +44,16 @@ def summary_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> str
             f"The change brings friction {where}: {text(first['treatment'], percent=True)} in treatment against "
             f"{text(first['control'], percent=True)} in control."
         )
-    elif facts.friction:
+    slower = next((each for each in facts.step_times if each["slower"]), None)
+    if slower is not None:
+        said.append(f"Treated units take {slower['ratio']:.2f} times as long from {slower['from']} to {slower['to']}.")
+    rage = next((each for each in facts.rage_clicks if each["worse"]), None)
+    if rage is not None:
+        said.append(
+            f"More treated units click {rage['element']} again and again: {rage['units_treatment']:,} against "
+            f"{rage['units_control']:,}."
+        )
+    if not worse and facts.friction:
         most = max(
             (each for each in facts.friction if each["kind"] == "step"), key=lambda each: each["lost"], default=None
         )
@@ -81,6 +90,11 @@ def assumptions_of(of: Observed, analyze: AnalyzeFacts) -> tuple[str, ...]:
             + ("" if of.from_lake else " They come from the experiment's own metrics, with each metric's window.")
         )
     found += forest_assumptions(of.forest)
+    if of.pace.times:
+        found.append(
+            "Times from step to step are those of units that went on, and who goes on may differ by arm: a longer time "
+            "is a hint of friction, and no effect."
+        )
     if of.counted is not None:
         found.append(
             "Behavior and feedback count units after exposure in the arm they were assigned; who answers a survey may "

@@ -23,6 +23,8 @@ from paribus.workflow.improving.reporting import (
     feedback_facts,
     friction_facts,
     heterogeneity_facts,
+    rage_facts,
+    time_facts,
 )
 from paribus.workflow.improving.words import assumptions_of, checks_of, summary_of
 from paribus.workflow.valuing.case import yearly_units
@@ -53,6 +55,8 @@ def run(context: Context) -> Artifact:
     facts = OptimizeFacts(
         heterogeneity=heterogeneity_facts(observed),
         friction=friction_facts(observed),
+        step_times=time_facts(observed),
+        rage_clicks=rage_facts(observed),
         decay=decay_facts(observed),
         follow_ups=drafted,
         behavior=behavior_facts(observed),
