@@ -65,7 +65,7 @@ class Health:
             self.units,
             harm=harm if acts else "",
             invalid=ratio.message if ratio is not None else "",
-            concern=concern or ("" if acts else harm),
+            concern=("" if acts else harm) or concern,
             decided="" if harm else decided,
         )
 
