@@ -30,6 +30,7 @@ def tally(batch: Batch, plan: CompiledPlan, received_time: int, event_bytes: int
     broken contract, or an unplanned event where the plan says so.
     """
     verdicts = bytearray()
+    give = verdicts.append
     rejected: list[Rejection] = []
     earliest, latest = received_time - PAST, received_time + FUTURE
     known = plan.events
@@ -37,26 +38,27 @@ def tally(batch: Batch, plan: CompiledPlan, received_time: int, event_bytes: int
     for index, event in enumerate(batch.events):
         if isinstance(event, Flaw):
             rejected.append(Rejection(index, event.what, event.rule))
-            verdicts.append(REJECTED)
+            give(REJECTED)
             continue
         flaw = None
-        if len(event.properties) + len(event.context) > event_bytes:
+        name, properties, user_id = event.name, event.properties, event.user_id
+        if len(properties) + len(event.context) > event_bytes:
             flaw = Flaw("the event is too large", f"at most {event_bytes} characters of properties and context")
-        elif not 0 < len(event.name) <= MAX_NAME:
+        elif not 0 < len(name) <= MAX_NAME:
             flaw = Flaw("the name is empty or too long", f"1 to {MAX_NAME} characters")
-        elif len(event.event_id) > MAX_ID or (event.user_id is not None and len(event.user_id) > MAX_ID):
+        elif len(event.event_id) > MAX_ID or (user_id is not None and len(user_id) > MAX_ID):
             flaw = Flaw("an id is too long", f"at most {MAX_ID} characters")
         if flaw is not None:
             rejected.append(Rejection(index, flaw.what, flaw.rule))
-            verdicts.append(REJECTED)
+            give(REJECTED)
             continue
         time = event.time
         if event.time_problem is not None or (time is not None and not is_trusted and not earliest <= time <= latest):
-            verdicts.append(QUARANTINED)
+            give(QUARANTINED)
             continue
-        checker = known.get(event.name)
+        checker = known.get(name)
         if checker is None:
-            verdicts.append(unplanned)
+            give(unplanned)
         else:
-            verdicts.append(PLANNED if checker.check(event.properties) else QUARANTINED)
+            give(PLANNED if checker.check(properties) else QUARANTINED)
     return Tally(bytes(verdicts), tuple(rejected))

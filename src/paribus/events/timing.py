@@ -28,6 +28,8 @@ def read_time(value: str | int | float | None) -> int | None:
     >>> read_time("1970-01-01T01:00:01+01:00"), read_time(1795477924750), read_time(1.5)
     (1000000, 1795477924750000, 1500000)
     """
+    if type(value) is int and 100_000_000_000 <= value < 100_000_000_000_000:
+        return value * 1_000  # what nearly every client sends
     if value is None or value == "":
         return None
     if type(value) is str:

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from paribus.errors import ParibusError
+from paribus.lake.queue_rows import checkpoint
 
 if TYPE_CHECKING:
     from paribus.lake.table_writer import Writing
@@ -33,6 +35,10 @@ class Health:
 
 class Arrivals(Protocol):
     """What the threads ask of the queue."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
 
     @property
     def is_alive(self) -> bool:
@@ -108,6 +114,8 @@ class Background:
 
     def _flush(self) -> None:
         moved = self._writer.flush()
+        if moved.rows:
+            checkpoint(self._landing.path)
         self._flushes += 1
         self._events += moved.events
 

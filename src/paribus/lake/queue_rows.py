@@ -30,6 +30,17 @@ class Span:
         return cls(rows[0].id, rows[-1].id, len(rows), events, size)
 
 
+def checkpoint(path: Path) -> None:
+    """Copies what is in the queue's log to its file, in the caller's time, so that a commit has little to copy."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as failure:
+        raise storage_error(failure, path) from failure
+    finally:
+        connection.close()
+
+
 def read_rows(path: Path, after: int, max_events: int, max_bytes: int) -> list[LandingRow]:
     """The oldest rows with an id above `after`, in order of id: at least one if there is any, within the limits.
 

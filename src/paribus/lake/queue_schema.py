@@ -9,6 +9,8 @@ from urllib.parse import quote
 from paribus.errors import StorageError
 
 FORMAT = 1
+_CHECKPOINT_PAGES = 4_000
+"""Of the write-ahead log, before a commit copies them to the file itself; the flush has copied most by then."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS landing (
@@ -47,6 +49,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = FAST")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         found = connection.execute("PRAGMA user_version").fetchall()[0][0]
         if found > FORMAT:

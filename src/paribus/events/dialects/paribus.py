@@ -88,8 +88,8 @@ def _read_one_by_one(document: bytes, flaws: Mapping[int, Flaw], derived: Derive
 
 
 def _incoming(event: _Event, index: int, derived: Derived) -> Incoming:
-    properties = object_text(event.properties)
-    context = object_text(event.context)
+    properties = object_text(event.properties) if event.properties else "{}"
+    context = object_text(event.context) if event.context else "{}"
     problem = text = None
     try:
         time = read_time(event.time)
@@ -113,7 +113,7 @@ def _incoming(event: _Event, index: int, derived: Derived) -> Incoming:
         None if anonymous_id is None else id_text(anonymous_id),
         None if session_id is None else id_text(session_id),
         event.unit_type,
-        None if unit is None else id_text(unit),
+        unit if type(unit) is str and unit else id_text(unit),
         event.sequence,
         problem,
         text,
