@@ -22,6 +22,7 @@ from paribus.cli import (
     proof,
     role,
     serve,
+    signals,
     tracking,
     upkeep,
 )
@@ -44,6 +45,7 @@ for command in (
     proof.sql,
     proof.verify,
     serve.serve,
+    signals.signals,
     flag.kill,
     upkeep.diff,
     upkeep.apply,

@@ -93,3 +93,5 @@ class MonitorFacts(Part):
     """What the leading metrics of the plan say, by their own rule; they never decide."""
     vitals: tuple[dict[str, Any], ...] = ()
     """Web Vitals by metric and arm, as browsers measured them."""
+    signals: tuple[dict[str, Any], ...] = ()
+    """By arm: requests a second, failures, median and p95 of duration, requests in progress."""

@@ -24,6 +24,23 @@ def grafana(key: str, requirement: str, arms: Sequence[str]) -> str:
             "histogram_quantile(0.95, sum by (le, variant) (rate(request_seconds_bucket[5m])))",
             "s",
         ),
+        (
+            "Requests in progress by arm",
+            "sum by (variant) (rate(request_seconds_sum[5m]))",
+            "short",
+        ),
+        ("Paribus: requests", "sum by (route) (rate(paribus_http_requests_total[5m]))", "reqps"),
+        (
+            "Paribus: errors",
+            'sum(rate(paribus_http_requests_total{status=~"5.."}[5m])) / sum(rate(paribus_http_requests_total[5m]))',
+            "percentunit",
+        ),
+        (
+            "Paribus: p95 latency",
+            "histogram_quantile(0.95, sum by (le, route) (rate(paribus_http_request_seconds_bucket[5m])))",
+            "s",
+        ),
+        ("Paribus: events that wait for the lake", "paribus_queue_events", "short"),
         ("Events at the door", "sum by (fate) (rate(paribus_intake_events_total[5m]))", "cps"),
         ("Alerts of the watches", "paribus_watch_alerts", "short"),
         ("Seconds until an event is in the lake", "paribus_watermark_lag_seconds", "s"),
@@ -44,7 +61,7 @@ def grafana(key: str, requirement: str, arms: Sequence[str]) -> str:
                         "type": "timeseries",
                         "datasource": {"type": "prometheus", "uid": "${DS_PROMETHEUS}"},
                         "gridPos": {"h": 8, "w": 12, "x": 12 * ((number - 1) % 2), "y": 8 * ((number - 1) // 2)},
-                        "targets": [{"expr": expression, "legendFormat": "{{variant}}{{fate}}", "refId": "A"}],
+                        "targets": [{"expr": expression, "legendFormat": "{{variant}}{{fate}}{{route}}", "refId": "A"}],
                         "fieldConfig": {"defaults": {"unit": unit}, "overrides": []},
                     }
                     for number, (title, expression, unit) in enumerate(panels, start=1)

@@ -59,6 +59,7 @@ def blocks(artifact: Artifact) -> list[Block]:
             )
         )
     made += indicator_blocks(facts.early_indicators)
+    made += _signals(facts)
     made += _vitals(facts)
     made += [
         Heading("Service levels"),
@@ -95,6 +96,37 @@ def blocks(artifact: Artifact) -> list[Block]:
     if facts.anomalies:
         made += [Heading("Unusual days"), Listing([each["message"] for each in facts.anomalies])]
     return made
+
+
+def _signals(facts: MonitorFacts) -> list[Block]:
+    """Traffic, errors, duration and saturation of each arm."""
+    if not facts.signals:
+        return []
+
+    def shown(value: float | None, unit: str) -> str:
+        return "…" if value is None else f"{value:,.0f} ms" if unit == "ms" else f"{value:.3g}"
+
+    return [
+        Heading("Golden signals"),
+        Table(
+            ("arm", "requests", "a second", "failed", "median", "p95", "in progress"),
+            [
+                (
+                    each["of"],
+                    f"{each['requests']:,}",
+                    shown(each["per_second"], ""),
+                    f"{each['failed']:,}",
+                    shown(each["p50_ms"], "ms"),
+                    shown(each["p95_ms"], "ms"),
+                    shown(each["in_progress"], ""),
+                )
+                for each in facts.signals
+            ],
+            caption="Requests of exposed units from the first exposure on; in progress: requests a second times their "
+            "mean duration. Those of the server: paribus signals.",
+            right=("requests", "a second", "failed", "median", "p95", "in progress"),
+        ),
+    ]
 
 
 def _vitals(facts: MonitorFacts) -> list[Block]:

@@ -12,6 +12,7 @@ from paribus.monitoring.alert import ALERTS, Alert
 from paribus.monitoring.latency import Latency
 from paribus.monitoring.request_rate import Rate, difference, rate, ratio
 from paribus.monitoring.service_level import read as read_level
+from paribus.monitoring.signals import of_arm
 from paribus.monitoring.unusual_days import STATEMENT, unusual_days
 from paribus.monitoring.vitals import STATEMENT as VITALS
 from paribus.monitoring.vitals import vitals
@@ -101,6 +102,14 @@ def run(context: Context) -> Artifact:
             arm: Measured(value=count, unit=f"{watch.unit_type}s", evidence="monitoring")
             for arm, count in state.tally.units().items()
         },
+        signals=tuple(
+            {
+                **of_arm(arm, sums[arm], state.latency[arm], _observed_seconds(rollout, until)).plain(),
+                "evidence": "monitoring",
+            }
+            for arm in arms
+            if arm in sums
+        ),
         early_indicators=indicator_facts(analyzed.early_indicators, "analysis"),
         vitals=tuple(
             {**each.to_dict(), "evidence": "vitals"}
@@ -162,6 +171,10 @@ def _levels(context: Context, watch: Watch, until: datetime) -> tuple[Json, ...]
         {**read_level(errors, each.windows, each.arm).to_dict(), "evidence": "monitoring"}
         for each in rebuild.requests_by_arm(reader, watch, now=until)
     )
+
+
+def _observed_seconds(rollout: RolloutFacts, until: datetime) -> float:
+    return (until - datetime.fromisoformat(rollout.first_exposure)).total_seconds()
 
 
 def _anomalies(context: Context, rollout: RolloutFacts, until: datetime) -> tuple[Json, ...]:
