@@ -1,4 +1,4 @@
-// Builds dist/: an ES module with the recorder as a chunk of its own, a classic script, and the React part.
+// Builds dist/: an ES module with the recorder as a chunk of its own, a classic script, and the parts for those who ask for them.
 import { build } from "esbuild";
 import { minify } from "terser";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -53,6 +53,7 @@ await Promise.all([
   bundle("src/script.ts", "dist/paribus.iife.js", { format: "iife", plugins: [script, vitals] }),
   bundle("src/react.ts", "dist/react.mjs", { format: "esm", external: ["react"] }),
   bundle("src/following.ts", "dist/following.mjs", { format: "esm" }),
+  bundle("src/breaker.ts", "dist/breaker.mjs", { format: "esm" }),
   // rrweb arrives minified, and mangling again would only take time.
   build({
     entryPoints: [here("src/recording.ts")],

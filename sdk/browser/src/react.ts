@@ -1,8 +1,11 @@
 import { Component, useSyncExternalStore, type ErrorInfo, type ReactNode } from "react";
+import type { GuardedClient } from "./breaker.js";
 import type { Client } from "./interface.js";
 
 export interface ErrorBoundaryProps {
-  client: Client;
+  client: Client & Partial<Pick<GuardedClient, "report">>;
+  /** The flag whose variants are shown inside: a client with a circuit breaker hears whether they could be. */
+  flag?: string;
   children?: ReactNode;
   /** Shown instead of what failed. */
   fallback?: ReactNode | ((error: unknown, retry: () => void) => ReactNode);
@@ -17,9 +20,23 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { failed: boole
     return { failed: true, error };
   }
 
+  override componentDidMount(): void {
+    if (!this.state.failed) this.#succeeded();
+  }
+
+  override componentDidUpdate(_: ErrorBoundaryProps, before: { failed: boolean }): void {
+    if (before.failed && !this.state.failed) this.#succeeded();
+  }
+
+  #succeeded(): void {
+    const { client, flag } = this.props;
+    const variant = flag && client.variants[flag];
+    if (variant) client.report?.(flag, variant, false);
+  }
+
   override componentDidCatch(error: unknown, info: ErrorInfo): void {
     const components = (info.componentStack ?? "").slice(0, 2000);
-    this.props.client.captureError(error, { kind: "boundary", components });
+    this.props.client.captureError(error, { kind: "boundary", components, flag: this.props.flag });
     this.props.onError?.(error, info);
   }
 

@@ -15,13 +15,15 @@ import { createClient } from "@paribus/browser";
 import { ErrorBoundary, useVariant } from "@paribus/browser/react";
 
 const client = createClient({ url: "", key: "pb_client_test", vitals: false, flushSeconds: 0.05 });
+window.reported = [];
+client.report = (...told) => void window.reported.push(told); // as a client with a circuit breaker has it
 function Cart() {
   if (useVariant(client, "checkout") === "treatment") throw new TypeError("no cart");
   return h("b", null, "cart");
 }
 const fallback = (error, retry) => h("i", { onClick: retry }, "failed: " + error.message);
 createRoot(document.getElementById("text")).render(
-  h(ErrorBoundary, { client, fallback, onError: (error) => (window.seen = error.message) }, h(Cart)));
+  h(ErrorBoundary, { client, flag: "checkout", fallback, onError: (error) => (window.seen = error.message) }, h(Cart)));
 window.app = client;
 """
 
@@ -44,10 +46,13 @@ def test_the_error_boundary(visit: Visit, server: Loopback, built: Path, tmp_pat
     assert (fault["kind"], fault["type"], fault["message"]) == ("boundary", "TypeError", "no cart")
     assert "Cart" in fault["components"] or fault["components"]
     assert fault["variants"] == {"checkout": "treatment"}
+    assert fault["flag"] == "checkout"
     assert page.evaluate("seen") == "no cart"
+    assert page.evaluate("reported") == []
     server.bulk, server.etag = bulk(answer("checkout", "control", False)), '"2"'
     page.evaluate("app.identify('u43')")
     page.click("#text i")
     page.wait_for_function("document.getElementById('text').textContent === 'cart'")
+    assert page.evaluate("reported") == [["checkout", "control", False]]
     exposed = {event["properties"]["assigned"] for event in server.wait("$exposure", 2)}
     assert exposed == {"treatment", "control"}
