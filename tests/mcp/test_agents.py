@@ -90,6 +90,20 @@ async def test_tools_come_from_the_steps_and_say_what_they_do(settings: Settings
         )
 
 
+async def test_an_agent_comments_and_reads_what_was_learned(settings: Settings) -> None:
+    async with agent(settings) as client:
+        await ask(client, "new_feature", requirement=REQUIREMENT, key=KEY)
+        save(settings, "explore")
+        await ask(client, "comment", feature=KEY, step="explore", text="a day is missing")
+        said = await ask(client, "comment", feature=KEY, step="explore")
+        assert [(each["author"], each["text"]) for each in said["comments"]] == [("agent:test", "a day is missing")]
+        learned = await ask(client, "learnings", query="checkout")
+        assert learned["learnings"] == []
+        assert learned["rate"]["decided"] == 0
+        refused = await ask(client, "follow", feature=KEY, fails=True)
+        assert "optimize" in refused["error"]["what"]
+
+
 async def test_the_prompt_carries_the_requirement_and_the_limits(settings: Settings) -> None:
     async with agent(settings) as client:
         assert {each.name for each in (await client.list_prompts()).prompts} == {

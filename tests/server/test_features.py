@@ -139,6 +139,34 @@ def test_decisions_are_asked_for_and_kept(live: Installation, http: httpx.Client
     assert redone.json()["stale"] == ["hypothesize"]
 
 
+def test_people_comment_assign_and_agree_in_roles(live: Installation, http: httpx.Client) -> None:
+    config = "approvals: {required: [], by_role: {explore: [data-scientist]}}"
+    http.post("/features", json={"requirement": REQUIREMENT, "key": "people", "config": config})
+    made.save(live.settings, "people", "explore")
+    steps = "/features/people/steps/explore"
+    assert http.post(f"{steps}/comments", json={"text": " "}).status_code == 422
+    said = http.post(f"{steps}/comments", json={"text": "a day is missing"})
+    assert (said.status_code, said.json()["number"], said.json()["current"]) == (201, 1, True)
+    assert [each["text"] for each in http.get(f"{steps}/comments").json()["items"]] == ["a day is missing"]
+    assert http.put(f"{steps}/assignee", json={"assignee": "ben"}).json()["assignee"] == "ben"
+    assert http.post(f"{steps}/approve", json={}).status_code == 422
+    agreed = http.post(f"{steps}/approve", json={"role": "data-scientist"}).json()
+    assert (agreed["state"], list(agreed["approved_as"])) == ("done", ["data-scientist"])
+    assert {"comments", "assignment", "approval"} <= {
+        each["kind"] for each in http.get("/features/people/history").json()
+    }
+
+
+def test_learnings_are_found_and_a_feature_is_closed_with_one(live: Installation, http: httpx.Client) -> None:
+    found = http.get("/learnings", params={"query": "nothing of the kind"}).json()
+    assert found["learnings"] == []
+    assert "sentence" in found["rate"]
+    http.post("/features", json={"requirement": REQUIREMENT, "key": "unlearned"})
+    open_ = http.post("/features/unlearned/close", json={"insight": "people on mobile stop at the address"})
+    assert open_.status_code == 409
+    assert http.post("/features/unlearned/follow-ups/f1").status_code == 404
+
+
 def test_a_failed_check_cannot_be_approved_away(live: Installation, http: httpx.Client) -> None:
     http.post(
         "/features", json={"requirement": REQUIREMENT, "key": "broken", "config": "approvals: {required: [explore]}"}
@@ -161,7 +189,16 @@ def test_the_steps_and_their_tags_come_from_one_list(http: httpx.Client) -> None
         assert operations[f"/api/v1/features/{{key}}/steps/{step.slug}"]["get"]["tags"] == [step.slug]
 
 
-READS = ["/features", "/features/one-click", "/features/one-click/run", "/steps", "/features/one-click/steps/explore"]
+READS = [
+    "/learnings",
+    "/features/one-click/history",
+    "/features/one-click/steps/explore/comments",
+    "/features",
+    "/features/one-click",
+    "/features/one-click/run",
+    "/steps",
+    "/features/one-click/steps/explore",
+]
 WRITES = ["/features", "/features/one-click/run", "/features/one-click/steps/design/approve"]
 
 

@@ -174,6 +174,7 @@ ACTS: dict[str, tuple[Callable[[Path, Json], Any], Json, Json]] = {
     "implementation.frontend": (code, {}, {"implementation": {"frontend": "react"}}),
     "implementation.model": (hypothesized, {}, {"implementation": {"model": True}}),
     "approvals.required": (state, {}, {"approvals": {"required": ["explore"], "roles": 2}}),
+    "approvals.by_role": (state, {}, {"approvals": {"by_role": {"explore": ["data-scientist"]}}}),
     "approvals.roles": (
         state,
         {"approvals": {"required": ["explore"]}},

@@ -336,9 +336,93 @@ class Workshop:
         written = self.operations.write("audience", named, body, author=author, reason=f"saved from {key}")
         return {"audience": named, "revision": written.number, **(written.body or {})}
 
-    def approve(self, key: str, step: str, *, author: str, why: str = "") -> Json:
-        """Agrees to a step's artifact."""
-        return _shown(self.dossier.approve(key, step, author=author, why=why))
+    def approve(self, key: str, step: str, *, author: str, why: str = "", role: str = "") -> Json:
+        """Agrees to a step's artifact, in a role where the configuration asks for roles."""
+        return _shown(self.dossier.approve(key, step, author=author, why=why, role=role))
+
+    def comment(self, key: str, step: str, text: str, *, author: str) -> Json:
+        """Says something about a step's artifact; it stays."""
+        return self.dossier.comment(key, step, text, author=author)
+
+    def comments(self, key: str, step: str) -> list[Json]:
+        """What was said about a step, in order."""
+        return self.dossier.comments(key, step)
+
+    def assign(self, key: str, step: str, assignee: str, *, author: str, why: str = "") -> Json:
+        """Gives a step to a person; an empty name to nobody."""
+        return _shown(self.dossier.assign(key, step, assignee, author=author, why=why))
+
+    def history(self, key: str) -> list[Json]:
+        """Everything that was written about a feature, in order: artifacts, approvals, comments, assignments."""
+        return [
+            {
+                "kind": each.address.kind,
+                "key": each.address.key,
+                "revision": each.number,
+                "author": each.author,
+                "time": each.time.isoformat(),
+                "reason": each.reason,
+            }
+            for each in self.dossier.history(key)
+        ]
+
+    def close(self, key: str, insight: str, *, tags: Sequence[str] = (), author: str) -> Json:
+        """Closes a feature with what was learned.
+
+        Raises:
+            InputError, Conflict: nothing was learned in words, or the sixteen steps are not done.
+        """
+        from paribus.workflow.learnings import close
+
+        return close(self.dossier, key, insight, tags=tags, author=author).plain()
+
+    def learnings(self, query: str = "") -> Json:
+        """Learning cards that hold every word of the query, best first, and the learning rate over all features."""
+        from paribus.workflow.learnings import all_learnings, learning_rate, search
+
+        found = search(all_learnings(self.dossier), query)
+        return {"learnings": [each.plain() for each in found], "rate": learning_rate(self.dossier).plain()}
+
+    def follow(self, key: str, follow_up: str = "", *, author: str) -> Json:
+        """The next feature, opened from a follow-up of this one: linked, with the same data and configuration.
+
+        Args:
+            key: the feature whose step 16 drafted it.
+            follow_up: its id, f1; the first one unless named. One that was opened before is returned as it is.
+            author: in whose name.
+
+        Raises:
+            NotFound: no such feature or follow-up, or step 16 was not run.
+        """
+        from paribus.workflow.facts.conclude import OptimizeFacts
+
+        drafted = OptimizeFacts.model_validate(self.dossier.artifact(key, "optimize").facts).follow_ups
+        chosen = next((each for each in drafted if each.id == (follow_up or each.id)), None)
+        if chosen is None:
+            raise NotFound(
+                f"{key} has no follow-up {follow_up!r}" if drafted else f"{key} has no follow-up",
+                where=f"feature {key}",
+                rule=f"one of {', '.join(each.id for each in drafted)}" if drafted else "step 16 drafts them",
+            )
+        before, config = self.dossier.feature(key)
+        for other in self.dossier.keys():  # noqa: SIM118 - a method, not a mapping's
+            known = self.dossier.feature(other)[0]
+            if known.previous == key and known.requirement == chosen.change:
+                return self.show(other)
+        return self.new(
+            chosen.change,
+            config=config,
+            source=before.source,
+            environment=before.environment,
+            key=self._free_key(chosen.change),
+            previous=key,
+            author=author,
+        )
+
+    def _free_key(self, requirement: str) -> str:
+        """A key of the requirement's words that no feature has."""
+        base, taken = key_of(requirement), set(self.dossier.keys())
+        return next(key for key in (base, *(f"{base}-{n}" for n in range(2, 1_000))) if key not in taken)
 
     def reject(self, key: str, step: str, *, author: str, why: str) -> Json:
         """Refuses a step's artifact."""
@@ -365,7 +449,12 @@ class Workshop:
         from paribus.workflow.scorecard import scorecard
 
         self.dossier.feature(key)
-        return scorecard(self.dossier.artifacts(key)).to_dict()
+        from paribus.workflow.learnings import learning_rate
+
+        found = scorecard(self.dossier.artifacts(key)).to_dict()
+        rate = learning_rate(self.dossier)
+        found["learning"] = {**found["learning"], "rate": rate.plain()}
+        return found
 
     def config(self, key: str) -> Config:
         """A feature's configuration."""
@@ -426,4 +515,7 @@ def _shown(state: StepState) -> Json:
         "hash": state.hash,
         "revision": state.revision,
         "approved_by": list(state.approved_by),
+        "approved_as": dict(state.approved_as),
+        "assignee": state.assignee,
+        "comments": state.comments,
     }

@@ -6,6 +6,7 @@ import typer
 
 from paribus.cli import (
     beta,
+    collaboration,
     config,
     demo,
     events,
@@ -56,6 +57,7 @@ for command in (
     demo.demo,
     explore.explore,
     heterogeneity.heterogeneity,
+    collaboration.learnings,
 ):
     app.command()(command)
 

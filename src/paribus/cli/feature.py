@@ -150,7 +150,9 @@ def show(key: Key, step: StepOption = None, data: Data = None, as_json: Json = F
     typer.echo(f"{found['key']}: {found['requirement']}" + (" (simulated)" if found["simulated"] else ""))
     for each in found["steps"]:
         reason = f": {each['reason']}" if each["reason"] else ""
-        say(f"{each['number']:>3}  {each['title']:<13} {each['state']}{reason}", hang=19)
+        whose = f" · {each['assignee']}" if each["assignee"] else ""
+        said = f" · {each['comments']} comments" if each["comments"] else ""
+        say(f"{each['number']:>3}  {each['title']:<13} {each['state']}{reason}{whose}{said}", hang=19)
         if each["step"] in summaries and each["state"] != "stale":
             say(f"     {_first_sentence(summaries[each['step']])}", hang=5)
     typer.echo("next: " + "\n      ".join(found["next"]))
@@ -158,10 +160,17 @@ def show(key: Key, step: StepOption = None, data: Data = None, as_json: Json = F
 
 @app.command()
 @answers
-def approve(key: Key, step: StepArgument = None, why: Why = "", data: Data = None, as_json: Json = False) -> None:
+def approve(
+    key: Key,
+    step: StepArgument = None,
+    role: Annotated[str, typer.Option(help="In which role, where paribus.yaml asks for roles.")] = "",
+    why: Why = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Agree to a step's artifact; the next step may begin."""
     with shop_of(data) as shop:
-        state = shop.approve(key, step or _waiting_step(shop, key), author=author(), why=why)
+        state = shop.approve(key, step or _waiting_step(shop, key), author=author(), why=why, role=role)
     if as_json:
         print_json(state)
         return
@@ -265,6 +274,8 @@ def scorecard(key: Key, data: Data = None, as_json: Json = False) -> None:
         return
     width = max(len(each["title"]) for each in found.values())
     for each in found.values():
+        if "rate" in each:
+            each["sentence"] += f" {each['rate']['sentence']}"
         say(f"{each['status']:<8} {each['title']:<{width}}  {each['sentence']}", hang=11 + width)
 
 

@@ -146,6 +146,27 @@ class Desk:
         with self._shop() as shop:
             return {"feature": key, "criteria": shop.scorecard(key), "next": self._next(shop, key)}
 
+    def learnings(self, query: str) -> Json:
+        """Learning cards that hold every word of the query, and the learning rate."""
+        with self._shop() as shop:
+            return compact.plain(shop.learnings(query))
+
+    def comment(self, key: str, step: str, text: str) -> Json:
+        """Says something about a step's artifact; with an empty text, what was said."""
+        named(step)
+        with self._shop() as shop:
+            if text.strip():
+                shop.comment(key, step, text, author=self.author)
+            return {"feature": key, "step": step, "comments": shop.comments(key, step)}
+
+    def follow(self, key: str, follow_up: str) -> Json:
+        """Opens the next feature from a follow-up, linked to this one; nothing of it runs yet."""
+        with self._shop() as shop:
+            config, gate = shop.config(key), self._gate()
+            gate.new(has_model=bool(config.model.url), person=f"paribus feature follow {key} {follow_up}")
+            made = shop.follow(key, follow_up, author=self.author)
+            return self._feature(shop, made["key"])
+
     def ramp(self, key: str, percent: float, why: str) -> Json:
         """Widens or narrows the traffic of a feature's flag, within the policy."""
         with self._shop() as shop:

@@ -203,6 +203,33 @@ def _features(tools: _Tools) -> None:
         """The seven success criteria of a feature, computed from its artifacts."""
         return await tools.answer(context, lambda desk: desk.scorecard(feature))
 
+    async def learnings(
+        context: Context,
+        query: Annotated[str, Field(description="Words that all have to occur; every card without them.")] = "",
+    ) -> CallToolResult:
+        """What decided features have taught: learning cards, best first, and the learning rate over all of them."""
+        return await tools.answer(context, lambda desk: desk.learnings(query))
+
+    async def comment(
+        feature: Feature,
+        step: Slug,
+        context: Context,
+        text: Annotated[str, Field(description="What to say; what was said is listed without it.")] = "",
+    ) -> CallToolResult:
+        """Say something about a step's artifact, or list what was said; comments are never removed."""
+        return await tools.answer(context, lambda desk: desk.comment(feature, step, text))
+
+    async def follow(
+        feature: Feature,
+        context: Context,
+        follow_up: Annotated[str, Field(description="Its id in step 16, f1; the first one without it.")] = "",
+    ) -> CallToolResult:
+        """Open the next feature from a follow-up of this one, linked to it; then run its steps up to design."""
+        return await tools.answer(context, lambda desk: desk.follow(feature, follow_up))
+
+    tools.add(learnings, "Learnings", READS)
+    tools.add(comment, "Comment", WRITES)
+    tools.add(follow, "Follow up", WRITES)
     tools.add(new_feature, "New feature", WRITES)
     tools.add(features, "Features", READS)
     tools.add(show, "Show", READS)

@@ -59,6 +59,12 @@ class Decision(BaseModel):
     why: str = Field(default="", max_length=500)
 
 
+class Approval(Decision):
+    """Why, and in which role where the configuration asks for roles."""
+
+    role: str = Field(default="", max_length=60)
+
+
 class Rejection(BaseModel):
     """Why not; whoever makes the step again has to know what to change."""
 
@@ -81,6 +87,9 @@ class StepShown(BaseModel):
     hash: str
     revision: int
     approved_by: list[str]
+    approved_as: dict[str, str] = Field(default_factory=dict, description="Who agreed, by role.")
+    assignee: str = ""
+    comments: int = 0
 
 
 class FeatureShown(BaseModel):
@@ -161,7 +170,7 @@ def list_steps(caller: Reader) -> list[StepDescribed]:
 @router.get("", responses=problems())
 async def list_features(live: LiveHere, caller: Reader) -> FeatureList:
     """Every feature and how far it is."""
-    found = await _in_shop(live, lambda shop: shop.features())
+    found = await in_shop(live, lambda shop: shop.features())
     return FeatureList(items=[FeatureShown(**each) for each in found])
 
 
@@ -173,7 +182,7 @@ async def create_feature(wanted: NewFeature, live: LiveHere, caller: Writer) -> 
     config = parse(wanted.config)
     if not is_database(wanted.source):
         refuse_far(wanted.source, live.settings.data)
-    made = await _in_shop(
+    made = await in_shop(
         live,
         lambda shop: shop.new(
             wanted.requirement,
@@ -191,7 +200,7 @@ async def create_feature(wanted: NewFeature, live: LiveHere, caller: Writer) -> 
 @router.get("/{key}", responses=problems(404))
 async def read_feature(key: Key, live: LiveHere, caller: Reader) -> FeatureShown:
     """A feature with the state of each step, and what can be done next."""
-    return FeatureShown(**await _in_shop(live, lambda shop: shop.show(key)))
+    return FeatureShown(**await in_shop(live, lambda shop: shop.show(key)))
 
 
 @router.post("/{key}/run", status_code=202, responses=problems(404))
@@ -199,7 +208,7 @@ async def run_feature(
     key: Key, wanted: NewRun, live: LiveHere, runs: RunsHere, caller: Writer, response: Response
 ) -> RunShown:
     """Starts a run in a process of its own; ask the status URL how it goes."""
-    await _in_shop(live, lambda shop: shop.show(key))
+    await in_shop(live, lambda shop: shop.show(key))
     state = await asyncio.to_thread(runs.start, key, until=wanted.until, author=author_of(caller))
     url = f"/api/v1/features/{key}/run"
     response.headers["location"] = url
@@ -209,7 +218,7 @@ async def run_feature(
 @router.get("/{key}/run", responses=problems(404))
 async def read_run(key: Key, live: LiveHere, runs: RunsHere, caller: Reader) -> RunShown:
     """How the last run that a door started stands."""
-    await _in_shop(live, lambda shop: shop.show(key))
+    await in_shop(live, lambda shop: shop.show(key))
     state = await asyncio.to_thread(runs.state, key)
     url = f"/api/v1/features/{key}/run"
     return RunShown(**(state.plain() if state else {"running": False, "pid": 0}), status_url=url)
@@ -218,34 +227,34 @@ async def read_run(key: Key, live: LiveHere, runs: RunsHere, caller: Reader) -> 
 @router.get("/{key}/scorecard", responses=problems(404))
 async def read_scorecard(key: Key, live: LiveHere, caller: Reader) -> dict[str, Any]:
     """The seven success criteria, computed from the artifacts."""
-    return await _in_shop(live, lambda shop: shop.scorecard(key))
+    return await in_shop(live, lambda shop: shop.scorecard(key))
 
 
 @router.get("/{key}/dossier", response_class=HTMLResponse, responses=problems(404))
 async def read_dossier(key: Key, live: LiveHere, caller: Reader) -> HTMLResponse:
     """The whole dossier as one self-contained page."""
-    return HTMLResponse(await _in_shop(live, lambda shop: shop.page(key)), headers={"content-security-policy": _SAFE})
+    return HTMLResponse(await in_shop(live, lambda shop: shop.page(key)), headers={"content-security-policy": _SAFE})
 
 
 @router.post("/{key}/steps/{step}/approve", responses=problems(404, 409))
-async def approve_step(key: Key, step: Slug, decision: Decision, live: LiveHere, caller: Writer) -> StepShown:
+async def approve_step(key: Key, step: Slug, decision: Approval, live: LiveHere, caller: Writer) -> StepShown:
     """Agrees to a step's artifact; the next step may begin."""
-    author = author_of(caller)
-    return StepShown(**await _in_shop(live, lambda shop: shop.approve(key, step, author=author, why=decision.why)))
+    author, why, role = author_of(caller), decision.why, decision.role
+    return StepShown(**await in_shop(live, lambda shop: shop.approve(key, step, author=author, why=why, role=role)))
 
 
 @router.post("/{key}/steps/{step}/reject", responses=problems(404, 409))
 async def reject_step(key: Key, step: Slug, decision: Rejection, live: LiveHere, caller: Writer) -> StepShown:
     """Refuses a step's artifact, with the reason for whoever makes it again."""
     author = author_of(caller)
-    return StepShown(**await _in_shop(live, lambda shop: shop.reject(key, step, author=author, why=decision.why)))
+    return StepShown(**await in_shop(live, lambda shop: shop.reject(key, step, author=author, why=decision.why)))
 
 
 @router.post("/{key}/steps/{step}/redo", responses=problems(404, 409))
 async def redo_step(key: Key, step: Slug, decision: Decision, live: LiveHere, caller: Writer) -> Stale:
     """Makes a step again at the next run; says which others are stale now."""
     author = author_of(caller)
-    stale = await _in_shop(live, lambda shop: shop.redo(key, step, author=author, why=decision.why))
+    stale = await in_shop(live, lambda shop: shop.redo(key, step, author=author, why=decision.why))
     return Stale(feature=key, step=step, stale=list(stale))
 
 
@@ -255,7 +264,7 @@ def _artifact_route(step: Step) -> None:
     async def read(
         key: Key, live: LiveHere, caller: Reader, form: Annotated[Form, Query(alias="format")] = "json"
     ) -> Response:
-        return await _in_shop(live, lambda shop: _drawn(shop, key, step, form))
+        return await in_shop(live, lambda shop: _drawn(shop, key, step, form))
 
     shown: dict[int | str, dict[str, Any]] = {
         200: {
@@ -302,7 +311,7 @@ def _drawn(shop: Workshop, key: str, step: Step, form: Form) -> Response:
     return HTMLResponse(text, headers={"content-security-policy": _SAFE})
 
 
-async def _in_shop(live: Live, ask: Callable[[Workshop], T]) -> T:
+async def in_shop(live: Live, ask: Callable[[Workshop], T]) -> T:
     """What the workshop answers, in a thread: it reads the store, and may draw."""
 
     def answer() -> T:

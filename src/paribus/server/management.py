@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from paribus.errors import AccessError, Conflict, InputError, ParibusError
-from paribus.server import arrivals, documents, experiments, features, flag_actions, keys
+from paribus.server import arrivals, collaboration, documents, experiments, features, flag_actions, keys
 from paribus.server.credentials import Door
 from paribus.server.live import Live
 from paribus.server.openapi import describe
@@ -61,6 +61,8 @@ def routes() -> FastAPI:
         features.steps,
         features.router,
         features.artifacts,
+        collaboration.router,
+        collaboration.learned,
         documents.router,
     ):
         api.include_router(router, prefix=PREFIX)

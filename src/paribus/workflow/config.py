@@ -116,6 +116,23 @@ def _slugs(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(slug for slug in BY_SLUG if slug in value)
 
 
+def _by_role(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Roles by the step that they decide on, by their short names."""
+    known = {step.role.rpartition("::")[2] for step in BY_SLUG.values()}
+    for slug, roles in value.items():
+        _slugs((slug,))
+        for role in roles:
+            if role not in known:
+                raise complaint(
+                    f"{shown(role)} is no role", rule=f"one of {', '.join(sorted(known))}", fix=_near(role, known)
+                )
+        if len(set(roles)) < len(roles) or not roles:
+            raise complaint(
+                f"the roles of {slug} are not different roles", fix="write [business-analyst, data-scientist]"
+            )
+    return {slug: tuple(value[slug]) for slug in BY_SLUG if slug in value}
+
+
 class Approvals(Section):
     """At which steps a person has to agree before the next begins."""
 
@@ -123,6 +140,12 @@ class Approvals(Section):
     """Slugs of steps; an empty list asks nobody."""
     roles: Annotated[int, Field(ge=1, le=9)] = 1
     """How many different people have to agree."""
+    by_role: Annotated[dict[str, Annotated[tuple[str, ...], Field(strict=False)]], AfterValidator(_by_role)] = {}
+    """By step: the roles that have to agree, each another person: {hypothesize: [business-analyst, data-scientist]}."""
+
+    def asks(self, slug: str) -> bool:
+        """Whether somebody has to agree to this step."""
+        return slug in self.required or bool(self.by_role.get(slug))
 
 
 class Model(Section):

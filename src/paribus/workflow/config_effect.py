@@ -138,6 +138,13 @@ def _page(value: str) -> list[Said]:
     return [("acts", f"step 10 clicks through {which} where there is a browser, everything on it, as many visitors")]
 
 
+def _roles(value: dict[str, Any]) -> list[Said]:
+    if not value:
+        return [("acts", "whoever agrees need not say in which role")]
+    told = "; ".join(f"{slug} by {' and '.join(roles)}" for slug, roles in value.items())
+    return [("acts", f"the run stops until another person in each role has agreed: {told}; --auto agrees for none")]
+
+
 def _early(value: dict[str, str] | None) -> list[Said]:
     if value is None:
         return [("acts", "the first step of the funnel after the decision warns, where the plan follows one")]
@@ -217,6 +224,7 @@ EFFECTS: dict[str, _Saying] = {
         ("acts", f"the run stops after {', '.join(value)} until a person agrees" if value else "the run asks nobody")
     ],
     "approvals.roles": _unless(1, "one person agrees", "{} different people agree"),
+    "approvals.by_role": _roles,
     "model.url": _unless("", "no language model: every role is deterministic", "roles may ask the model there"),
     "model.name": _unless("", "none", "the model asked for at model.url"),
     "model.key_variable": _acts("the key of model.url is read from this environment variable"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 FEATURE, ARTIFACT, APPROVAL = "feature", "artifact", "approval"
+COMMENTS, ASSIGNMENT, LEARNING = "comments", "assignment", "learning"
 PAGE = 500
 _STOP_WORDS = frozenset(
     re.findall(
         "[a-z]+", "a an and as at be by can do for from in into is it make more of on or our so that the to we with"
     )
 )
+_ABOUT_STEPS = (ARTIFACT, APPROVAL, COMMENTS, ASSIGNMENT)
 _LONGEST_KEY = 48  # characters
 
 
@@ -51,6 +53,10 @@ class StepState:
     hash: str = ""
     revision: int = 0
     approved_by: tuple[str, ...] = ()
+    approved_as: Mapping[str, str] = field(default_factory=dict)
+    """Who agreed in which role, where the configuration asks for roles."""
+    assignee: str = ""
+    comments: int = 0
 
 
 class Dossier:
@@ -169,20 +175,88 @@ class Dossier:
         states: dict[str, StepState] = {}
         for step in STEPS:
             revision = revisions[step.slug]
-            states[step.slug] = (
+            made = (
                 StepState(step, State.OPEN)
                 if revision is None or revision.body is None
                 else _state(step, revision, hashes, states, config, approvals.get(step.slug))
             )
+            states[step.slug] = replace(
+                made, assignee=self.assignee(key, step.slug), comments=len(self._said(key, step.slug))
+            )
         return tuple(states.values())
 
-    def approve(self, key: str, slug: str, *, author: str, why: str = "") -> StepState:
+    def approve(self, key: str, slug: str, *, author: str, why: str = "", role: str = "") -> StepState:
         """Agrees to a step's artifact as it stands; a later artifact needs a new approval.
 
+        Args:
+            key: the feature.
+            slug: the step.
+            author: who agrees.
+            why: kept in the history.
+            role: in which role, where the configuration asks for roles; one person agrees in one role.
+
         Raises:
+            InputError: the step asks for another role, or for none.
             Conflict: there is nothing to agree to, or a check that blocks has failed.
         """
-        return self._decide(key, slug, "approved", author=author, why=why)
+        return self._decide(key, slug, "approved", author=author, why=why, role=role)
+
+    def comment(self, key: str, slug: str, text: str, *, author: str) -> Json:
+        """Says something about a step's artifact as it stands; comments are never removed.
+
+        Raises:
+            InputError: nothing is said.
+            NotFound: the step has no artifact.
+        """
+        said = text.strip()
+        if not said:
+            raise InputError(
+                "a comment says something", where="comment", fix=f'paribus feature comment {key} {slug} "…"'
+            )
+        about = self.artifact(key, slug).hash
+        comments = self._said(key, slug)
+        new = {"number": len(comments) + 1, "author": author, "text": said, "artifact": about}
+        self.put(
+            COMMENTS, f"{key}.{slug}", {"comments": [*comments, new]}, author=author, reason=f"comment {new['number']}"
+        )
+        return next(each for each in reversed(self.comments(key, slug)))
+
+    def comments(self, key: str, slug: str) -> list[Json]:
+        """What was said about a step, in order: author, time, text, and whether the artifact is still the same."""
+        named(slug)
+        self.feature(key)
+        current = self._revision(key, slug)
+        now = current.body_hash if current is not None and current.body is not None else ""
+        times = {
+            comment["number"]: revision.time.isoformat()
+            for revision in reversed(self.store.history(self._address(COMMENTS, f"{key}.{slug}")))
+            for comment in (revision.body or {}).get("comments", ())
+        }
+        return [
+            {**each, "time": times[each["number"]], "current": each["artifact"] == now}
+            for each in self._said(key, slug)
+        ]
+
+    def assign(self, key: str, slug: str, assignee: str, *, author: str, why: str = "") -> StepState:
+        """Gives a step to a person, or to nobody; its history is kept.
+
+        Raises:
+            InputError, NotFound: there is no such step or feature.
+        """
+        named(slug)
+        self.feature(key)
+        body = {"assignee": assignee.strip(), "why": why}
+        self.put(ASSIGNMENT, f"{key}.{slug}", body, author=author, reason=why or "assigned")
+        return next(each for each in self.states(key) if each.step.slug == slug)
+
+    def assignee(self, key: str, slug: str) -> str:
+        """Whose a step is; empty where nobody was named."""
+        found = self.store.find(self._address(ASSIGNMENT, f"{key}.{slug}"))
+        return str(found.body["assignee"]) if found is not None and found.body is not None else ""
+
+    def put(self, kind: str, key: str, body: Json, *, author: str, reason: str) -> Revision:
+        """A document about a feature; one that stands already writes nothing."""
+        return self._put(self._address(kind, key), body, author=author, reason=reason)
 
     def reject(self, key: str, slug: str, *, author: str, why: str) -> StepState:
         """Refuses a step's artifact: the run goes on after a redo.
@@ -214,11 +288,16 @@ class Dossier:
     def history(self, key: str) -> list[Revision]:
         """Every revision of the feature, its artifacts and approvals, in the order they were written."""
         addresses = [self._address(FEATURE, key)]
-        addresses += [self._address(kind, f"{key}.{slug}") for kind in (ARTIFACT, APPROVAL) for slug in BY_SLUG]
+        addresses += [self._address(kind, f"{key}.{slug}") for kind in _ABOUT_STEPS for slug in BY_SLUG]
+        addresses.append(self._address(LEARNING, key))
         found = [each for address in addresses for each in self.store.history(address)]
         return sorted(found, key=lambda each: each.sequence)
 
-    def _decide(self, key: str, slug: str, decision: str, *, author: str, why: str) -> StepState:
+    def _said(self, key: str, slug: str) -> list[Json]:
+        found = self.store.find(self._address(COMMENTS, f"{key}.{slug}"))
+        return list(found.body["comments"]) if found is not None and found.body is not None else []
+
+    def _decide(self, key: str, slug: str, decision: str, *, author: str, why: str, role: str = "") -> StepState:
         named(slug)
         state = next(each for each in self.states(key) if each.step.slug == slug)
         if state.state in {State.OPEN, State.STALE}:
@@ -234,14 +313,18 @@ class Dossier:
                 rule="a failed check that blocks is mended, not approved",
                 fix=f"mend it, then paribus feature redo {key} --step {slug}",
             )
+        roles = self.feature(key)[1].approvals.by_role.get(slug, ()) if decision == "approved" else ()
         address = self._address(APPROVAL, f"{key}.{slug}")
         before = self._approval(key, slug)
+        standing = before if before and (before["artifact"], before["decision"]) == (state.hash, decision) else None
+        acting = _acting(key, slug, roles, role, dict((standing or {}).get("roles", {})), author)
         by = list(before["by"]) if before and (before["artifact"], before["decision"]) == (state.hash, decision) else []
         body = {
             "artifact": state.hash,
             "decision": decision,
             "by": [*by, *([] if author in by else [author])],
             "why": why,
+            **({"roles": acting} if acting else {}),
         }
         self._put(address, body, author=author, reason=why or decision)
         return next(each for each in self.states(key) if each.step.slug == slug)
@@ -264,6 +347,36 @@ class Dossier:
         return Address(self.project, kind, key)
 
 
+def _acting(
+    key: str, slug: str, roles: Sequence[str], role: str, acting: dict[str, str], author: str
+) -> dict[str, str]:
+    """Who has agreed in which role, this person included.
+
+    Raises:
+        InputError: the role is missing, unknown, or another of the same person.
+    """
+    if not roles and not role:
+        return acting
+    if role not in roles:
+        given = f"the role {role!r} does not decide on {slug}" if role else f"{slug} is approved by roles"
+        raise InputError(
+            given,
+            where="--role",
+            rule=f"decided by {' and '.join(roles)}, each a different person" if roles else "anybody decides here",
+            fix=f"paribus feature approve {key} {slug} --role {next((r for r in roles if r not in acting), '…')}"
+            if roles
+            else "leave --role out",
+        )
+    other = next((taken for taken, by in acting.items() if by == author and taken != role), None)
+    if other is not None:
+        raise InputError(
+            f"{author} has agreed as {other} already",
+            where="--role",
+            rule="each role is another person: two of one person are one opinion",
+        )
+    return {**acting, role: author}
+
+
 def _state(
     step: Step,
     revision: Revision,
@@ -276,7 +389,10 @@ def _state(
     body = revision.body or {}
 
     def made(state: State, reason: str = "", by: Sequence[str] = ()) -> StepState:
-        return StepState(step, state, reason, revision.body_hash, revision.number, tuple(by))
+        roles = dict(decided.get("roles", {})) if decided else {}
+        return StepState(step, state, reason, revision.body_hash, revision.number, tuple(by), roles)
+
+    decided = approval if approval and approval["artifact"] == revision.body_hash else None
 
     changed = [slug for slug in step.needs if body["inputs"].get(slug) != hashes.get(slug)]
     changed += [slug for slug in step.needs if slug not in changed and states[slug].state is State.STALE]
@@ -285,13 +401,17 @@ def _state(
     if body["settings"] != config.hash:
         return made(State.STALE, "the configuration changed since")
     failed = [check for check in body["checks"] if check["blocking"] and check["status"] == "failed"]
-    decided = approval if approval and approval["artifact"] == revision.body_hash else None
     if decided and decided["decision"] == "rejected":
         return made(State.REJECTED, decided["why"])
     if failed:
         return made(State.BLOCKED, "; ".join(f"{check['name']}: {check['message']}" for check in failed))
-    if step.slug in config.approvals.required and not body["not_applicable"]:
+    if config.approvals.asks(step.slug) and not body["not_applicable"]:
         by = decided["by"] if decided else []
+        open_roles = [
+            r for r in config.approvals.by_role.get(step.slug, ()) if r not in (decided or {}).get("roles", {})
+        ]
+        if open_roles:
+            return made(State.APPROVAL, f"of {' and '.join(open_roles)}", by)
         missing = config.approvals.roles - len(by)
         if missing > 0:
             return made(State.APPROVAL, f"{missing} more" if by else "", by)

@@ -189,7 +189,11 @@ def _next(facts: OptimizeFacts, feature: str) -> list[Block]:
             right=(f"may gain, {unit}" if unit else "may gain", "effect", "units in each arm", "days"),
         ),
         Listing([f"**{each.id}** {each.because} ({', '.join(each.findings)})." for each in facts.follow_ups]),
-        Code(f'paribus feature new "{first.change}" --previous {feature}', "console", "Opens the next feature"),
+        Code(
+            f"paribus feature follow {feature} {first.id}",
+            "console",
+            f"Opens the next feature with {first.id}, linked to this one, up to its sealed plan (step 3)",
+        ),
     ]
 
 
