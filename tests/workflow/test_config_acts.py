@@ -69,6 +69,13 @@ def architecture(folder: Path, config: Json) -> Any:
     return facts["stages"], facts["waits"]
 
 
+def flag(folder: Path, config: Json) -> Any:
+    scene = _scene(folder, config)
+    facts = scene.step(architect.run).facts
+    scene.close()
+    return facts["flag"]
+
+
 def instrumentation(folder: Path, config: Json) -> Any:
     scene = _scene(folder, config)
     scene.step(architect.run)
@@ -155,6 +162,8 @@ ACTS: dict[str, tuple[Callable[[Path, Json], Any], Json, Json]] = {
     "experiment_config.confidence_level": (document, {}, {"experiment_config": {"confidence_level": 0.9}}),
     "experiment_config.runtime_days": (document, {}, {"experiment_config": {"runtime_days": 10}}),
     "experiment_config.traffic_allocation": (architecture, {}, {"experiment_config": {"traffic_allocation": "fixed"}}),
+    "experiment_config.holdout": (flag, {}, {"experiment_config": {"holdout": 0.05}}),
+    "arms": (document, {}, {"arms": {"control": {}, "one_page": {"description": "one page"}}}),
     "experiment_config.beta": (architecture, {}, {"experiment_config": {"beta": "opt_in"}}),
     "exploration.funnel_window_hours": (explored, {}, {"exploration": {"funnel_window_hours": 0.02}}),
     "analytics_platforms": (instrumentation, {}, {"analytics_platforms": ["segment"]}),

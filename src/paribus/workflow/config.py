@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Provider = Literal["paribus", "launchdarkly", "split", "optimizely", "unleash"]
 Platform = Literal["amplitude", "segment", "mixpanel"]
 Statistics = Literal["frequentist", "bayesian"]
+ArmName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,39}$")]
 SCHEMA_ID = "urn:paribus:config:1"
 
 
@@ -37,8 +38,21 @@ class ExperimentConfig(Section):
     """The plan's horizon: a decision is due after so many days."""
     traffic_allocation: Literal["gradual", "fixed", "adaptive"] = "gradual"
     """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
+    holdout: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """Share of all units that no feature of the installation ever serves: what all launches brought is read there."""
     beta: Literal["randomized", "opt_in"] = "randomized"
     """randomized: 1 to 5% are drawn and analyzed; opt_in: volunteers up to a cap, who stay outside the analysis."""
+
+
+class Arm(Section):
+    """One arm of the experiment."""
+
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Its part of the split; weights may add up to anything."""
+    description: Annotated[str, Field(max_length=500)] = ""
+    """What a unit of this arm meets."""
+    screenshot: str = ""
+    """Path of a PNG or JPEG, from the folder of this file; the reports hold the picture itself."""
 
 
 class Exploration(Section):
@@ -192,10 +206,23 @@ def _platforms(value: tuple[Platform, ...]) -> tuple[Platform, ...]:
     return tuple(sorted(set(value)))
 
 
+def _arms(value: dict[str, Arm]) -> dict[str, Arm]:
+    """None, or control and at least one other, control first."""
+    if value and ("control" not in value or len(value) < 2):
+        raise complaint(
+            f"the arms are {', '.join(value)}",
+            rule="an experiment compares control with at least one other arm",
+            fix="write arms: {control: {}, treatment: {description: …}}",
+        )
+    return {name: value[name] for name in ("control", *(each for each in value if each != "control")) if name in value}
+
+
 class Config(Section):
     """The whole file; the empty file is valid."""
 
     experiment_config: ExperimentConfig = ExperimentConfig()
+    arms: Annotated[dict[ArmName, Arm], AfterValidator(_arms)] = {}
+    """Arms by name, control among them; control and treatment in halves when left out."""
     exploration: Exploration = Exploration()
     heterogeneity: Heterogeneity = Heterogeneity()
     analytics_platforms: Annotated[tuple[Platform, ...], Field(strict=False), AfterValidator(_platforms)] = ()

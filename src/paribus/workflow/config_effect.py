@@ -61,6 +61,8 @@ def _below(section: BaseModel, above: str) -> Iterator[tuple[str, Any]]:
             yield from _below(value, path)
         elif name == "analytics_platforms" and value:
             yield from ((f"{path}[{i}]", item) for i, item in enumerate(value))
+        elif name == "arms":
+            yield path, {arm: each.model_dump(exclude={"screenshot"}) for arm, each in value.items()}
         else:
             yield path, list(value) if isinstance(value, tuple) else value
 
@@ -75,6 +77,14 @@ def _acts(what: str) -> _Saying:
 
 def _by_value(**said: str) -> _Saying:
     return lambda value: [("acts", said[str(value).lower()])]
+
+
+def _arms(value: dict[str, Any]) -> list[Said]:
+    if not value:
+        return [("acts", "control and treatment, in halves")]
+    total = sum(each["weight"] for each in value.values())
+    said = ", ".join(f"{each['weight'] / total:.4g} {name}" for name, each in value.items())
+    return [("acts", f"the split is {said}; step 3 shows what each arm is")]
 
 
 def _allocation(value: str) -> list[Said]:
@@ -184,6 +194,10 @@ EFFECTS: dict[str, _Saying] = {
         )
     ],
     "experiment_config.traffic_allocation": _allocation,
+    "experiment_config.holdout": _unless(
+        0.0, "no unit is held out of all features", "{:.3g} of all units get the default of every flag"
+    ),
+    "arms": _arms,
     "experiment_config.beta": _by_value(
         randomized="the beta stage draws 1 to 5% of units, which the analysis counts",
         opt_in="the beta stage serves volunteers up to a cap (paribus flag beta join); the analysis leaves them out",

@@ -57,7 +57,18 @@ def read(path: Path | str) -> Config:
         ) from None
     except OSError as error:
         raise InputError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
-    return parsed(source, str(path))
+    return _with_screenshots(parsed(source, str(path)), Path(path).parent)
+
+
+def _with_screenshots(config: Config, folder: Path) -> Config:
+    """The configuration with the pictures of its arms in it, so that it stands alone."""
+    from paribus.workflow.screenshot import embedded
+
+    arms = {
+        name: arm.model_copy(update={"screenshot": embedded(arm.screenshot, folder)}) if arm.screenshot else arm
+        for name, arm in config.arms.items()
+    }
+    return config.model_copy(update={"arms": arms}) if arms != config.arms else config
 
 
 def parsed(source: str | bytes, file: str = NAME) -> Config:

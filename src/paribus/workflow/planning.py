@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from paribus.experiments.certificate import Certificate
     from paribus.experiments.document import Document
     from paribus.experiments.on_lake import Snapshot
+    from paribus.experiments.sizes import Setting
     from paribus.experiments.sizing import Sizing
     from paribus.experiments.sizing_result import MethodSize
     from paribus.warehouse.event_links import Links
+    from paribus.workflow.config import Config
     from paribus.workflow.context import Context
 
 Json = dict[str, Any]
@@ -141,13 +143,23 @@ def document_of(
         "environment": context.feature.environment,
         **({"identity": "first"} if past.links is not None else {}),
         "interference": interference(config.interference, explore),
-        "variants": {CONTROL: 50, TREATMENT: 50},
+        "variants": variants_of(config),
         "control": CONTROL,
         "metrics": metrics,
         "segments": list(dict.fromkeys(name for names in segments for name in names)),
         "plan": plan,
     }
     return with_indicators(body, config.early_indicators, explore)
+
+
+def variants_of(config: Config) -> Json:
+    """The arms as the document names them: weights, and descriptions where there are any."""
+    if not config.arms:
+        return {CONTROL: 50, TREATMENT: 50}
+    return {
+        name: {"weight": arm.weight, "description": arm.description} if arm.description else arm.weight
+        for name, arm in config.arms.items()
+    }
 
 
 def interference(configured: str | None, explore: ExploreFacts) -> str:
@@ -223,6 +235,7 @@ def tried(
             ) from error
         own_plan = replace(document.design.plan, loss_threshold=None)
         setting = replace(setting, design=replace(setting.design, plan=own_plan))
+        setting = held_out(setting, config.experiment_config.holdout)
         sizing = size(setting, seed=context.seed, replications=0)
         if (
             config.method is None
@@ -240,6 +253,15 @@ def tried(
         context.progress(0.7, "re-randomizing the history")
         certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed, windows=())
     return sizing, certificate, body, notes
+
+
+def held_out(setting: Setting, share: float) -> Setting:
+    """The setting with fewer arrivals: a holdout's units are never exposed."""
+    if not share or setting.daily_units is None:
+        return setting
+    every, daily = setting.arrivals, setting.daily_units * (1 - share)
+    fewer = None if every is None else lambda day: every(day) * (1 - share)
+    return replace(setting, daily_units=daily, arrivals=fewer)
 
 
 def size_of(sizing: Sizing, method: str) -> MethodSize:
@@ -266,7 +288,7 @@ def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> 
     method = body["plan"]["method"]
     size, runtime = size_of(sizing, method), body["plan"]["runtime_days"]
     needed = _days(context, sizing, method)
-    least = 2 * context.config.experiment_config.min_sample_size
+    least = len(body["variants"]) * context.config.experiment_config.min_sample_size
     if sizing.daily_units:
         of_least = _full_weeks(least / sizing.daily_units)
         needed = max(needed or 0, of_least)

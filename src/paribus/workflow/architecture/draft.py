@@ -24,6 +24,7 @@ def drafted(
     owner: str,
     seed: int,
     existing: Mapping[str, Any] | None = None,
+    holdout: str = "",
 ) -> Json:
     """The flag's document: on, at no traffic in the feature's environment, at full traffic in staging.
 
@@ -33,6 +34,7 @@ def drafted(
         audience: key of the audience that takes part; empty for everyone.
         seed: of the installation; salts derive from it and the key, so that a repeated draft is the same draft.
         existing: the flag as it stands: its salts, and its other environments, stay.
+        holdout: key of the holdout that the flag leaves out in the feature's environment; empty for none.
 
     Raises:
         DefinitionError: the document would be wrong.
@@ -58,7 +60,8 @@ def drafted(
         return {"id": RULE, **condition, "rollout": rollout(traffic_bp)}
 
     environments = dict((existing or {}).get("environments", {}))
-    environments[feature.environment] = {"rules": [rule(0, audience)]}
+    held_out = {"holdouts": [holdout]} if holdout else {}
+    environments[feature.environment] = {**held_out, "rules": [rule(0, audience)]}
     if feature.environment != STAGING:
         environments[STAGING] = {"rules": [rule(WHOLE, "")]}
     kind = "boolean" if len(names) == 2 else "string"
@@ -70,7 +73,7 @@ def drafted(
             "description": feature.requirement,
             "owner": owner,
             "tags": ["experiment"],
-            "variants": [{"name": name, "value": values[name]} for name in names],
+            "variants": [{"name": name, "value": values[name], **_described(document, name)} for name in names],
             "default_variant": control,
             "unit_type": document.get("unit_type", "user"),
             "environments": environments,
@@ -102,12 +105,23 @@ def read_by_segments(document: Mapping[str, Any]) -> list[Json]:
 def shares_bp(document: Mapping[str, Any]) -> dict[str, int]:
     """The sealed split in basis points; what does not divide goes to the first arms."""
     shares = document.get("variants") or {"control": 50, "treatment": 50}
-    parts = {str(name): float(share) for name, share in shares.items()}
+    parts = {str(name): _weight(share) for name, share in shares.items()}
     total = sum(parts.values())
     found = {name: int(share / total * WHOLE) for name, share in parts.items()}
     for name in list(found)[: WHOLE - sum(found.values())]:
         found[name] += 1
     return found
+
+
+def _weight(share: Any) -> float:
+    return float(share.get("weight") or 1) if isinstance(share, Mapping) else float(share)
+
+
+def _described(document: Mapping[str, Any], name: str) -> Json:
+    """The description that the document gives an arm, where it gives one."""
+    arm = (document.get("variants") or {}).get(name)
+    said = arm.get("description") if isinstance(arm, Mapping) else ""
+    return {"description": said} if said else {}
 
 
 def value_schema(flag: Mapping[str, Any]) -> Json:

@@ -65,3 +65,5 @@ class ArchitectFacts(Part):
     """Steps of the funnel that no unit reaches."""
     following: tuple[str, ...] = ()
     """The funnel's events after the decision, in order."""
+    holdout: dict[str, Any] = {}
+    """The holdout that the flag leaves out: key, salt, share in basis points; empty for none."""

@@ -49,3 +49,7 @@ class DesignFacts(Part):
     """A/A re-randomization of the feature's own history."""
     operating: dict[str, Any] = {}
     """Operating characteristics of the sealed rule: ship, false-ship and false-rollback rates."""
+    arms: tuple[dict[str, Any], ...] = ()
+    """Per arm: name, share of the split, what it is, and the artifact's file with its screenshot."""
+    holdout: Measured | None = None
+    """Share of all units that no feature serves; they do not arrive."""

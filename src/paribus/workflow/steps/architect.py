@@ -13,7 +13,7 @@ from paribus.flags.document import WHOLE, check, fits
 from paribus.flags.providers import LOST, WRITERS
 from paribus.flags.providers import write as write_for
 from paribus.workflow.architecture.diagrams import components, plain_guard, request
-from paribus.workflow.architecture.draft import drafted, is_live, shares_bp, value_schema
+from paribus.workflow.architecture.draft import drafted, is_live, salt, shares_bp, value_schema
 from paribus.workflow.architecture.journey import Journey, chosen, journey_of
 from paribus.workflow.architecture.safety import MEANINGS, breaker
 from paribus.workflow.architecture.separation import identifier, separation
@@ -29,6 +29,8 @@ from paribus.workflow.facts.hypothesize import HypothesizeFacts
 
 SLUG = "architect"
 AUTHOR = "data-engineering::backend-architect"
+HOLDOUT = "global"
+"""Key of the holdout that all features of the installation leave out."""
 STAFF = {"attribute": "staff", "op": "equals", "value": True}
 
 
@@ -49,8 +51,16 @@ def run(context: Context) -> Artifact:
     audiences = {name: check("audience", name, body) for name, body in audiences.items()}
     found = context.operations.find("flag", key)
     standing = found.body if found is not None else None
+    holdout = _held_out(context)
     flag = drafted(
-        key, context.feature, design.document, audience=target, owner=AUTHOR, seed=context.seed, existing=standing
+        key,
+        context.feature,
+        design.document,
+        audience=target,
+        owner=AUTHOR,
+        seed=context.seed,
+        existing=standing,
+        holdout=HOLDOUT if holdout else "",
     )
     live = is_live(standing, context.feature.environment)
     refused = _refusal(key, flag)
@@ -121,6 +131,7 @@ def run(context: Context) -> Artifact:
         sequence=plain(messages),
         dead_events=journey.dead,
         following=journey.after,
+        holdout={"key": HOLDOUT, **holdout, "evidence": "design"} if holdout else {},
     )
     files = [
         *separation(key, name, functions[control], functions[treatment], (control, treatment)),
@@ -136,10 +147,27 @@ def run(context: Context) -> Artifact:
         _summary(key, facts, journey, hypothesis.for_whom if target else ""),
         facts,
         evidence=_evidence(context, design, allocation, reach, reason),
-        assumptions=_assumptions(journey, target, hypothesis.segment, plan),
+        assumptions=(*_assumptions(journey, target, hypothesis.segment, plan), *_of_holdout(context, holdout)),
         checks=(*_checks(journey, live, refused, hypothesis.segment, target, tuple(waits)), _carried(facts)),
         files=tuple(files),
     )
+
+
+def _held_out(context: Context) -> dict[str, Any]:
+    """The installation's holdout, written where it is configured and not there yet; one that is there stays."""
+    found = context.operations.find("holdout", HOLDOUT)
+    share = context.config.experiment_config.holdout
+    if not share:
+        return {}
+    if found is not None and found.body is not None:
+        return dict(found.body)
+    body = {
+        "description": "Units that no feature serves, for measuring the sum of all launches",
+        "salt": salt(context.seed, HOLDOUT),
+        "share_bp": round(share * WHOLE),
+    }
+    written = context.operations.write("holdout", HOLDOUT, body, author=AUTHOR, reason=_reason(context))
+    return dict(written.body or {})
 
 
 def _summary(key: str, facts: ArchitectFacts, journey: Journey, segment: str) -> str:
@@ -205,6 +233,16 @@ def _assumptions(journey: Journey, target: str, segment: str, plan: tuple[Stage,
     if not journey.before:
         said.append("No event before the decision is known, so the service itself says where it stands.")
     return tuple(said)
+
+
+def _of_holdout(context: Context, holdout: dict[str, Any]) -> tuple[str, ...]:
+    if not holdout:
+        return ()
+    share, asked = holdout["share_bp"] / WHOLE, context.config.experiment_config.holdout
+    stands = (
+        f"; paribus.yaml asks for {asked:.3g}, and a holdout that stands stays" if abs(share - asked) > 1e-4 else ""
+    )
+    return (f"{share:.3g} of all units are in the holdout {HOLDOUT}: no feature serves them{stands}.",)
 
 
 def _checks(

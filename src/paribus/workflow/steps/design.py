@@ -9,10 +9,12 @@ from paribus.charts import numbers
 from paribus.workflow.artifact import Artifact, Evidence, Measured, Outcome
 from paribus.workflow.audience import segment_of
 from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
+from paribus.workflow.designing.arms import arm_blocks, arms_of, screenshots
 from paribus.workflow.designing.tables import baseline_text, certificate_notes, certificate_table, margin_text
 from paribus.workflow.facts.design import DesignFacts, MethodSize
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
+from paribus.workflow.launching.configuration import shares
 from paribus.workflow.planning import (
     ANYTIME,
     GROUP_SEQUENTIAL,
@@ -82,6 +84,7 @@ def run(context: Context) -> Artifact:
         evidence=evidence,
         assumptions=_assumptions(facts, sizing, notes),
         checks=checks,
+        files=screenshots(context.config),
     )
 
 
@@ -116,6 +119,7 @@ def present(artifact: Artifact) -> list[Block]:
             right=("units, all arms", "days", "expected days", "ships without effect"),
         ),
     ]
+    blocks += arm_blocks(facts, artifact.files)
     if curve := facts.operating.get("curve"):
         blocks.append(Picture(_power_curve(curve, "Smallest effect found with the planned power"), "By day"))
     blocks += [
@@ -211,6 +215,7 @@ def _facts(
         }
         for each in sizing.rule
     ]
+    held = context.config.experiment_config.holdout
     facts = DesignFacts(
         experiment=context.feature.key,
         flag=context.feature.key,
@@ -237,6 +242,8 @@ def _facts(
             "by_metric": dict(sizing.by_metric),
             "evidence": "sizing",
         },
+        arms=arms_of(context.config, body),
+        holdout=Measured(value=held, unit="share", evidence="config") if held else None,
     )
     return facts, _checks(context, body, sizing, certificate, reached, size)
 
@@ -246,7 +253,7 @@ def _checks(
 ) -> tuple[Outcome, ...]:
     plan = body["plan"]
     least = plan["min_sample_size"]
-    per_arm = (plan["runtime_days"] * sizing.daily_units / 2) if sizing.daily_units else None
+    per_arm = plan["runtime_days"] * sizing.daily_units * min(shares(body).values()) if sizing.daily_units else None
     enough = per_arm is None or per_arm >= size.per_arm
     conclusive = per_arm is None or per_arm >= least
     failing = [each.metric for each in certificate.metrics if each.holds is False]
@@ -398,7 +405,7 @@ def _unit(document: Json) -> str:
 
 
 def _split(document: Json) -> str:
-    return "/".join(f"{weight:g}" for weight in document["variants"].values())
+    return "/".join(f"{100 * share:.4g}" for share in shares(document).values())
 
 
 def _yaml(document: Json) -> str:
