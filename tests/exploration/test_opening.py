@@ -172,6 +172,6 @@ def test_no_password_is_shown(tmp_path: Path) -> None:
         connection.execute("INSERT INTO events VALUES ('u', 'a', '2026-10-05')")
     with open_source(f"sqlite:///{tmp_path / 'x.sqlite'}") as log:
         assert log.source.startswith("sqlite:///")
-    from paribus.exploration.opening import _without_secret
+    from paribus.exploration.opening import without_secret
 
-    assert _without_secret("postgresql://me:secret@host/db?password=x") == "postgresql://host/db"
+    assert without_secret("postgresql://me:secret@host/db?password=x") == "postgresql://host/db"

@@ -50,7 +50,7 @@ def document(folder: Path, config: Json) -> Json:
     made = hypothesize.run(context)
     context = business.context(folder, config, explore=business.explored(), hypothesize=made)
     facts = HypothesizeFacts.model_validate(made.facts)
-    past = Past("checkout_started", NOW, 14, {}, Snapshot(folder, "t", 1, (), NOW))
+    past = Past("checkout_started", NOW, 14, {}, Snapshot(folder, "t", 1, (), NOW), "lake version 1")
     return document_of(context, business.explored(), facts, facts.hypotheses[0], 0.1, past)
 
 

@@ -87,6 +87,8 @@ def test_a_history_stretches_so_far_that_entries_can_be_followed(
         agent=Deterministic(),
     )
     chosen = cast("Hypothesis", SimpleNamespace(findings=()))
-    past = past_of(context, explore, chosen, None, window_days=window)
+    metrics = [{"name": "orders", "event": "order_completed", "window_days": window}]
+    with past_of(context, explore, chosen, None, metrics) as past:
+        pass
     assert past.days == followed
     assert past.since == datetime.fromisoformat(f"{found.window.end}T00:00:00+00:00") - timedelta(days=followed)

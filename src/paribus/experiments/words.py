@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -54,6 +54,8 @@ def pieces(text: str) -> tuple[str, ...]:
 
     >>> pieces("one-click checkout"), pieces("checkoutStarted"), pieces("$page_view")
     (('one', 'click', 'checkout'), ('checkout', 'started'), ('page', 'view'))
+    >>> pieces("Commande passée")
+    ('commande', 'passée')
     """
     return tuple(word.lower() for word in _PIECE.findall(text.replace("'s", "").replace("\u2019s", "")))
 
@@ -98,7 +100,7 @@ def subjects(text: str) -> tuple[str, ...]:
     """The stems that say what something is about: those of `stems` that are not generic.
 
     >>> subjects("checkout_started"), subjects("one-click checkout")
-    (('checkout',), ('one', 'checkout'))
+    (('checkout',), ('checkout',))
     """
     return tuple(each for each in stems(text) if each not in GENERIC)
 

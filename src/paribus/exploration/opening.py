@@ -42,6 +42,11 @@ JSON_NAMES = frozenset(
 )
 
 
+def is_database(source: str) -> bool:
+    """Whether a source is a database's URL rather than files."""
+    return "://" in source or source.startswith(("duckdb:", "chdb:"))
+
+
 def open_source(
     source: str, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
 ) -> EventLog:
@@ -51,10 +56,10 @@ def open_source(
         InputError: nothing is there, or its columns cannot be told.
         EngineError: the database refused.
     """
-    if "://" in source or source.startswith(("duckdb:", "chdb:")):
+    if is_database(source):
         url, _, table = source.partition("#")
         return open_table(
-            open_engine(url, base_dir=base_dir), table or TABLE, source=_without_secret(url), columns=columns
+            open_engine(url, base_dir=base_dir), table or TABLE, source=without_secret(url), columns=columns
         )
     return open_files(source, base_dir=base_dir or Path(), columns=columns, memory_limit=memory_limit)
 
@@ -124,10 +129,25 @@ def open_files(
     source: str | Path, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
 ) -> EventLog:
     """The events of CSV, Parquet or JSON-lines files, read once into a working copy."""
-    base = base_dir or Path()
+    copy, reading, found, version = staged_files(source, base_dir or Path(), columns, memory_limit)
+    try:
+        return fill(copy, reading, source=Path(str(source)).name, version=version, columns=found)
+    except BaseException:
+        copy.close()
+        raise
+
+
+def staged_files(
+    source: str | Path, base_dir: Path, columns: Columns | None = None, memory_limit: str = MEMORY
+) -> tuple[WorkingCopy, Reading, Columns, str]:
+    """A working copy with the rows of files as `staged`, how to read them, which column is what, and the version.
+
+    Raises:
+        InputError: nothing is there, or its columns cannot be told.
+    """
     from paribus.warehouse.duckdb_engine import DuckDBEngine
 
-    engine = DuckDBEngine(base_dir=base, memory_limit=memory_limit)
+    engine = DuckDBEngine(base_dir=base_dir, memory_limit=memory_limit)
     relation = str(source)
     copy: WorkingCopy | None = None
     try:
@@ -144,13 +164,7 @@ def open_files(
         )
         version = ", ".join(f"{Path(f['path']).name} ({f['size']:,} bytes)" for f in files[:5])
         version += f" and {len(files) - 5} more files" if len(files) > 5 else ""
-        return fill(
-            copy,
-            _reading_of_files(copy, kinds, found, is_columnar),
-            source=Path(relation).name,
-            version=version,
-            columns=found,
-        )
+        return copy, _reading_of_files(copy, kinds, found, is_columnar), found, version
     except BaseException:
         if copy is not None:
             copy.close()
@@ -223,7 +237,7 @@ def _threads(size: int) -> int | None:
     return 1 if size <= SMALL else None
 
 
-def _without_secret(url: str) -> str:
+def without_secret(url: str) -> str:
     """The URL without user, password and options."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}" if rest else url

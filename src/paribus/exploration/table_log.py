@@ -38,7 +38,7 @@ def log_of_table(
     """
     dialect = engine.dialect
     at = microseconds(
-        columns.time, kinds[columns.time], dialect, _scale(engine, table, columns.time, kinds[columns.time])
+        columns.time, kinds[columns.time], dialect, scale_of(engine, table, columns.time, kinds[columns.time])
     )
     unit, event = identifier(columns.unit, dialect), text_column(columns.event, kinds[columns.event], dialect)
     known = f"{unit} IS NOT NULL AND {event} IS NOT NULL AND {identifier(columns.time, dialect)} IS NOT NULL"
@@ -86,7 +86,7 @@ def log_of_table(
     return log
 
 
-def _scale(engine: Engine, table: str, name: str, kind: ColumnKind) -> str:
+def scale_of(engine: Engine, table: str, name: str, kind: ColumnKind) -> str:
     """Seconds, milliseconds or microseconds, by the size of a column of numbers; empty for times."""
     if kind not in {"integer", "number"}:
         return ""

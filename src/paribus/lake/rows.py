@@ -77,12 +77,11 @@ def asking(
         yield put
 
 
-def write_records(records: Sequence[Record], types: Mapping[str, str], path: Path) -> Path:
+def write_records(records: Sequence[Record], path: Path) -> Path:
     """A file beside the lake with these records, in the columns of its table: to ask "what if" without storing it.
 
     Args:
         records: what the file holds.
-        types: the table's columns, name → DuckDB type, as `Snapshot.columns`.
         path: of the file, which must not exist.
     """
     import duckdb
@@ -91,9 +90,6 @@ def write_records(records: Sequence[Record], types: Mapping[str, str], path: Pat
     batch.add(records, 0, range(len(records)))
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("made", batch.table({}, Counter()))
-        have = {row[0] for row in connection.execute("DESCRIBE made").fetchall()}
-        missing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in types.items() if name not in have)
-        text = f"SELECT *{', ' + missing if missing else ''} FROM made"
         target = str(path).replace("'", "''")
-        connection.execute(f"COPY ({text}) TO '{target}' (FORMAT parquet)")
+        connection.execute(f"COPY made TO '{target}' (FORMAT parquet)")
     return path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from paribus.errors import EngineError
+from paribus.warehouse.csv_types import quote
 from paribus.warehouse.engine import ColumnKind, Table
 from paribus.warehouse.file_views import engine_error
 
@@ -87,6 +89,36 @@ class WorkingCopy:
             cursor = self._connection.execute(statements[0])
             names = tuple(column[0].lower() for column in cursor.description)
             return Table(names, cursor.fetchall())
+        except duckdb.Error as error:
+            raise engine_error(error) from error
+
+    def add(self, name: str, rows: Mapping[str, object], types: Mapping[str, str]) -> None:
+        """Adds rows to the table of that name, which the first ones make.
+
+        Args:
+            rows: a numpy array for each column.
+            types: DuckDB's, by column.
+        """
+        made = ", ".join(f"{quote(column)} {kind}" for column, kind in types.items())
+        cast = ", ".join(f"CAST({quote(column)} AS {kind})" for column, kind in types.items())
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {name} ({made})")
+        self._connection.register("arriving", dict(rows))
+        try:
+            self._connection.execute(f"INSERT INTO {name} SELECT {cast} FROM arriving")
+        finally:
+            self._connection.unregister("arriving")
+
+    def write(self, select: str, path: Path) -> None:
+        """The answer of a SELECT as a Parquet file.
+
+        Raises:
+            EngineError, InputError: the statement failed; a file cannot be read.
+        """
+        import duckdb
+
+        try:
+            target = str(path).replace("'", "''")
+            self._connection.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet)")
         except duckdb.Error as error:
             raise engine_error(error) from error
 

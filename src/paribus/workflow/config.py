@@ -19,6 +19,7 @@ Platform = Literal["amplitude", "segment", "mixpanel"]
 Statistics = Literal["frequentist", "bayesian"]
 ArmName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,39}$")]
 SCHEMA_ID = "urn:paribus:config:1"
+FORTNIGHT = 14
 
 
 class Section(BaseModel):
@@ -30,12 +31,12 @@ class Section(BaseModel):
 class ExperimentConfig(Section):
     """How experiments are run."""
 
-    min_sample_size: Annotated[int, Field(ge=0)] = 10_000
+    min_sample_size: Annotated[int, Field(ge=0)] = 400
     """Matured units per arm before any verdict but invalid and roll back."""
     confidence_level: Confidence = 0.95
     """Of every interval; 1 minus it is the plan's alpha."""
-    runtime_days: Annotated[int, Field(ge=1, le=365)] = 14
-    """The plan's horizon: a decision is due after so many days."""
+    runtime_days: Annotated[int, Field(ge=1, le=365)] | None = None
+    """The plan's horizon: a decision is due after so many days. Null: two weeks, or more for a plausible effect."""
     traffic_allocation: Literal["gradual", "fixed", "adaptive"] = "gradual"
     """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
     holdout: Annotated[float, Field(ge=0, le=0.2)] = 0.0
@@ -53,6 +54,11 @@ class Arm(Section):
     """What a unit of this arm meets."""
     screenshot: str = ""
     """Path of a PNG or JPEG, from the folder of this file; the reports hold the picture itself."""
+
+    @property
+    def days(self) -> int:
+        """The horizon that a plan begins with."""
+        return FORTNIGHT if self.runtime_days is None else self.runtime_days
 
 
 class Exploration(Section):

@@ -189,7 +189,9 @@ EFFECTS: dict[str, _Saying] = {
     "experiment_config.runtime_days": lambda value: [
         (
             "acts",
-            f"the plan ends after {value} days, later where the sample asks for it, and a decision is due"
+            "the plan ends after two weeks, or after as many more as a plausible effect needs, and a decision is due"
+            if value is None
+            else f"the plan ends after {value} days, later where the sample asks for it, and a decision is due"
             + (f"; no full weeks: {value + 7 - value % 7} are advised" if value % 7 else ""),
         )
     ],

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import InputError
+from paribus.workflow.architecture.journey import metric_events
 from paribus.workflow.audience import accepted, attributes
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
@@ -54,24 +58,44 @@ class Past:
     days: float
     where: Mapping[str, Sequence[str]] | None
     lake: Snapshot
+    version: str
+    """What identifies the data, in words: the lake's version, files by name and size."""
     links: Links | None = None
     """Whom anonymous ids are read as, where units meet the decision before they are known."""
 
 
+@contextmanager
 def past_of(
     context: Context,
     explore: ExploreFacts,
     chosen: Hypothesis,
     rule: Mapping[str, Any] | None,
-    *,
-    window_days: int = 0,
-) -> Past:
+    metrics: Sequence[Mapping[str, Any]],
+) -> Iterator[Past]:
     """Where history stands in for the experiment: the event before the decision, in the feature's segment.
 
-    Days before it serve as covariates, as far as a week of entries can also be followed for `window_days`.
-    """
-    from paribus.experiments.on_lake import snapshot_of
+    Days before it serve as covariates, as far as a week of entries can also be followed for the longest window of the
+    metrics. Of a source that is not the lake, the events that matter are read once, into a file that goes with `with`.
 
+    Raises:
+        InputError: the source is the lake, and nothing has arrived; files or a table that cannot be read.
+    """
+    from paribus.experiments.on_lake import Snapshot, snapshot_of
+    from paribus.exploration.history_file import history_file
+
+    where, window_days = accepted(rule), longest_window(metrics)
+    end = datetime.fromisoformat(f"{explore.window.end}T00:00:00+00:00")
+    least = LEAST_HISTORY_DAYS + window_days
+    reach = min(explore.window.days - least, PRE_PERIOD_DAYS)
+    days = max(explore.window.days - max(reach, 0), min(explore.window.days, least))
+    event = decision_event(explore, chosen)
+    since = end - timedelta(days=days)
+    if context.feature.source != "lake":
+        with TemporaryDirectory(prefix="paribus-history-") as folder:
+            read = {event, *(name for metric in metrics for name in metric_events(metric))}
+            made = history_file(context.feature.source, sorted(read), Path(folder) / "events.parquet")
+            yield Past(event, since, days, where, Snapshot(Path(folder), "history", 0, (made.path,)), made.version)
+        return
     reader = context.operations.lake()
     if reader is None:
         raise InputError(
@@ -80,14 +104,9 @@ def past_of(
             rule="a plan is sized on the feature's own history",
             fix="paribus events import FILE --format csv, or serve and send events",
         )
-    where = accepted(rule)
-    end = datetime.fromisoformat(f"{explore.window.end}T00:00:00+00:00")
-    least = LEAST_HISTORY_DAYS + window_days
-    reach = min(explore.window.days - least, PRE_PERIOD_DAYS)
-    days = max(explore.window.days - max(reach, 0), min(explore.window.days, least))
-    event = decision_event(explore, chosen)
     links = links_of(context.operations.store, reader, event, context.feature.environment)
-    return Past(event, end - timedelta(days=days), days, where, snapshot_of(reader), links)
+    snapshot = snapshot_of(reader)
+    yield Past(event, since, days, where, snapshot, f"lake version {snapshot.version}", links)
 
 
 def longest_window(metrics: Sequence[Mapping[str, Any]]) -> int:
@@ -121,7 +140,7 @@ def document_of(
     plan: Json = {
         "confidence_level": config.experiment_config.confidence_level,
         "min_sample_size": config.experiment_config.min_sample_size,
-        "runtime_days": config.experiment_config.runtime_days,
+        "runtime_days": config.experiment_config.days,
     }
     if worthwhile := hypotheses.smallest_worthwhile.value:
         plan["smallest_worthwhile"] = dict.fromkeys(success, round(min(worthwhile, mde), 6))
@@ -294,8 +313,9 @@ def _horizon(context: Context, sizing: Sizing, body: Json, notes: list[str]) -> 
         needed = max(needed or 0, of_least)
     if needed is not None and needed > runtime:
         longer = min(needed, 7 * LONGEST_WEEKS)
+        told = "the least" if context.config.experiment_config.runtime_days is None else "configured"
         notes.append(
-            f"{runtime} days are configured; {needed} are needed"
+            f"{runtime} days are {told}; {needed} are needed"
             + (f", of which at most {longer} are planned" if longer < needed else "")
             + f", so the plan runs {longer} days."
         )

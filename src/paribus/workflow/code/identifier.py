@@ -63,7 +63,7 @@ def title(text: str) -> str:
     >>> title("cart_item_added")
     'Cart item added'
     """
-    words = " ".join(re.findall(r"[A-Za-z0-9]+", text)).strip() or text
+    words = " ".join(re.findall(r"[^\W_]+", text)) or text
     return words[:1].upper() + words[1:]
 
 

@@ -30,7 +30,8 @@ from paribus.workflow.hypotheses.opportunity import (
     units_in,
 )
 
-UPPER_QUARTILE = 0.6744897501960817  # of the standard normal
+NINE_OF_TEN = 1.2815515655446004  # of the standard normal
+UPPER_QUARTILE = 0.6744897501960817
 DRAFT_PERSISTENCE = Persistence(1.0, 0.5, "between half and all of an effect is taken to last the year")
 
 
@@ -88,7 +89,7 @@ def because_of(explore: ExploreFacts, bottleneck: Bottleneck | None, segment: Se
         return "Nothing that was found speaks of it; somebody thinks so"
     title = next((f"users with {s.title}" for s in explore.segments if s.key == bottleneck.segment), "all users")
     return (
-        f"Of {title} who reach {bottleneck.from_event}, {text(bottleneck.rate.value, percent=True)} go on to "
+        f"{text(bottleneck.rate.value, percent=True)} of {title} who reach {bottleneck.from_event} go on to "
         f"{bottleneck.to_event} where {text(bottleneck.best.value, percent=True)} would be plausible, "
         f"about {text(bottleneck.lost_units.value)} units a year (observational)"
     )
@@ -147,7 +148,8 @@ def believed(
         persistence=DRAFT_PERSISTENCE,
         costs=costs if money else replace(costs, build=0.0, running=0.0, support=0.0, model=0.0),
     )
-    days = planned_days(at, config, int(success.definition.get("window_days") or 0))
+    plausible = at.headroom if at.headroom is not None else prior.mean + NINE_OF_TEN * prior.sd
+    days = planned_days(success, at, config, guardrails, plausible)
     smallest = detectable(success, at, config, guardrails, days)
     se, z = _error(success, at, config, guardrails, smallest, days)
     passes = power_per_metric(POWER, guardrails) ** guardrails if isfinite(smallest) else 0.0

@@ -10,6 +10,7 @@ from paribus.workflow.artifact import Artifact, Measured
 from paribus.workflow.block import Block, Heading, Paragraph, Picture, Table
 from paribus.workflow.facts.hypothesize import HypothesizeFacts
 from paribus.workflow.hypotheses.numbers import span, text
+from paribus.workflow.hypotheses.phrasing import as_subject
 
 _RELATIVE = frozenset({"relative", "share"})
 
@@ -24,8 +25,8 @@ def blocks_of(artifact: Artifact) -> list[Block]:
     because = f"{own.because[:1].lower()}{own.because[1:]}"
     blocks: list[Block] = [
         Paragraph(
-            f"**Because** {because}, **we believe** that {own.change}, **for** {own.for_whom}, **will** have the "
-            f"effect that {own.expected}, **measured by** `{own.measured_by}`."
+            f"**Because** {because}, **we believe** that {as_subject(own.change)}, **for** {own.for_whom}, **will** "
+            f"have the effect that {own.expected}, **measured by** `{own.measured_by}`."
             + ("" if own.findings else " It cites nothing that was found: it is an **opinion**.")
         )
     ]

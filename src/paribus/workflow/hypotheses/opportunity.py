@@ -79,15 +79,16 @@ def opportunity(
         reaching = funnel.steps[at].units / entered if entered and funnel.steps[at].units else 1.0
         overall = next((s.share.value for s in funnel.steps if s.event == bottleneck.to_event), None)
         rate, best = bottleneck.rate.value or 0.0, bottleneck.best.value or 0.0
-        step_share = rate / overall if overall and rate else 1.0
         headroom = best / rate - 1 if rate > 0 and best > rate else None
-        daily = (
-            min(
-                bottleneck.reach.value or 0.0,
-                funnel.steps[at].units / explore.window.days,
-            )
-            or daily
-        )
+        there = funnel.steps[at].units / explore.window.days
+        if bottleneck.segment == (segment.key if segment else ""):
+            step_share = rate / overall if overall and rate else 1.0
+            daily = min(bottleneck.reach.value or 0.0, there) or daily
+        else:
+            daily = there * in_segment or daily
+            if segment is None and headroom is not None and overall and daily:
+                # Only a part of those whom the feature is for is lost there.
+                headroom = (bottleneck.reach.value or 0.0) * (best - rate) / (daily * overall)
     is_share = success.kind in ("proportion", "funnel", "retention")
     level = mean / reaching * step_share
     if is_share:
@@ -138,11 +139,22 @@ def units_in(at: Opportunity, days: float, window: int) -> float:
     return float(at.arrived(max(days - window, 0.0)))
 
 
-def planned_days(at: Opportunity, config: Config, window: int) -> int:
-    """The runtime as configured; longer, in full weeks and to a limit, where the least matured sample asks for it."""
-    days = config.experiment_config.runtime_days
+def planned_days(success: Chosen, at: Opportunity, config: Config, guardrails: int, plausible: float) -> int:
+    """The runtime as configured; longer, in full weeks and to a limit, where the least matured sample asks for it.
+
+    Where no runtime is configured, it is also longer until it finds an effect that is `plausible` (relative).
+    """
+    days = config.experiment_config.days
+    is_free = config.experiment_config.runtime_days is None
     least = 2.0 * config.experiment_config.min_sample_size
-    while units_in(at, float(days), window) < least and days < LONGEST_DAYS:
+    window = int(success.definition.get("window_days") or 0)
+
+    def suffices() -> bool:
+        if units_in(at, float(days), window) < least:
+            return False
+        return not is_free or detectable(success, at, config, guardrails, days) <= plausible
+
+    while days < LONGEST_DAYS and not suffices():
         days = 7 * (days // 7 + 1)
     return days
 
@@ -173,12 +185,11 @@ def days_needed(
     return total, float(-(-(days + window) // 7) * 7) if isinstance(days, int) else float("inf")
 
 
-def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int) -> float | None:
-    """The smallest rise of a guardrail that the planned days can exclude, in its own unit; None where unknown."""
+def excluded_rise(of: Chosen, at: Opportunity, config: Config, guardrails: int, days: float) -> float | None:
+    """The smallest rise of a guardrail that so many days can exclude, in its own unit; None where unknown."""
     if of.baseline is None or not of.baseline.mean.value or of.kind == "quantile":
         return None
-    window = int(of.definition.get("window_days") or 0)
-    total = units_in(at, planned_days(at, config, window), window)
+    total = units_in(at, days, int(of.definition.get("window_days") or 0))
     if total < 20:
         return None
     base = of.baseline.mean.value
@@ -206,7 +217,7 @@ def reader_of(config: Config) -> Reader:
     """What answers for sizes under the deciding method, with weekly looks where it has some."""
     plan = deciding(config)
     if plan.method in (Method.GROUP_SEQUENTIAL, Method.BAYESIAN):
-        looks = max(2, min(8, config.experiment_config.runtime_days // 7))
+        looks = max(2, min(8, config.experiment_config.days // 7))
         return Reader(plan, tuple((i + 1) / looks for i in range(looks)))
     return Reader(plan)
 

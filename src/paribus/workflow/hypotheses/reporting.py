@@ -208,8 +208,7 @@ def evidence_of(context: Context, found: Support, own: Belief, priced: Price) ->
             statement=(
                 f"method {deciding(config).method.value}, power .8 with beta divided over guardrails + 1, confidence "
                 f"{config.experiment_config.confidence_level:g}, level {at.base.value:.6g}, variance "
-                f"{at.variance:.6g} per unit; {config.experiment_config.runtime_days} days configured, "
-                f"{own.planned_days} planned"
+                f"{at.variance:.6g} per unit; {own.planned_days} days planned"
             ),
             data=where,
         ),

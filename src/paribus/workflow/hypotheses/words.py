@@ -13,6 +13,7 @@ from paribus.workflow.hypotheses.chosen import Chosen, checked
 from paribus.workflow.hypotheses.economics import Price
 from paribus.workflow.hypotheses.matching import Support
 from paribus.workflow.hypotheses.numbers import span, text
+from paribus.workflow.hypotheses.phrasing import as_subject
 
 NO_COSTS = "No cost is configured (economics.build_cost, running_cost_per_year, support_cost_per_year)"
 
@@ -116,7 +117,7 @@ def summary_of(facts: HypothesizeFacts, found: Support, own: Belief, goal: Chose
     effect = text(facts.minimum_detectable_effect.value, percent=True)
     whom = "" if first.for_whom.lower() in first.change.lower() else f" for {first.for_whom}"
     sentences = [
-        f"We believe that {first.change} makes {first.expected.removesuffix(' rises')} rise{whom}."
+        f"We believe that {as_subject(first.change)} makes {first.expected.removesuffix(' rises')} rise{whom}."
         if found.cited
         else f"Nothing in the data speaks of {first.change!r}: it is an opinion, and is tested as one."
     ]

@@ -81,7 +81,7 @@ def run(context: Context) -> Artifact:
     plan = stages(
         allocation,
         reach_per_day=reach,
-        runtime_days=round(design.runtime_days.value or context.config.experiment_config.runtime_days),
+        runtime_days=round(design.runtime_days.value or context.config.experiment_config.days),
         units_per_arm=round(units) if units is not None else context.config.experiment_config.min_sample_size,
         guardrails=[each for each in design.document.get("metrics", ()) if each.get("role") == "guardrail"],
         staff=f"{key}-staff",

@@ -24,7 +24,6 @@ from paribus.workflow.planning import (
     Past,
     document_of,
     entry_text,
-    longest_window,
     past_of,
     sealed,
     size_of,
@@ -46,10 +45,10 @@ def run(context: Context) -> Artifact:
     chosen = next(each for each in hypotheses.hypotheses if each.id == hypotheses.chosen)
     segment = segment_of(explore, chosen.segment)
     rule = segment.rule if segment else None
-    past = past_of(context, explore, chosen, rule, window_days=longest_window(hypotheses.metrics))
     mde = hypotheses.minimum_detectable_effect.value or 0.0
-    body = document_of(context, explore, hypotheses, chosen, mde, past)
-    sizing, certificate, body, notes = tried(context, body, past, mde, chosen)
+    with past_of(context, explore, chosen, rule, hypotheses.metrics) as past:
+        body = document_of(context, explore, hypotheses, chosen, mde, past)
+        sizing, certificate, body, notes = tried(context, body, past, mde, chosen)
     context.operations.write("experiment", context.feature.key, body, author=DATA_SCIENTIST, reason="designed")
     seal = sealed(context)
     facts, checks = _facts(context, body, sizing, certificate, seal, rule, past, explore)
@@ -61,19 +60,19 @@ def run(context: Context) -> Artifact:
             kind="sql",
             title=f"first {past.event} of each unit since {past.since:%Y-%m-%d}, with {PRE_PERIOD_DAYS} days before it",
             statement=entry_text(past),
-            data=f"lake version {past.lake.version}",
+            data=past.version,
         ),
         "sizing": Evidence(
             kind="simulation",
             title="sizes by method, and the whole rule simulated on the history's moments",
             statement=f"paribus design, seed {sizing.seed}, power {sizing.plan.power:g}",
-            data=f"lake version {past.lake.version}",
+            data=past.version,
         ),
         "certificate": Evidence(
             kind="simulation",
             title=f"{certificate.replications} re-randomizations of the history (A/A)",
             statement=f"paribus certify, seed {certificate.seed}, {certificate.buckets:,} buckets of units",
-            data=f"{certificate.units:,} units, lake version {past.lake.version}",
+            data=f"{certificate.units:,} units, {past.version}",
         ),
         "config": Evidence(kind="config", title="paribus.yaml", statement=f"hash {context.config.hash}"),
     }
@@ -262,7 +261,7 @@ def _checks(
             name="The plan can conclude",
             status="passed" if conclusive else "failed",
             message=f"about {per_arm or size.per_arm:,.0f} units per arm arrive in {plan['runtime_days']} days; "
-            f"a verdict needs {least:,} (min_sample_size)",
+            f"a verdict needs {least:,} (experiment_config.min_sample_size of paribus.yaml)",
             evidence="sizing",
         ),
         Outcome(

@@ -79,14 +79,16 @@ def run(context: Context) -> Artifact:
     }
     ranking = rank(
         [belief.candidate for belief in beliefs.values()],
-        planned_days=config.experiment_config.runtime_days,
+        planned_days=config.experiment_config.days,
         seed=context.seed,
     )
     own = beliefs[OWN]
-    guards = tuple(with_margin(each, excluded_rise(each, own.at, config, len(guards))) for each in guards)
+    guards = tuple(
+        with_margin(each, excluded_rise(each, own.at, config, len(guards), own.planned_days)) for each in guards
+    )
     explaining = secondary(explore, goal, funnel, own.at.event, [goal.name, *(each.name for each in guards)])
     chosen_metrics = (goal, *guards, *explaining)
-    in_runtime = detectable(goal, own.at, config, len(guards), config.experiment_config.runtime_days)
+    in_runtime = detectable(goal, own.at, config, len(guards), config.experiment_config.days)
     worthwhile, smallest, planned, why_planned = effects(context, own, in_runtime)
     prior = own.prior
     order = [OWN, *(each for each in ranking.order if each != OWN)]

@@ -238,30 +238,27 @@ class _Validation:
         if not {"explore", "hypothesize", "design"} <= set(context.artifacts):
             return {}
         from paribus.errors import EngineError, InputError
-        from paribus.workflow.planning import longest_window, past_of
+        from paribus.workflow.planning import past_of
         from paribus.workflow.validation.replay import replay, summary
 
         design = context.facts("design", DesignFacts)
         explore = context.facts("explore", ExploreFacts)
         hypotheses = context.facts("hypothesize", HypothesizeFacts)
         chosen = next(each for each in hypotheses.hypotheses if each.id == hypotheses.chosen)
-        window = longest_window(hypotheses.metrics)
-        past = past_of(context, explore, chosen, design.audience, window_days=window)
-        types = self.reader.snapshot(past.lake.version).columns
         definitions = context.operations.snapshot(context.feature.environment)
         try:
-            found = replay(
-                design.document,
-                design.flag,
-                past.lake,
-                definitions,
-                types,
-                event=past.event,
-                since=past.since,
-                where=past.where,
-                attributes=taking_part(design.audience) or {},
-                links=past.links,
-            )
+            with past_of(context, explore, chosen, design.audience, hypotheses.metrics) as past:
+                found = replay(
+                    design.document,
+                    design.flag,
+                    past.lake,
+                    definitions,
+                    event=past.event,
+                    since=past.since,
+                    where=past.where,
+                    attributes=taking_part(design.audience) or {},
+                    links=past.links,
+                )
         except (InputError, EngineError) as error:
             return {"why_not": error.what}
         certified = design.certificate.get("metrics", ())

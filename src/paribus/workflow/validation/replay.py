@@ -43,7 +43,6 @@ def replay(
     key: str,
     snapshot: Snapshot,
     definitions: Mapping[str, Any],
-    types: Mapping[str, str],
     *,
     event: str,
     since: Any,
@@ -58,7 +57,6 @@ def replay(
         key: of the flag.
         snapshot: the lake.
         definitions: as every evaluator reads them.
-        types: columns of the event table.
         event, since, where: which events stand directly before the decision.
         attributes: a context that takes part.
         links: whom anonymous ids are read as, where the experiment joins them.
@@ -86,7 +84,7 @@ def replay(
             continue
         records.append(_exposure(key, str(unit), unit_type, int(time) + 1, number, decision))
     with TemporaryDirectory(prefix="paribus-replay-") as folder:
-        made = write_records(records, types, Path(folder) / "exposures.parquet")
+        made = write_records(records, Path(folder) / "exposures.parquet")
         whole = replace(snapshot, files=(*snapshot.files, made))
         data = replace(
             document.data, exposures=replace(document.data.exposures, relation=exposures_of(key, ENVIRONMENT))
