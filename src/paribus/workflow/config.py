@@ -44,6 +44,11 @@ class ExperimentConfig(Section):
     beta: Literal["randomized", "opt_in"] = "randomized"
     """randomized: 1 to 5% are drawn and analyzed; opt_in: volunteers up to a cap, who stay outside the analysis."""
 
+    @property
+    def days(self) -> int:
+        """The horizon that a plan begins with."""
+        return FORTNIGHT if self.runtime_days is None else self.runtime_days
+
 
 class Arm(Section):
     """One arm of the experiment."""
@@ -54,11 +59,6 @@ class Arm(Section):
     """What a unit of this arm meets."""
     screenshot: str = ""
     """Path of a PNG or JPEG, from the folder of this file; the reports hold the picture itself."""
-
-    @property
-    def days(self) -> int:
-        """The horizon that a plan begins with."""
-        return FORTNIGHT if self.runtime_days is None else self.runtime_days
 
 
 class Exploration(Section):
