@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
@@ -24,12 +25,16 @@ class Decoder:
     """What the lake asks to make records of a landing row: the dialect, the plan of then, the key's label."""
 
     def __init__(self, store: Store) -> None:
-        from paribus.events.compile import PlanBook
-
         self._store = store
         self._keys: dict[str, tuple[str, str, str]] = {}  # by key id: source label, project, environment
         self._sources: dict[str, str] = {}
-        self.plans: PlanBook = PlanBook(self._plan)
+
+    @cached_property
+    def plans(self) -> PlanBook:
+        """The plans of landing rows; compiling them is imported when the first row comes."""
+        from paribus.events.compile import PlanBook
+
+        return PlanBook(self._plan)
 
     def __call__(self, row: LandingRow) -> list[Record | Quarantined]:
         """The records of a row, the same at every call."""

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import Conflict, InputError, NotFound, did_you_mean
-from paribus.flags.document import KINDS, Flag, check, fits
-from paribus.flags.record import PLACEMENTS, Placement
-from paribus.flags.snapshot import build, refuse_broken
+from paribus.flags.record import KINDS, PLACEMENTS, Placement
 from paribus.store import Address
 
 if TYPE_CHECKING:
@@ -29,6 +27,8 @@ def documents(store: Store, project: str, kind: str) -> dict[str, tuple[int, Bod
 
 def snapshot(store: Store, project: str, environment: str) -> dict[str, Any]:
     """The definitions of one environment as every evaluator reads them."""
+    from paribus.flags.snapshot import build
+
     revision = store.position(project)
     return build(
         project=project,
@@ -75,6 +75,8 @@ def checker(kind: str) -> Callable[[str, Mapping[str, Any]], Body]:
         InputError: there is no such kind.
     """
     if kind in KINDS:
+        from paribus.flags.document import check
+
         return lambda key, body: check(kind, key, body)
     if kind == "tracking_plan":
         from paribus.events.plan import parse_plan, plan_body
@@ -154,6 +156,9 @@ def refuse_unusable(store: Store, changes: Mapping[Address, Body | None]) -> Non
 
 
 def _refuse_unusable(store: Store, project: str, changes: Mapping[Address, Body | None]) -> None:
+    from paribus.flags.document import Flag
+    from paribus.flags.snapshot import build, refuse_broken
+
     kinds = {each: documents(store, project, each) for each in KINDS}
     for address, body in changes.items():
         kinds[address.kind].pop(address.key, None)
@@ -186,6 +191,8 @@ def place(store: Store, placement: Placement, *, author: str, reason: str) -> Re
     Raises:
         NotFound: no such flag, or no such variant.
     """
+    from paribus.flags.document import Flag
+
     flag = read(store, "flag", placement.flag, project=placement.project)
     names = [variant.name for variant in Flag.model_validate(flag.body).variants]
     if placement.variant not in names:
@@ -216,6 +223,8 @@ def value(flag_type: str, text: str) -> Any:
         InputError: it is not of that type.
     """
     import json
+
+    from paribus.flags.document import fits
 
     if flag_type == "string":
         return text

@@ -7,6 +7,9 @@ from typing import Literal
 
 from paribus.store import RecordType
 
+KINDS = ("flag", "audience", "layer", "holdout")
+"""The kinds of `flags.document`, which takes a tenth of a second to import."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:

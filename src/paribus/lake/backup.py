@@ -16,9 +16,8 @@ from pathlib import Path
 
 from paribus.errors import StorageError
 from paribus.lake.durability import sync_file
-from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.notes import durable_version
-from paribus.lake.queue_schema import connect_reader, storage_error
+from paribus.lake.queue_schema import QUEUE_FILE, connect_reader, storage_error
 from paribus.lake.reading import EVENTS_TABLE, QUARANTINE_TABLE
 from paribus.lake.record import microseconds
 from paribus.lake.table import LOG_FOLDER, data_files, open_table

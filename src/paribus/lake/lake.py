@@ -14,8 +14,9 @@ from paribus.lake.background import FLUSH_SECONDS, UPKEEP_SECONDS, Background, H
 from paribus.lake.compaction import Compacted
 from paribus.lake.erasure import Erased
 from paribus.lake.flusher import Flushed
-from paribus.lake.landing import QUEUE_FILE, Landing, open_landing
+from paribus.lake.landing import Landing, open_landing
 from paribus.lake.notes import note_remote
+from paribus.lake.queue_schema import QUEUE_FILE
 from paribus.lake.reading import LakeReader
 from paribus.lake.record import Decode
 from paribus.lake.repair import Repair

@@ -23,9 +23,9 @@ from paribus.errors import LimitError, StorageError
 from paribus.lake.commit_thread import Append, CommitThread
 from paribus.lake.notes import count
 from paribus.lake.queue_rows import Span, read_rows
+from paribus.lake.queue_schema import QUEUE_FILE
 from paribus.lake.record import ACCEPTED, QUARANTINED, REJECTED, UNPLANNED, LandingRow, microseconds
 
-QUEUE_FILE = "landing.sqlite"
 _INSERT = (
     "INSERT INTO landing (id, received_time, dialect, key_id, plan_revision, verdicts, body) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"

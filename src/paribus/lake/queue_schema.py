@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from paribus.errors import StorageError
 
+QUEUE_FILE = "landing.sqlite"
 FORMAT = 1
 _CHECKPOINT_PAGES = 4_000
 """Of the write-ahead log, before a commit copies them to the file itself; the flush has copied most by then."""

@@ -17,10 +17,9 @@ from paribus.clock import Clock
 from paribus.errors import StorageError
 from paribus.lake.columns import DUCKDB_TYPES, EVENT_COLUMNS, QUARANTINE_COLUMNS
 from paribus.lake.fresh import read_fresh
-from paribus.lake.landing import QUEUE_FILE
 from paribus.lake.lateness import quantile_seconds
 from paribus.lake.notes import is_remote
-from paribus.lake.queue_schema import connect_reader, storage_error
+from paribus.lake.queue_schema import QUEUE_FILE, connect_reader, storage_error
 from paribus.lake.quoting import literal
 from paribus.lake.reconciliation import Reconciliation, reconcile
 from paribus.lake.record import microseconds

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paribus.lake.fresh import read_fresh
-from paribus.lake.landing import QUEUE_FILE
-from paribus.lake.queue_schema import connect_reader, storage_error
+from paribus.lake.queue_schema import QUEUE_FILE, connect_reader, storage_error
 from paribus.lake.reading import LakeReader, select_events
 from paribus.lake.record import LandingRow
 
