@@ -63,6 +63,7 @@ bench: $(VENV)/.development ## speed, as ratios within one run, results in bench
 	@VIRTUAL_ENV=.cache/bench $(BIN)/uv pip install --quiet --python .cache/bench/bin/python -e . -e sdk/python 'tea-tasting>=1.14,<1.15' 'ibis-framework[duckdb]>=12,<13' growthbook launchdarkly-server-sdk UnleashClient eppo-server-sdk
 	.cache/bench/bin/python -m benchmarks.speed
 	$(RUN) -m benchmarks.live
+	$(RUN) -m benchmarks.listeners
 
 neighbors: $(VENV)/.development ## generated pipelines in dbt and Airflow, each in an environment of its own
 	@test -x .cache/neighbors/dbt/bin/dbt || { $(BIN)/uv venv -q .cache/neighbors/dbt && $(BIN)/uv pip install -q --python .cache/neighbors/dbt/bin/python 'dbt-core>=1.11,<1.12' 'dbt-duckdb>=1.11,<1.12'; }

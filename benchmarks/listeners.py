@@ -1,5 +1,7 @@
 """How soon a change of a flag reaches everybody who listens: a server of its own, many streams, changes one by one.
 
+The result is written to `benchmarks/results/`.
+
     python -m benchmarks.listeners [--streams N] [--changes N]
 
 What is timed is the way to the client: from before the change is written to the moment the new definitions are read.
@@ -10,17 +12,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 
 PATIENCE = 30.0
+RESULTS = Path(__file__).parent / "results"
 
 
 async def listen(url: str, secret: str, seen: dict[int, list[float]], opened: asyncio.Semaphore) -> None:
@@ -68,7 +74,7 @@ async def measure(url: str, admin: str, secret: str, streams: int, changes: int)
 
 
 def main(streams: int, changes: int) -> None:
-    """Prints the quantiles."""
+    """Prints the quantiles and keeps them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 3 * streams), hard), hard))
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +89,18 @@ def main(streams: int, changes: int) -> None:
             process.terminate()
             process.wait(20)
     p50, p95, most = (float(each) for each in np.quantile(seconds, (0.5, 0.95, 1.0)))
-    print(json.dumps({"streams": streams, "changes": changes, "p50": p50, "p95": p95, "max": most}))
+    now = datetime.now(UTC)
+    found = {
+        "time": now.isoformat(timespec="seconds"),
+        "command": f"python -m benchmarks.listeners --streams {streams} --changes {changes}",
+        "streams": streams,
+        "changes": changes,
+        "seconds": {"p50": round(p50, 3), "p95": round(p95, 3), "longest": round(most, 3)},
+        "cores": os.cpu_count(),
+        "load_average_1_minute": round(os.getloadavg()[0], 1),
+    }
+    print(json.dumps(found))
+    (RESULTS / f"listeners-{now:%Y-%m-%d}.json").write_text(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
