@@ -162,6 +162,7 @@ ACTS: dict[str, tuple[Callable[[Path, Json], Any], Json, Json]] = {
     "experiment_config.confidence_level": (document, {}, {"experiment_config": {"confidence_level": 0.9}}),
     "experiment_config.runtime_days": (document, {}, {"experiment_config": {"runtime_days": 10}}),
     "experiment_config.traffic_allocation": (architecture, {}, {"experiment_config": {"traffic_allocation": "fixed"}}),
+    "experiment_config.unit": (document, {}, {"experiment_config": {"unit": "device"}}),
     "experiment_config.holdout": (flag, {}, {"experiment_config": {"holdout": 0.05}}),
     "arms": (document, {}, {"arms": {"control": {}, "one_page": {"description": "one page"}}}),
     "experiment_config.beta": (architecture, {}, {"experiment_config": {"beta": "opt_in"}}),

@@ -115,7 +115,7 @@ def as_history(
     if data.exposures is None or not reads_lake(data):
         raise InputError("the experiment names no flag", where="flag")
     relation, own = entries_of(event, since=since.isoformat(), where=where), data.exposures.own_unit
-    entry = Exposures(relation, data.exposures.unit, "", "time", own_unit=own)
+    entry = Exposures(relation, data.exposures.unit, "", "time", cluster=data.exposures.cluster, own_unit=own)
     return replace(document, data=replace(data, exposures=entry))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,6 +29,22 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
+def _unit(value: str) -> str:
+    """A unit type that the plan can randomize."""
+    why = {
+        "switchback": "periods have no analysis yet; step 3 says so beside the units that can be randomized",
+        "cluster": "step 3 sizes clusters by each attribute; flags decide single units, none is drawn whole yet",
+        "anonymous": "an anonymous id is called a device here",
+    }
+    if value in why or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", value):
+        raise complaint(
+            f"{shown(value)} cannot be randomized",
+            rule=why.get(value, "a unit type: lower-case letters, digits and underscores"),
+            fix="write unit: user, or unit: device",
+        )
+    return value
+
+
 class ExperimentConfig(Section):
     """How experiments are run."""
 
@@ -39,6 +56,8 @@ class ExperimentConfig(Section):
     """The plan's horizon: a decision is due after so many days. Null: two weeks, or more for a plausible effect."""
     traffic_allocation: Literal["gradual", "fixed", "adaptive"] = "gradual"
     """gradual: traffic widens by stages; fixed: one share for the whole run; adaptive: shares follow the evidence."""
+    unit: Annotated[str, AfterValidator(_unit)] = "user"
+    """What is randomized: user, device (an anonymous id), or another unit type that events and code name."""
     holdout: Annotated[float, Field(ge=0, le=0.2)] = 0.0
     """Share of all units that no feature of the installation ever serves: what all launches brought is read there."""
     beta: Literal["randomized", "opt_in"] = "randomized"

@@ -79,6 +79,15 @@ def _by_value(**said: str) -> _Saying:
     return lambda value: [("acts", said[str(value).lower()])]
 
 
+def _drawn(value: str) -> list[Said]:
+    said: list[Said] = [
+        ("acts", f"plan, flag, watch and analysis are by {value}; step 3 shows what else could be randomized")
+    ]
+    if value != "user":
+        said.append(("acts", f"code that evaluates the flag gives it the {value}'s id, which its events carry too"))
+    return said
+
+
 def _arms(value: dict[str, Any]) -> list[Said]:
     if not value:
         return [("acts", "control and treatment, in halves")]
@@ -196,6 +205,7 @@ EFFECTS: dict[str, _Saying] = {
         )
     ],
     "experiment_config.traffic_allocation": _allocation,
+    "experiment_config.unit": _drawn,
     "experiment_config.holdout": _unless(
         0.0, "no unit is held out of all features", "{:.3g} of all units get the default of every flag"
     ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.errors import InputError
 from paribus.workflow.architecture.journey import metric_events
 from paribus.workflow.audience import accepted, attributes
+from paribus.workflow.designing.units import Choice, choices, unit_type_of
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
 from paribus.workflow.identity import links_of
@@ -104,7 +105,8 @@ def past_of(
             rule="a plan is sized on the feature's own history",
             fix="paribus events import FILE --format csv, or serve and send events",
         )
-    links = links_of(context.operations.store, reader, event, context.feature.environment)
+    is_user = context.config.experiment_config.unit == "user"
+    links = links_of(context.operations.store, reader, event, context.feature.environment) if is_user else None
     snapshot = snapshot_of(reader)
     yield Past(event, since, days, where, snapshot, f"lake version {snapshot.version}", links)
 
@@ -161,6 +163,7 @@ def document_of(
         "flag": context.feature.key,
         "environment": context.feature.environment,
         **({"identity": "first"} if past.links is not None else {}),
+        **({"unit_type": unit} if (unit := unit_type_of(config.experiment_config.unit)) != "user" else {}),
         "interference": interference(config.interference, explore),
         "variants": variants_of(config),
         "control": CONTROL,
@@ -272,6 +275,34 @@ def tried(
         context.progress(0.7, "re-randomizing the history")
         certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed, windows=())
     return sizing, certificate, body, notes
+
+
+def unit_choices(
+    context: Context, body: Json, past: Past, explore: ExploreFacts, mde: float, chosen: Sizing
+) -> tuple[Choice, ...]:
+    """What could be randomized instead, each with its size on the same history."""
+    from paribus.experiments.on_lake import as_history, lake_engine
+    from paribus.experiments.registry import document_of_body
+    from paribus.experiments.sizes import size
+    from paribus.experiments.sizing import setting_of
+
+    reader = context.operations.lake()
+    if reader is None:
+        return ()
+
+    def sized(other: Json) -> Sizing:
+        plan = {key: value for key, value in other["plan"].items() if key not in {"n_opt", "planned_units", "looks"}}
+        stated = document_of_body({**other, "plan": plan}, context.feature.key)
+        document = as_history(stated, past.event, since=past.since, where=past.where)
+        with lake_engine(document.design, document.data, past.lake) as engine:
+            setting = setting_of(document, engine, mde=mde)
+            setting = replace(
+                setting, design=replace(setting.design, plan=replace(document.design.plan, loss_threshold=None))
+            )
+            setting = held_out(setting, context.config.experiment_config.holdout)
+            return size(setting, seed=context.seed, replications=0)
+
+    return choices(reader, body, explore, past.event, past.since, chosen, sized)
 
 
 def held_out(setting: Setting, share: float) -> Setting:

@@ -53,3 +53,5 @@ class DesignFacts(Part):
     """Per arm: name, share of the split, what it is, and the artifact's file with its screenshot."""
     holdout: Measured | None = None
     """Share of all units that no feature serves; they do not arrive."""
+    unit_choices: tuple[dict[str, Any], ...] = ()
+    """What could be randomized: unit, units in the history, per arm, days, and why not."""

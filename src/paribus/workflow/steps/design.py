@@ -11,6 +11,8 @@ from paribus.workflow.audience import segment_of
 from paribus.workflow.block import Block, Code, Heading, Listing, Paragraph, Picture, Table
 from paribus.workflow.designing.arms import arm_blocks, arms_of, screenshots
 from paribus.workflow.designing.tables import baseline_text, certificate_notes, certificate_table, margin_text
+from paribus.workflow.designing.units import STATEMENT as UNITS
+from paribus.workflow.designing.units import unit_blocks
 from paribus.workflow.facts.design import DesignFacts, MethodSize
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
@@ -28,6 +30,7 @@ from paribus.workflow.planning import (
     sealed,
     size_of,
     tried,
+    unit_choices,
 )
 from paribus.workflow.step import DATA_SCIENTIST
 
@@ -52,6 +55,8 @@ def run(context: Context) -> Artifact:
     context.operations.write("experiment", context.feature.key, body, author=DATA_SCIENTIST, reason="designed")
     seal = sealed(context)
     facts, checks = _facts(context, body, sizing, certificate, seal, rule, past, explore)
+    others = unit_choices(context, body, past, explore, mde, sizing)
+    facts = facts.model_copy(update={"unit_choices": tuple(each.plain() for each in others)})
     evidence = {
         "plan": Evidence(
             kind="result", title="the sealed plan", statement=seal, data=f"experiment {context.feature.key}"
@@ -73,6 +78,12 @@ def run(context: Context) -> Artifact:
             title=f"{certificate.replications} re-randomizations of the history (A/A)",
             statement=f"paribus certify, seed {certificate.seed}, {certificate.buckets:,} buckets of units",
             data=f"{certificate.units:,} units, {past.version}",
+        ),
+        "units": Evidence(
+            kind="sql",
+            title="Units that sent the event before the decision, by type, and sizes on their own history",
+            statement=UNITS.format(events="events").strip(),
+            data=f"lake version {past.lake.version}",
         ),
         "config": Evidence(kind="config", title="paribus.yaml", statement=f"hash {context.config.hash}"),
     }
@@ -121,6 +132,7 @@ def present(artifact: Artifact) -> list[Block]:
     blocks += arm_blocks(facts, artifact.files)
     if curve := facts.operating.get("curve"):
         blocks.append(Picture(_power_curve(curve, "Smallest effect found with the planned power"), "By day"))
+    blocks += unit_blocks(facts)
     blocks += [
         Heading("Metrics"),
         Table(
