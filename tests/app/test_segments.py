@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from paribus_sdk.condition import ConditionReader, truth
 
 from paribus.app import definition
 from paribus.app.feature import Workshop, workshop
@@ -63,12 +65,6 @@ def test_a_segment_is_kept_with_its_size_and_flags_can_name_it(tmp_path: Path) -
         snapshot = definition.snapshot(store, definition.PROJECT, "production")
         assert snapshot["audiences"] == {"device-mobile": made["when"]}
 
-        # what no flag can evaluate is refused
-        behavior = [each for each in listed.values() if each["when"] is None]
-        assert behavior
-        assert all(each["stability"] is not None for each in behavior)
-        with pytest.raises(InputError):
-            shop.save_segment(KEY, behavior[0]["segment"], author="ann")
         with pytest.raises(NotFound) as raised:
             shop.save_segment(KEY, "device=mobil", author="ann")
         assert "device=mobile" in str(raised.value.fix)
@@ -88,6 +84,37 @@ def test_a_segment_is_kept_with_its_size_and_flags_can_name_it(tmp_path: Path) -
         ]
         with pytest.raises(Conflict):
             shop.save_segment(KEY, "device=desktop", name="phones", author="ann")
+
+
+def test_groups_by_behavior_are_audiences_over_what_users_did(tmp_path: Path) -> None:
+    """Each saved group names, by the evaluator that flags use, as many users as it was saved with."""
+    with workshop(Settings(data=tmp_path / "data")) as shop:
+        explored(shop, write_events(tmp_path / "events.csv", MOBILE))
+        groups = [each for each in shop.segments(KEY) if each["needs"]]
+        clusters = [each for each in groups if each["segment"].startswith("behavior-")]
+        classes = [each for each in groups if each["segment"].startswith("rfm-")]
+        assert clusters
+        assert all(0 < each["stability"] <= 1 for each in clusters)
+        assert sum(each["units"] for each in classes) == USERS
+
+        file = tmp_path / "did.csv"
+        assert shop.behavior(KEY, file) == USERS
+        with pytest.raises(InputError, match="is there already"):
+            shop.behavior(KEY, file)
+        did = pd.read_csv(file).set_index("unit")
+        # Every user came on one day; every third bought nothing.
+        assert (did["behavior_active_days"] == 1).all()
+        assert (did["behavior_conversions"] == 0).sum() == USERS // 3
+        assert did.loc["u0", "behavior_last_seen_days"] == DAYS - 1
+
+        for each in (*clusters, *classes):
+            made = shop.save_segment(KEY, each["segment"], author="ann")
+            named = definition.read(shop.operations.store, "audience", made["audience"]).body or {}
+            holds = ConditionReader({}).read(named["when"], "when")
+            members = sum(truth(holds, row.get) is True for row in did.to_dict("records"))
+            assert made["counted"]["units"] == members, each
+            assert made["counted"]["of"] == USERS
+            assert "behavior_" in made["description"]
 
 
 def _flag(audience: str) -> dict[str, Any]:

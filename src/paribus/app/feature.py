@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.app import definition
 from paribus.clock import Clock
-from paribus.errors import Conflict, NotFound
+from paribus.errors import Conflict, InputError, NotFound
 from paribus.experiments.hypothesis import checked_requirement
 from paribus.workflow.config import Config
 from paribus.workflow.context import Context, Endpoint, Feature
@@ -283,26 +283,59 @@ class Workshop:
         Raises:
             NotFound: there is no such feature, or step 1 was not run.
         """
+        from paribus.workflow.audience import attributes, behavioral
         from paribus.workflow.facts.explore import ExploreFacts
 
         facts = ExploreFacts.model_validate(self.dossier.artifact(key, "explore").facts)
         audiences = definition.documents(self.operations.store, self.operations.project, "audience")
         saved = {_plain(body["when"]): (name, number) for name, (number, body) in audiences.items()}
         found = []
-        for each in facts.segments:
-            name, number = saved.get(_plain(each.rule), ("", 0)) if each.rule is not None else ("", 0)
+        classes = [each for each in behavioral(facts) if each not in facts.segments]
+        for each in (*facts.segments, *classes):
+            when = each.rule or (each.behavior or {}).get("when")
+            name, number = saved.get(_plain(when), ("", 0)) if when is not None else ("", 0)
             found.append(
                 {
                     "segment": each.key,
                     "title": each.title,
                     "units": round(each.units.value or 0),
                     "stability": each.stability.value if each.stability is not None else None,
-                    "when": each.rule,
+                    "when": when,
+                    "needs": [] if each.rule is not None or when is None else attributes(when),
                     "audience": name,
                     "revision": number,
                 }
             )
         return found
+
+    def behavior(self, key: str, file: Path) -> int:
+        """Writes what each unit did, as the attributes that segments by behavior read, as CSV; the number of units.
+
+        It is for the system that knows the user when a flag is asked: it sends them with the context.
+
+        Raises:
+            NotFound: there is no such feature, or nothing has arrived.
+            InputError: the file is there already.
+        """
+        import csv
+
+        from paribus.exploration.behavior import ATTRIBUTES
+        from paribus.workflow.exploring.members import behavior_rows
+
+        if file.exists():
+            raise InputError(f"{file} is there already", where="--attributes", fix="name another file")
+        feature, _ = self.dossier.feature(key)
+        reader = self.operations.lake()
+        if feature.source == "lake" and reader is None:
+            raise NotFound("no event has arrived yet", where=f"feature {key}")
+        plan = self.operations.tracking_plan() or {}
+        hours = self.config(key).exploration.funnel_window_hours
+        rows = behavior_rows(feature.source, reader, plan, window_hours=hours)
+        with file.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["unit", *ATTRIBUTES.values()])
+            writer.writerows(rows)
+        return len(rows)
 
     def save_segment(self, key: str, segment: str, *, name: str | None = None, author: str) -> Json:
         """Keeps a segment as an audience, a versioned document with its size, which flags can name.

@@ -240,6 +240,9 @@ def segments(
     key: Key,
     save: Annotated[str | None, typer.Option(help="Keep this segment as an audience that flags can name.")] = None,
     name: Annotated[str | None, typer.Option("--as", help="The audience's key; made of the segment's.")] = None,
+    attributes: Annotated[
+        Path | None, typer.Option(help="Write what each user did, as segments by behavior read it, to this CSV file.")
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -247,6 +250,13 @@ def segments(
     if name is not None and save is None:
         raise InputError("--as names what --save keeps", where="--as", fix="--save SEGMENT --as NAME")
     with shop_of(data) as shop:
+        if attributes is not None:
+            units = shop.behavior(key, attributes)
+            if as_json:
+                print_json({"file": str(attributes), "units": units})
+            else:
+                typer.echo(f"wrote {units:,} users to {attributes}; send their columns with the context of each")
+            return
         found = shop.segments(key) if save is None else shop.save_segment(key, save, name=name, author=author())
     if as_json:
         print_json(found)
@@ -260,6 +270,7 @@ def segments(
         for each in found:
             kept = f"audience {each['audience']}, revision {each['revision']}" if each["audience"] else ""
             kept = kept or ("" if each["when"] else "no condition that a flag can evaluate")
+            kept = kept or ("by what the client sends of the user: --attributes" if each["needs"] else "")
             typer.echo(f"{each['segment']:<{width}}  {each['units']:>10,}  {each['title']}  {kept}".rstrip())
 
 

@@ -26,10 +26,31 @@ WORDS = {
     "actions": ("at most {} per active day", "more than {} per active day", "action"),
     "conversions": ("at most {}", "more than {}", "conversion"),
 }
+ATTRIBUTES = {
+    "recency": "behavior_last_seen_days",
+    "active_days": "behavior_active_days",
+    "actions": "behavior_actions_per_day",
+    "conversions": "behavior_conversions",
+}
+"""What a flag's rule calls each feature, where the client sends it with the user's context."""
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 MOST_CONVERSIONS = 10
 STABLE = 0.8  # mean adjusted Rand index, from which a clustering is called stable (Hennig 2007 takes .75 to .85)
 REPLICATES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One comparison of a feature, as a flag evaluates it."""
+
+    feature: str
+    op: str
+    value: float
+
+    def condition(self) -> dict[str, object]:
+        """The comparison as a flag's condition."""
+        number = int(self.value) if self.value == int(self.value) else self.value
+        return {"attribute": ATTRIBUTES[self.feature], "op": self.op, "value": number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +62,16 @@ class BehaviorSegment:
         units: in the group.
         center: mean of each feature, in the order of FEATURES.
         fidelity: share of the units that the words name which are in the group, and the share of the group they name.
+        when: the words as comparisons, all of which hold.
+        named: units that the words name.
     """
 
     rule: str
     units: int
     center: tuple[float, ...]
     fidelity: tuple[float, float]
+    when: tuple[Threshold, ...] = ()
+    named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +84,7 @@ class RfmClass:
     units: int
     conversions: int
     money: float | None
+    when: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +176,14 @@ def _stability(
 
 def _described(values: NDArray[np.float64], weights: NDArray[np.float64], member: NDArray[np.bool_]) -> BehaviorSegment:
     """The group with the one or two thresholds that name it best (F1)."""
-    options: list[tuple[NDArray[np.bool_], str]] = []
+    options: list[tuple[NDArray[np.bool_], str, Threshold]] = []
     for f, feature in enumerate(FEATURES):
         for cut in np.unique(values[:, f])[:-1][:40]:
             below, above, noun = WORDS[feature]
             number = f"{cut:g} {noun}" + ("" if cut == 1 else "s")
-            options.append((values[:, f] <= cut, below.format(number) if cut else f"no {noun}"))
-            options.append((values[:, f] > cut, above.format(number) if cut else f"at least one {noun}"))
+            most, more = _cut(feature, float(cut))
+            options.append((values[:, f] <= cut, below.format(number) if cut else f"no {noun}", most))
+            options.append((values[:, f] > cut, above.format(number) if cut else f"at least one {noun}", more))
     inside = weights * member
     size = float(inside.sum())
 
@@ -164,18 +191,45 @@ def _described(values: NDArray[np.float64], weights: NDArray[np.float64], member
         hit, total = float(inside[named].sum()), float(weights[named].sum())
         return 2 * hit / (total + size) if total + size else 0.0
 
-    best = sorted(((score(named), words, named) for named, words in options), key=lambda e: (-e[0], e[1]))[:25]
-    top = best[0]
-    for _, words, named in best:
-        for other, others in options:
+    ranked = [(score(named), words, named, (when,)) for named, words, when in options]
+    best = sorted(ranked, key=lambda e: (-e[0], e[1]))[:25]
+    top: tuple[float, str, NDArray[np.bool_], tuple[Threshold, ...]] = best[0]
+    for _, words, named, (when,) in best:
+        for other, others, also in options:
             both = named & other
             value = score(both)
             if value > top[0] + 0.02:
-                top = (value, f"{words}, {others}", both)
+                top = (value, f"{words}, {others}", both, (when, also))
     named = top[2]
     hit = float(inside[named].sum())
     center = tuple(float(x) for x in np.average(values[member], axis=0, weights=weights[member]))
-    return BehaviorSegment(top[1], int(size), center, (hit / max(float(weights[named].sum()), 1), hit / max(size, 1)))
+    fidelity = (hit / max(float(weights[named].sum()), 1), hit / max(size, 1))
+    return BehaviorSegment(top[1], int(size), center, fidelity, top[3], int(weights[named].sum()))
+
+
+def _cut(feature: str, cut: float) -> tuple[Threshold, Threshold]:
+    """At most the cut, and above it; actions per day are kept rounded down to a step, so they meet the next one."""
+    if feature != "actions":
+        return Threshold(feature, "at_most", cut), Threshold(feature, "greater_than", cut)
+    following = next((float(s) for s in STEPS if s > cut), float(cut) + 1)
+    return Threshold(feature, "less_than", following), Threshold(feature, "at_least", following)
+
+
+def units_statement(log: EventLog, days: Days, conversion: str | None) -> str:
+    """Each unit's own features, a row for each: what a client sends so that flags can decide by behavior."""
+    goal = f"event = {literal(conversion)}" if conversion else "1 = 0"
+    of_units = (
+        f"SELECT unit, {days.until - 1} - MAX(day) AS {ATTRIBUTES['recency']}, COUNT(DISTINCT day) AS "
+        f"{ATTRIBUTES['active_days']}, COUNT(*) * 1.0 / COUNT(DISTINCT day) AS {ATTRIBUTES['actions']}, "
+        f"SUM(CASE WHEN {goal} THEN 1 ELSE 0 END) AS {ATTRIBUTES['conversions']} FROM events "
+        f"WHERE event IN ({log.names(log.actions)}) AND day >= {days.first} AND day < {days.until} "
+        "GROUP BY unit"
+    )
+    if not log.unit_names:
+        return f"{of_units} ORDER BY unit"
+    told = ", ".join(ATTRIBUTES.values())
+    own = f"JOIN {log.unit_names} AS own ON own.unit = did.unit"
+    return f"SELECT name, {told} FROM ({of_units}) AS did {own} ORDER BY name"
 
 
 def _rfm(
@@ -195,8 +249,13 @@ def _rfm(
                 n = int(weights[chosen].sum())
                 if n:
                     conversions = int((weights * values[:, 3])[chosen].sum())
+                    when = (
+                        Threshold("recency", "at_most" if is_recent else "greater_than", recent),
+                        Threshold("active_days", "greater_than" if is_often else "at_most", often),
+                        Threshold("conversions", "at_least" if low == 2 else "equals", low),
+                    )
                     found.append(
-                        RfmClass(r, f, m, n, conversions, None if money is None else float(money[chosen].sum()))
+                        RfmClass(r, f, m, n, conversions, None if money is None else float(money[chosen].sum()), when)
                     )
     return tuple(found)
 

@@ -74,6 +74,8 @@ class EventLog:
     exact: bool = True
     has_sessions: bool = False
     has_received: bool = False
+    unit_names: str = ""
+    """The relation that gives a unit's own id (unit, name), where one was asked for and `unit` is a hash of it."""
     levels: dict[str, str] = field(default_factory=dict)
     """Relations of statements on a database, by name, in its own SQL."""
     system: frozenset[str] = frozenset()

@@ -21,8 +21,9 @@ def fill(
     columns: Columns,
     watermark: int | None = None,
     landed: int | None = None,
+    names: bool = False,
 ) -> EventLog:
-    """The event log over a working copy, its relations `raw_events` and `events` made.
+    """The event log over a working copy, its relations `raw_events` and `events` made; with `names`, units keep theirs.
 
     Raises:
         InputError: no row has a unit, a name and a time.
@@ -61,6 +62,9 @@ def fill(
         same = f"PARTITION BY {reading.event_id}, {reading.event} ORDER BY {reading.at}"
         once = f" QUALIFY {reading.event_id} IS NULL OR row_number() OVER ({same}) = 1"
     copy.keep("raw_events", f"SELECT {', '.join(picked)} FROM {reading.relation} WHERE {known}{once}")
+    if names:
+        own = f"CAST(hash({reading.unit}) >> 1 AS BIGINT) AS unit, CAST({reading.unit} AS VARCHAR) AS name"
+        copy.keep("unit_names", f"SELECT DISTINCT {own} FROM {reading.relation} WHERE {known}")
     if reading.relation == "staged":
         copy.drop("staged")
     copy.keep("events", "SELECT * FROM raw_events", as_view=True)
@@ -93,6 +97,7 @@ def fill(
         copies=(landed - rows if landed else 0) + read - kept,
         exact=rows <= SAMPLE,
         has_sessions=in_session > 0.9 * acted,
+        unit_names="unit_names" if names else "",
         has_received=reading.received is not None,
         system=SYSTEM,
     )

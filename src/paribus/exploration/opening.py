@@ -48,7 +48,12 @@ def is_database(source: str) -> bool:
 
 
 def open_source(
-    source: str, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
+    source: str,
+    *,
+    base_dir: Path | None = None,
+    columns: Columns | None = None,
+    memory_limit: str = MEMORY,
+    names: bool = False,
 ) -> EventLog:
     """The events of files (a path, a folder, a glob) or of a database's table, written URL#table.
 
@@ -61,10 +66,12 @@ def open_source(
         return open_table(
             open_engine(url, base_dir=base_dir), table or TABLE, source=without_secret(url), columns=columns
         )
-    return open_files(source, base_dir=base_dir or Path(), columns=columns, memory_limit=memory_limit)
+    return open_files(source, base_dir=base_dir or Path(), columns=columns, memory_limit=memory_limit, names=names)
 
 
-def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: str = MEMORY) -> EventLog:
+def open_lake(
+    reader: LakeReader, *, version: int | None = None, memory_limit: str = MEMORY, names: bool = False
+) -> EventLog:
     """The events of the lake at a version, each once; anonymous ids are read as the user that an event links them to.
 
     Raises:
@@ -122,16 +129,22 @@ def open_lake(reader: LakeReader, *, version: int | None = None, memory_limit: s
         columns=Columns("unit", "name", "corrected_time", "session_id", "event_id", "received_time"),
         watermark=micro(snapshot.watermark),
         landed=int(landed),
+        names=names,
     )
 
 
 def open_files(
-    source: str | Path, *, base_dir: Path | None = None, columns: Columns | None = None, memory_limit: str = MEMORY
+    source: str | Path,
+    *,
+    base_dir: Path | None = None,
+    columns: Columns | None = None,
+    memory_limit: str = MEMORY,
+    names: bool = False,
 ) -> EventLog:
     """The events of CSV, Parquet or JSON-lines files, read once into a working copy."""
     copy, reading, found, version = staged_files(source, base_dir or Path(), columns, memory_limit)
     try:
-        return fill(copy, reading, source=Path(str(source)).name, version=version, columns=found)
+        return fill(copy, reading, source=Path(str(source)).name, version=version, columns=found, names=names)
     except BaseException:
         copy.close()
         raise

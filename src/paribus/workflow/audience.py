@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paribus.errors import InputError, NotFound, did_you_mean
-from paribus.workflow.artifact import Artifact
+from paribus.workflow.artifact import Artifact, Measured
 from paribus.workflow.facts.explore import ExploreFacts, Segment
 
 
@@ -27,6 +27,22 @@ def audience_key(segment: Segment) -> str:
     return re.sub(r"[^a-zA-Z0-9._]+", "-", segment.key).strip("-._")[:100]
 
 
+def behavioral(facts: ExploreFacts) -> tuple[Segment, ...]:
+    """Groups by behavior that flags can name once clients send what users did: clusters, then classes of RFM."""
+    clusters = [each for each in facts.segments if each.behavior]
+    classes = [
+        Segment(
+            key=each["key"],
+            title=f"last seen: {each['recency']}; active: {each['frequency']}; conversions: {each['monetary']}",
+            units=Measured(value=each["users"], unit="users", evidence="behavior"),
+            behavior={"when": each["when"], "named": each["users"], "evidence": "behavior"},
+        )
+        for each in facts.engagement.get("rfm", {}).get("classes", ())
+        if "when" in each
+    ]
+    return (*clusters, *classes)
+
+
 def saved(explored: Artifact, digest: str, key: str) -> tuple[Segment, dict[str, Any]]:
     """A segment of an exploration, and the audience that flags can name: its condition, and how many it was.
 
@@ -40,24 +56,43 @@ def saved(explored: Artifact, digest: str, key: str) -> tuple[Segment, dict[str,
         InputError: it is no condition on attributes.
     """
     facts = ExploreFacts.model_validate(explored.facts)
-    found = segment_of(facts, key)
+    groups = {each.key: each for each in behavioral(facts)}
+    found = groups.get(key) or segment_of(facts, key)
     if found is None:
-        known = [each.key for each in facts.segments]
+        known = [*(each.key for each in facts.segments), *groups]
         raise NotFound(f"there is no segment {key!r}", where=explored.feature, fix=did_you_mean(key, known))
-    if found.rule is None:
+    when = found.rule or (found.behavior or {}).get("when")
+    if when is None:
         raise InputError(
             f"the segment {key} cannot be an audience",
             where=explored.feature,
             rule="a flag decides by attributes known when it is asked; this is what users did over weeks",
             fix="send it as an attribute of the user, or choose a segment with a condition",
         )
+    if found.rule is None:
+        units, whole, needs = (found.behavior or {})["named"], facts.units.value or 0, ", ".join(attributes(when))
+        about = f"{found.title}, by {needs} as the client sends them; as explored for {explored.feature}"
+        return found, _audience(explored, digest, facts, about, when, units, whole)
     whole = facts.funnels[0].steps[0].units if facts.funnels else facts.units.value or 0
-    return found, {
-        "description": f"{found.title}, as explored for {explored.feature}",
+    about = f"{found.title}, as explored for {explored.feature}"
+    return found, _audience(explored, digest, facts, about, when, found.units.value or 0, whole)
+
+
+def _audience(
+    explored: Artifact,
+    digest: str,
+    facts: ExploreFacts,
+    about: str,
+    when: Mapping[str, Any],
+    units: float,
+    whole: float,
+) -> dict[str, Any]:
+    return {
+        "description": about,
         "owner": explored.role,
-        "when": found.rule,
+        "when": dict(when),
         "counted": {
-            "units": round(found.units.value or 0),
+            "units": round(units),
             "of": round(whole),
             "begin": facts.window.start,
             "end": facts.window.end,

@@ -187,9 +187,14 @@ def _segments(facts: ExploreFacts) -> list[Block]:
     if behaved:
         stable = behaved[0].stability.value if behaved[0].stability else None
         words = "stable" if stable is not None and stable >= 0.8 else "not stable, use with care"
-        groups = [(s.title, count(s.units.value or 0)) for s in behaved]
-        said = f"Groups by behavior; agreement with resampled users {fixed(stable or 0, 2)} of 1 ({words})"
-        blocks.append(Table(("what they do", "users"), groups, said, ("users",)))
+        groups = [
+            (s.title, count(s.units.value or 0), count((s.behavior or {}).get("named", 0)), s.key) for s in behaved
+        ]
+        said = (
+            f"Groups by behavior; agreement with resampled users {fixed(stable or 0, 2)} of 1 ({words}). Saved, a "
+            "group is an audience of those whom its words name"
+        )
+        blocks.append(Table(("what they do", "users", "named by the words", "key"), groups, said, ("users",)))
     return blocks
 
 

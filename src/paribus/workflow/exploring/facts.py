@@ -119,6 +119,11 @@ def _segments(found: Exploration, requirement: str) -> tuple[Segment, ...]:
             key=f"behavior-{i + 1}",
             title=each.rule,
             units=Measured(value=each.units, unit="users", evidence="behavior"),
+            behavior={
+                "when": {"all": [part.condition() for part in each.when]},
+                "named": each.named,
+                "evidence": "behavior",
+            },
             stability=Measured(value=found.behavior.stability, unit="adjusted Rand index", evidence="behavior"),
         )
         for i, each in enumerate(found.behavior.segments)

@@ -48,6 +48,8 @@ def engagement_of(found: Exploration) -> dict[str, Any]:
         "rfm": {
             "classes": [
                 {
+                    "key": f"rfm-{i + 1}",
+                    "when": {"all": [part.condition() for part in c.when]},
                     "recency": c.recency,
                     "frequency": c.frequency,
                     "monetary": c.monetary,
@@ -55,7 +57,7 @@ def engagement_of(found: Exploration) -> dict[str, Any]:
                     "conversions": c.conversions,
                     "money": c.money,
                 }
-                for c in found.behavior.rfm
+                for i, c in enumerate(found.behavior.rfm)
             ],
             "evidence": "behavior",
         },

@@ -67,6 +67,9 @@ class Segment(Part):
     rule: dict[str, Any] | None = None
     units: Measured
     stability: Measured | None = None
+    behavior: dict[str, Any] | None = None
+    """Of a group by behavior: `when`, its words as a condition on attributes that a client has to send, and `named`,
+    the units that this condition names; the group itself is a cluster around it."""
 
 
 class Baseline(Part):
