@@ -25,7 +25,7 @@ from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
 from paribus.experiments.maintaining import keep, upkeep
 from paribus.experiments.on_lake import Snapshot, lake_engine
-from paribus.experiments.serving import Serving, read_cells
+from paribus.experiments.serving import Serving, read_many
 from paribus.lake.maintained import MaintainedTables
 from paribus.metrics.cells import Measurement
 
@@ -158,7 +158,8 @@ def compare(folder: Path, events: int) -> dict[str, float]:
         "50 experiments: the last day, its file only", lambda: keep(tables, kept, whole, files[-1:], threads=1)
     )
     read, cells = timed(
-        "50 experiments: cells read", lambda: [read_cells(tables, kept, f"e{i}", threads=1) for i in range(EXPERIMENTS)]
+        "50 experiments: cells read",
+        lambda: list(read_many(tables, kept, {f"e{i}": None for i in range(EXPERIMENTS)}, threads=1)),
     )
     state = tables.state(kept.definition)
     if state is None:

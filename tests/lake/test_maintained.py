@@ -17,7 +17,7 @@ from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
 from paribus.experiments.maintaining import Upkeep, keep, not_kept, upkeep
 from paribus.experiments.on_lake import Snapshot, lake_engine
-from paribus.experiments.serving import read_cells
+from paribus.experiments.serving import read_cells, read_many
 from paribus.lake.maintained import MaintainedTables
 from paribus.metrics.cells import Cells
 
@@ -111,10 +111,10 @@ def assert_same(left: Cells, right: Cells) -> None:
 def compare(tables: MaintainedTables, kept: Upkeep, snapshot: Snapshot, killed_at: datetime | None = None) -> int:
     """Reads every experiment both ways; returns the number of units."""
     units = 0
-    for key, document in kept.documents.items():
+    readings = read_many(tables, kept, dict.fromkeys(kept.documents, killed_at), threads=1)
+    for ours, document in zip(readings, kept.documents.values(), strict=True):
         with lake_engine(document.design, document.data, snapshot, threads=1) as engine:
             once = measure_design(document.design, document.data, engine, lake=snapshot.state(killed_at))
-        ours = read_cells(tables, kept, key, killed_at=killed_at, threads=1)
         assert ours.cells.keys() == once.cells.keys()
         for name, cells in once.cells.items():
             assert_same(ours.cells[name], cells)

@@ -230,7 +230,10 @@ def _event_rows(engine: DuckDBEngine, definition: Definition, name: str, unit: s
         f"{_value(source, identity, name).sql(dialect='duckdb')} AS v{i + 1}"
         for i, identity in enumerate(definition.values[name])
     ]
-    return f'SELECT "{unit}" AS unit, time, event_id, {", ".join(values)} FROM ({engine.reader_sql(relation)}) AS t'
+    is_key = engine.columns(relation)["event_id"] == "integer"
+    key = "event_id" if is_key else "(md5_number(event_id) >> 65)::BIGINT"
+    columns = ", ".join((f'"{unit}" AS unit', "time", f"{key} AS event_key", *values))
+    return f"SELECT {columns} FROM ({engine.reader_sql(relation)}) AS t"
 
 
 def _identity(demand: Demand) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
@@ -26,6 +25,7 @@ from paribus.warehouse.files import FileSet
 
 if TYPE_CHECKING:
     from paribus.lake.reading import LakeReader
+    from paribus.warehouse.engine import Engine
 
 UNITS = "unit_metric"
 _COUNTED = "counted:"
@@ -59,33 +59,34 @@ class Serving:
         Raises:
             EngineError: the engine failed, for instance because an update has replaced the files meanwhile.
         """
-        definition = self.kept.definition
-        attributes = definition.enrolments[self.name].attributes
-        relations = _Relations(self, end)
+        relations = _Relations(self.tables, self.kept, self.state)
         engine = open_engine(None, base_dir=self.tables.folder, events=relations, threads=self.threads)
-
-        names = list(definition.values)
-        answered: dict[str, dict[str, KeptEvents]] = {}
-
-        def counted(bounds: Bounds) -> dict[str, KeptEvents]:
-            relation = relations.add_counted(bounds)
-            if relation not in answered:
-                rows = engine.query(f"SELECT n, events, matched FROM {engine.relation_sql(relation)}").records()
-                found = {names[row["n"]]: KeptEvents(int(row["events"]), int(row["matched"])) for row in rows}
-                answered[relation] = {name: found.get(name, KeptEvents(0, 0)) for name in bounds}
-            return answered[relation]
-
         try:
-            yield KeptUnits(
-                engine,
-                UNITS,
-                self.kept.column_of,
-                {source: f"n{i + 1}_early" for i, source in enumerate(names)},
-                {attribute: f"a{i + 1}" for i, attribute in enumerate(attributes)},
-                counted,
-            )
+            yield _units(engine, relations, self.kept, self.name, end)
         finally:
             engine.close()
+
+
+def _units(engine: Engine, relations: _Relations, kept: Upkeep, key: str, end: datetime | None) -> KeptUnits:
+    names = list(kept.definition.values)
+    answered: dict[str, dict[str, KeptEvents]] = {}
+
+    def counted(bounds: Bounds) -> dict[str, KeptEvents]:
+        relation = relations.add_counted(key, end, bounds)
+        if relation not in answered:
+            rows = engine.query(f"SELECT n, events, matched FROM {engine.relation_sql(relation)}").records()
+            found = {names[row["n"]]: KeptEvents(int(row["events"]), int(row["matched"])) for row in rows}
+            answered[relation] = {name: found.get(name, KeptEvents(0, 0)) for name in bounds}
+        return answered[relation]
+
+    return KeptUnits(
+        engine,
+        relations.add_units(key, end),
+        kept.column_of,
+        {source: f"n{i + 1}_early" for i, source in enumerate(names)},
+        {attribute: f"a{i + 1}" for i, attribute in enumerate(kept.definition.enrolments[key].attributes)},
+        counted,
+    )
 
 
 def serving(
@@ -123,40 +124,76 @@ def read_cells(
         InputError: the tables hold another definition, or none.
         EngineError: the engine failed.
     """
-    document = kept.documents[key]
-    design = document.design
+    [reading] = read_many(tables, kept, {key: killed_at}, threads=threads)
+    return reading
+
+
+def read_many(
+    tables: MaintainedTables, kept: Upkeep, keys: Mapping[str, datetime | None], *, threads: int = 1
+) -> Iterator[Reading]:
+    """The cells of experiments one after the other, as `read_cells` gives them; the tables are opened once.
+
+    Args:
+        tables, kept: as for `read_cells`.
+        keys: the experiments, with the time at which a kill of the flag closed enrolment, if it did.
+        threads: of the engine.
+
+    Raises:
+        InputError: the tables hold another definition, or none.
+        EngineError: the engine failed.
+    """
     state = tables.state(kept.definition)
     if state is None:
         raise InputError("the maintained tables do not hold these experiments", fix="bring them up to date first")
-    end = earliest(planned_end(design.plan, design.plan.start), killed_at)
-    scope = make_scope(
-        variants=[variant.name for variant in design.variants],
-        as_of=state.horizon,
-        start=design.plan.start,
-        end=end,
-        by_day=True,
-        segments=design.segments,
-        tolerance=design.tolerance_seconds,
-    )
-    caps = {m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None}
-    with Serving(tables, kept, state, key, threads).units(end) as units:
-        return units.read(design.metrics, document.data, scope, caps=caps)
+    relations = _Relations(tables, kept, state)
+    engine = open_engine(None, base_dir=tables.folder, events=relations, threads=threads)
+    try:
+        ends = {key: _end(kept.documents[key].design, killed_at) for key, killed_at in keys.items()}
+        for key, end in ends.items():  # all before the first statement, which locks the engine
+            engine.relation_sql(relations.add_units(key, end))
+        for key, end in ends.items():
+            document = kept.documents[key]
+            design = document.design
+            scope = make_scope(
+                variants=[variant.name for variant in design.variants],
+                as_of=state.horizon,
+                start=design.plan.start,
+                end=end,
+                by_day=True,
+                segments=design.segments,
+                tolerance=design.tolerance_seconds,
+            )
+            caps = {m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None}
+            units = _units(engine, relations, kept, key, end)
+            yield units.read(design.metrics, document.data, scope, caps=caps)
+    finally:
+        engine.close()
+
+
+def _end(design: Design, killed_at: datetime | None) -> datetime | None:
+    return earliest(planned_end(design.plan, design.plan.start), killed_at)
 
 
 class _Relations:
-    """What one experiment has in the tables, as relations of an engine."""
+    """What experiments have in the tables, as relations of an engine."""
 
-    def __init__(self, serving: Serving, end: datetime | None) -> None:
-        tables, definition, state = serving.tables, serving.kept.definition, serving.state
-        listed = (path for paths in state.files.values() for path in paths)
-        self._files = tuple(tables.folder / path for path in listed)
-        self._texts = {UNITS: tables.units_sql(definition, serving.name, end=end, state=state)}
-        self._counted = partial(tables.counted_sql, definition, serving.name, state=state, end=end)
+    def __init__(self, tables: MaintainedTables, kept: Upkeep, state: State) -> None:
+        self._tables, self._definition, self._state = tables, kept.definition, state
+        self._files = tuple(tables.folder / path for paths in state.files.values() for path in paths)
+        self._texts: dict[str, str] = {}
 
-    def add_counted(self, bounds: Bounds) -> str:
-        relation = f"{_COUNTED}{bounds}"
+    def add_units(self, key: str, end: datetime | None) -> str:
+        """The name of the relation of an experiment's units."""
+        relation = f"{UNITS}:{key}"
+        self._texts[relation] = self._tables.units_sql(self._definition, key, end=end, state=self._state)
+        return relation
+
+    def add_counted(self, key: str, end: datetime | None, bounds: Bounds) -> str:
+        """The name of the relation of the events that `bounds` let in."""
+        relation = f"{_COUNTED}{key}:{bounds}"
         if relation not in self._texts:
-            self._texts[relation] = self._counted(bounds)
+            text = self._tables.counted_sql(self._definition, key, bounds, end=end, state=self._state)
+            self._texts[relation] = text
         return relation
 
     def offers(self, relation: str) -> bool:

@@ -32,7 +32,7 @@ from paribus.lake.maintained_sql import Steps
 if TYPE_CHECKING:
     import duckdb
 
-FORMAT = 1
+FORMAT = 2
 MOST_FILES = 16
 SETS = ("exposures", "ledger", "gone", "sums")
 
@@ -290,7 +290,7 @@ class MaintainedTables:
         path = folder / f"{self.unit_type}@{uuid4().hex}.parquet"
         target = str(self.folder / path).replace("'", "''")
         connection.execute(
-            f"COPY ({statement}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+            f"COPY ({statement}) TO '{target}' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
         )
         return path.as_posix()
 

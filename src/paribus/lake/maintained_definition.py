@@ -90,7 +90,7 @@ class NewRows:
     """SELECTs over the files that are new.
 
     exposures  columns flag, environment, unit, variant, reason, epoch, probability, time, and the attributes by name
-    events     by event name: columns unit, time, event_id, and v1, v2 … in the order of the definition's values
+    events     by event name: columns unit, time, event_key (a BIGINT), and v1, v2 … in the order of its values
     """
 
     exposures: str | None

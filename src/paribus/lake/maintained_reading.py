@@ -31,17 +31,27 @@ def units(
     limit = to_microseconds(horizon if end is None else min(horizon, end))
     attributes = [f"a{i + 1}" for i in range(len(rule.attributes))]
     asked = [(i + 1, j + 1) for i, name in enumerate(definition.values) for j in range(len(definition.columns(name)))]
-    sums = [f"sum(c{j}) FILTER (n = {i - 1}) AS n{i}_c{j}" for i, j in asked]
-    sums += [f"sum(early) FILTER (n = {i}) AS n{i + 1}_early" for i in range(len(definition.values))]
+    # CASE, where FILTER would do: rows are sorted by name, so that mostly one CASE in a batch has values, and it costs
+    # the others next to nothing.
+    sums = [f"sum(CASE WHEN n = {i - 1} THEN c{j} END) AS n{i}_c{j}" for i, j in asked]
+    sums += [f"sum(CASE WHEN n = {i} THEN early END) AS n{i + 1}_early" for i in range(len(definition.values))]
     names = [column.rpartition(" AS ")[2] for column in sums]
     return (
         f"WITH xs AS (SELECT * FROM {stored(definition, 'exposures', files)} WHERE x = {x} AND t < {limit}), "
-        "xp AS (SELECT unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xs GROUP BY unit, epoch), "
+        # Nearly all units have one row, which says all of them; the others are mixed, or met more than one epoch.
+        "xa AS (SELECT unit, count(*) AS k, min(t) AS t0, min(variant) AS variant, min(epoch) AS epoch, "
+        "min(probability) AS probability"
+        + "".join(f", min({name}) AS {name}" for name in attributes)
+        + " FROM xs GROUP BY unit), "
+        "xm AS (SELECT xs.* FROM xs SEMI JOIN (SELECT unit FROM xa WHERE k > 1) AS o ON o.unit = xs.unit), "
+        "xp AS (SELECT unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xm GROUP BY unit, epoch), "
         "xf AS (SELECT unit, min(t) AS t0, bool_or(m) AS m FROM xp GROUP BY unit), "
-        "xu AS (SELECT xf.unit, xf.t0, xf.m, min(xs.variant) AS variant, min(xs.epoch) AS epoch, "
-        "min(xs.probability) AS probability"
-        + "".join(f", min(xs.{name}) AS {name}" for name in attributes)
-        + " FROM xf JOIN xs ON xs.unit = xf.unit AND xs.t = xf.t0 GROUP BY xf.unit, xf.t0, xf.m), "
+        "xu AS (SELECT unit, t0, false AS m, variant, epoch, probability"
+        + "".join(f", {name}" for name in attributes)
+        + " FROM xa WHERE k = 1 UNION ALL "
+        "SELECT xf.unit, xf.t0, xf.m, min(xm.variant), min(xm.epoch), min(xm.probability)"
+        + "".join(f", min(xm.{name})" for name in attributes)
+        + " FROM xf JOIN xm ON xm.unit = xf.unit AND xm.t = xf.t0 GROUP BY xf.unit, xf.t0, xf.m), "
         f"sx AS (SELECT * FROM {stored(definition, 'sums', files)} WHERE x = {x}), "
         f"sv AS ({valid('sx', 'unit')}), "
         f"sw AS (SELECT unit{''.join(', ' + column for column in sums)} FROM sv GROUP BY unit) "
@@ -90,7 +100,7 @@ def ledger(definition: Definition, files: Mapping[str, Sequence[Path]]) -> str:
     written = stored(definition, "ledger", files)
     if not files.get("gone"):
         return written
-    return f"(SELECT a.* FROM {written} AS a ANTI JOIN {reader(files['gone'])} AS b USING (n, unit, t, k1, k2))"
+    return f"(SELECT a.* FROM {written} AS a ANTI JOIN {reader(files['gone'])} AS b USING (n, unit, t, k))"
 
 
 def most_sums(definition: Definition) -> int:
@@ -126,8 +136,7 @@ def stored(definition: Definition, name: str, files: Mapping[str, Sequence[Path]
             ("n", "SMALLINT"),
             ("unit", "VARCHAR"),
             ("t", "BIGINT"),
-            ("k1", "UBIGINT"),
-            ("k2", "UBIGINT"),
+            ("k", "BIGINT"),
             *((f"v{i + 1}", "DOUBLE") for i in range(definition.most_slots)),
         ],
         "sums": [

@@ -3,8 +3,8 @@
 Sets of files and their columns (x numbers the definition's experiments, n its event names, both from 0):
 
     exposures  x, unit, epoch, variant, t, probability, a1 …   earliest exposure of each unit, epoch and variant
-    ledger     n, unit, t, k1, k2, v1 …                        each event once; k1, k2 are the MD5 of its id
-    gone       n, unit, t, k1, k2                              rows of the ledger that an earlier copy replaced
+    ledger     n, unit, t, k, v1 …                             each event once; k is a hash of its source and id
+    gone       n, unit, t, k                                   rows of the ledger that an earlier copy replaced
     sums       x, unit, n, generation, early, c1 …             sums; n = -1 says that older generations are void
 """
 
@@ -17,8 +17,6 @@ from pathlib import Path
 from paribus.lake.maintained_definition import MICROSECONDS_PER_DAY, Definition, NewRows, UnitSum
 from paribus.lake.maintained_reading import VOID, ledger, most_sums, named, stored, to_microseconds, valid
 from paribus.lake.quoting import literal
-
-LOW_HALF = 2**64 - 1
 
 
 class Steps:
@@ -44,7 +42,7 @@ class Steps:
         self._is_new = not any(files.values())
         self._exposures = stored(definition, "exposures", files)
         self._ledger = ledger(definition, files)  # as it stood, and without what leaves now
-        self._live = f"(SELECT c.* FROM {self._ledger} AS c ANTI JOIN gone USING (n, unit, t, k1, k2))"
+        self._live = f"(SELECT c.* FROM {self._ledger} AS c ANTI JOIN gone USING (n, unit, t, k))"
         self._slots = [f"v{i + 1}" for i in range(definition.most_slots)]
         self._attributes = [f"a{i + 1}" for i in range(definition.most_attributes)]
         self._most_sums = most_sums(definition)
@@ -53,19 +51,16 @@ class Steps:
         """Fills `fx` with new exposures and `fe` with new events."""
         yield from self._read_exposures(rows.exposures)
         slots = "".join(f", {slot} DOUBLE" for slot in self._slots)
-        yield f"CREATE TEMP TABLE fe (n SMALLINT, unit VARCHAR, t BIGINT, k1 UBIGINT, k2 UBIGINT{slots})"
-        yield "CREATE TEMP TABLE gone (n SMALLINT, unit VARCHAR, t BIGINT, k1 UBIGINT, k2 UBIGINT)"
+        yield f"CREATE TEMP TABLE fe (n SMALLINT, unit VARCHAR, t BIGINT, k BIGINT{slots})"
+        yield "CREATE TEMP TABLE gone (n SMALLINT, unit VARCHAR, t BIGINT, k BIGINT)"
         yield "CREATE TEMP TABLE shaken (unit VARCHAR)"
         for n, (name, values) in enumerate(self._definition.values.items()):
             if name in rows.events:
                 own = [f"v{i + 1}" for i in range(len(values))]
                 padded = [*own, *("NULL" for _ in self._slots[len(own) :])]
-                # md5_number once and split: md5_number_lower and _upper cost ten times as much.
                 yield (
-                    f"INSERT INTO fe SELECT {n}, unit, t, (h >> 64)::UBIGINT, (h & {LOW_HALF}::UHUGEINT)::UBIGINT"
-                    f"{''.join(', ' + slot for slot in padded)} FROM (SELECT unit, epoch_us(time) AS t, "
-                    f"md5_number(event_id) AS h{''.join(', ' + slot for slot in own)} FROM ({rows.events[name]}) "
-                    "WHERE unit IS NOT NULL AND time IS NOT NULL)"
+                    f"INSERT INTO fe SELECT {n}, unit, epoch_us(time), event_key, {', '.join(padded)} "
+                    f"FROM ({rows.events[name]}) WHERE unit IS NOT NULL AND time IS NOT NULL"
                 )
 
     def _read_exposures(self, select: str | None) -> Iterator[str]:
@@ -108,9 +103,9 @@ class Steps:
 
     def repeats(self) -> Iterator[tuple[str, list[str]]]:
         """Twice: a statement that fills `repeated`, and what settles it when it is not empty."""
-        key = "n, k1, k2"
+        key = "n, k"
         yield (
-            f"CREATE TEMP TABLE repeated AS SELECT {key} FROM fe WHERE k1 IS NOT NULL "
+            f"CREATE TEMP TABLE repeated AS SELECT {key} FROM fe WHERE k IS NOT NULL "
             f"GROUP BY {key} HAVING count(*) > 1",
             [
                 "CREATE TEMP TABLE chosen AS SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER "
@@ -125,16 +120,19 @@ class Steps:
         )
         stands = "(fe.t, fe.unit) >= (l.t, l.unit)"
         yield (
-            "CREATE TEMP TABLE repeated AS SELECT l.n, l.unit, l.t, l.k1, l.k2, "
-            f"fe.unit AS new_unit, {stands} AS stands "
-            f"FROM {self._ledger} AS l JOIN fe ON fe.n = l.n AND fe.k1 = l.k1 AND fe.k2 = l.k2",
+            # Two columns of the whole ledger tell that nothing is repeated, as nearly always.
+            f"CREATE TEMP TABLE repeated AS SELECT {key} FROM {self._ledger} AS l SEMI JOIN fe USING ({key})",
             [
-                f"CREATE TEMP TABLE other AS SELECT * FROM fe ANTI JOIN (FROM repeated WHERE stands) USING ({key})",
+                "CREATE TEMP TABLE copied AS SELECT l.n, l.unit, l.t, l.k, fe.unit AS new_unit, "
+                f"{stands} AS stands FROM (FROM {self._ledger} SEMI JOIN repeated USING ({key})) AS l "
+                "JOIN fe ON fe.n = l.n AND fe.k = l.k",
+                f"CREATE TEMP TABLE other AS SELECT * FROM fe ANTI JOIN (FROM copied WHERE stands) USING ({key})",
                 "DROP TABLE fe",
                 "ALTER TABLE other RENAME TO fe",
-                "INSERT INTO gone SELECT n, unit, t, k1, k2 FROM repeated WHERE NOT stands",
-                "INSERT INTO shaken SELECT unit FROM repeated WHERE NOT stands "
-                "UNION SELECT new_unit FROM repeated WHERE NOT stands",
+                "INSERT INTO gone SELECT n, unit, t, k FROM copied WHERE NOT stands",
+                "INSERT INTO shaken SELECT unit FROM copied WHERE NOT stands "
+                "UNION SELECT new_unit FROM copied WHERE NOT stands",
+                "DROP TABLE copied",
             ],
         )
 
@@ -155,8 +153,13 @@ class Steps:
             f"UNION SELECT x, unit FROM {old} SEMI JOIN shaken USING (unit)"
         )
         yield (
+            "CREATE TEMP TABLE active AS SELECT unit FROM touched UNION SELECT unit FROM fe "
+            f"UNION SELECT unit FROM {self._ledger} WHERE t >= {before} AND t < {horizon}"
+        )
+        yield (
             "CREATE TEMP TABLE enrolled AS SELECT x, unit, min(t) AS t0 FROM "
-            f"(SELECT x, unit, t FROM {old} UNION ALL SELECT x, unit, t FROM fx) WHERE t < {horizon} GROUP BY x, unit"
+            f"(SELECT x, unit, t FROM {old} SEMI JOIN active USING (unit) UNION ALL SELECT x, unit, t FROM fx) "
+            f"WHERE t < {horizon} GROUP BY x, unit"
         )
         yield (
             "CREATE TEMP TABLE dirty AS SELECT a.x, a.unit, a.t0, b.t0 IS NOT NULL AS again "
@@ -194,32 +197,35 @@ class Steps:
         yield from self._sums("arrived", "clean")
 
     def _sums(self, events: str, of: str) -> Iterator[str]:
+        """One statement for all event names that the same experiments ask the same of: each reads all units anew."""
+        alike: dict[tuple[tuple[str, ...], tuple[UnitSum, ...], tuple[int, ...], int], list[int]] = {}
         for n, name in enumerate(self._definition.values):
             columns = self._definition.columns(name)
             for asked, experiments in self._definition.groups(name).items():
-                keys = [self._definition.experiments[x] for x in experiments]
-                tolerance = {self._definition.tolerance_seconds.get(key, 0) for key in keys}
-                for seconds in sorted(tolerance):
-                    own = [
-                        x
-                        for x, key in zip(experiments, keys, strict=True)
-                        if self._definition.tolerance_seconds.get(key, 0) == seconds
-                    ]
-                    yield self._insert(events, of, n, own, asked, columns, seconds * 1_000_000)
+                place = tuple(f"c{columns.index(each) + 1}" for each in asked)
+                by_tolerance: dict[int, list[int]] = {}
+                for x in experiments:
+                    seconds = self._definition.tolerance_seconds.get(self._definition.experiments[x], 0)
+                    by_tolerance.setdefault(seconds, []).append(x)
+                for seconds, of_them in by_tolerance.items():
+                    alike.setdefault((place, asked, tuple(of_them), seconds), []).append(n)
+        for (place, asked, own, seconds), names in alike.items():
+            yield self._insert(events, of, names, own, asked, place, seconds * 1_000_000)
 
     def _insert(
         self,
         events: str,
         of: str,
-        n: int,
+        names: Sequence[int],
         experiments: Sequence[int],
         asked: Sequence[UnitSum],
-        columns: Sequence[UnitSum],
+        place: Sequence[str],
         tolerance: int,
     ) -> str:
-        place = [f"c{columns.index(each) + 1}" for each in asked]
         sums = ", ".join(f"sum({_windowed(each)})" for each in asked)
-        reach = [f"e.t < {self._horizon}", f"e.n = {n}"]
+        reach = [f"e.t < {self._horizon}"]
+        if len(names) < len(self._definition.values):
+            reach.append(f"e.n IN ({', '.join(map(str, names))})")
         if all(each.first_days is not None for each in asked):
             days = min(each.first_days or 0 for each in asked)
             reach.append(f"e.t >= u.t0 - {max(tolerance, -days * MICROSECONDS_PER_DAY)}")
@@ -229,10 +235,10 @@ class Steps:
         chosen = "" if everyone else f" AND u.x IN ({', '.join(map(str, experiments))})"
         return (
             f"INSERT INTO sums (x, unit, n, generation, early, {', '.join(place)}) "
-            f"SELECT u.x, u.unit, {n}, {self._generation}, "
+            f"SELECT u.x, u.unit, e.n, {self._generation}, "
             f"count(CASE WHEN e.t < u.t0 AND e.t >= u.t0 - {tolerance} THEN 1 END), {sums} "
             f"FROM {events} AS e JOIN {of} AS u ON u.unit = e.unit WHERE {' AND '.join(reach)}{chosen} "
-            "GROUP BY u.x, u.unit"
+            "GROUP BY u.x, u.unit, e.n"
         )
 
     def _lookback(self) -> int | None:
@@ -252,7 +258,7 @@ class Steps:
             "exposures": "SELECT * FROM fx ORDER BY x",
             "ledger": "SELECT * FROM fe",
             "gone": "SELECT * FROM gone",
-            "sums": "SELECT * FROM sums ORDER BY x",
+            "sums": "SELECT * FROM sums ORDER BY x, n",
         }
 
     def merges(self, most: int, counts: Mapping[str, int]) -> dict[str, str]:
@@ -272,7 +278,7 @@ class Steps:
             sums = "".join(f", sum(c{i + 1}) AS c{i + 1}" for i in range(self._most_sums))
             found["sums"] = (
                 f"SELECT x, unit, n, max(generation)::INTEGER AS generation, sum(early) AS early{sums} "
-                f"FROM ({valid('{reader}', 'x, unit')}) GROUP BY x, unit, n ORDER BY x"
+                f"FROM ({valid('{reader}', 'x, unit')}) GROUP BY x, unit, n ORDER BY x, n"
             )
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from paribus.metrics import sums
 from paribus.metrics.definition import DataModel, EventSource, Metric
@@ -16,9 +17,11 @@ from paribus.metrics.demand import Demand, demands
 from paribus.metrics.level import Columns, MetricColumns, Scope, UnitLevel, Variable
 from paribus.metrics.reading import Reading, read
 from paribus.metrics.source import Source
-from paribus.warehouse.engine import Engine
+from paribus.warehouse.engine import ColumnKind, Engine
 from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import hooks
+
+_UNITS = '"the units"'  # in a statement that is shared, the place of the relation
 
 Bounds = Mapping[str, tuple[datetime | None, datetime | None]]
 
@@ -69,11 +72,24 @@ class KeptUnits:
         Raises:
             EngineError: the engine failed.
         """
-        source = self._source()
-        level = self._level(source, metrics, model, scope)
-        given = dict(shifts or {})
-        plan = sums.moments(level, scope, source.hooks.name, given, dict(caps or {}))
-        return read(plan, self.engine.query(plan.text).records(), scope, given)
+        columns = {demand: self.column_of(demand) for metric in metrics for demand in _asked(metric, model.events)}
+        given, limits = dict(shifts or {}), dict(caps or {})
+        question = _Question(
+            tuple(self.engine.columns(self.relation).items()),
+            self.engine.dialect,
+            tuple(metrics),
+            tuple(model.events.items()),
+            model.time_zone,
+            scope,
+            tuple(columns.items()),
+            tuple(self.early.items()),
+            tuple(self.segments.items()),
+            tuple(sorted(given.items())),
+            tuple(sorted(limits.items())),
+        )
+        plan = _statement(question)
+        text = plan.text.replace(_UNITS, self.engine.relation_sql(self.relation))
+        return read(plan, self.engine.query(text).records(), scope, given)
 
     def mixed(self) -> dict[str, int]:
         """Units that met several variants, by the variant of their first exposure."""
@@ -92,47 +108,80 @@ class KeptUnits:
         columns = self.engine.columns(self.relation)
         return Source(self.relation, text, columns, hooks(self.engine.dialect), self.engine.dialect)
 
-    def _level(self, source: Source, metrics: Sequence[Metric], model: DataModel, scope: Scope) -> UnitLevel:
-        statement = sql.Statement()
-        columns = Columns("zw")
-        start = source.instant("t0", "t0")
-        one, zero = sql.integer(1), sql.integer(0)
-        keys = {
-            "variant": columns.add(source.column("variant", "variant"), "zw_v"),
-            "mixed": columns.add(sql.case((source.column("is_mixed", "is_mixed"), one), otherwise=zero), "zw_m"),
-            "epoch": columns.add(source.column("epoch", "epoch"), "zw_e"),
-        }
-        if scope.by_day:
-            keys["day"] = columns.add(source.hooks.day(start, model.time_zone), "zw_day")
-        for i, name in enumerate(scope.segments):
-            keys[f"segment {i}"] = columns.add(source.column(self.segments[name], "segments"), f"zw_g{i + 1}")
-        described = {metric.name: self._columns(source, metric, model.events, scope, columns) for metric in metrics}
-        used = {
-            demand.source: None
-            for metric in metrics
-            for asked in [demands(metric, model.events)]
-            for demand in (*asked.outcomes, *(d for _, d in asked.covariates), *asked.history)
-        }
-        early = {name: columns.add(source.column(self.early[name], "early")) for name in used}
-        relation = statement.level("zw", sql.Select(columns.by_alias, source.text))
-        return UnitLevel(statement, relation, keys, described, early=early)
 
-    def _columns(
-        self, source: Source, metric: Metric, events: Mapping[str, EventSource], scope: Scope, columns: Columns
-    ) -> MetricColumns:
-        asked = demands(metric, events)
-        mask = None
-        if asked.matured_days is not None and scope.closed is not None:
-            closed = source.hooks.literal(scope.closed - timedelta(days=asked.matured_days))
-            mask = sql.at_most(source.instant("t0", "t0"), closed)
-        listed = [*zip(("y", "d"), asked.outcomes, strict=False), *asked.covariates]
-        listed += [(f"h{j + 1}", demand) for j, demand in enumerate(asked.history)]
-        variables, own = [], []
-        for name, demand in listed:
-            value: sql.Expr = sql.double(source.column(self.column_of(demand), demand.where))
-            if demand.how == "any":
-                value = sql.case((sql.greater(value, sql.number(0)), sql.number(1)), otherwise=sql.number(0))
-            variables.append(Variable(name, columns.add(sql.case((mask, value))), demand.zero_one))
-            if name.startswith("x") and not name.endswith("d") and demand.value == metric.value:
-                own.append(variables[-1].alias)
-        return MetricColumns(metric, tuple(variables), mask is not None, tuple(own))
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a statement is written from. Experiments that ask the same of tables of the same form share its text."""
+
+    kinds: tuple[tuple[str, ColumnKind], ...]
+    dialect: str
+    metrics: tuple[Metric, ...]
+    events: tuple[tuple[str, EventSource], ...]
+    time_zone: str
+    scope: Scope
+    column_of: tuple[tuple[Demand, str], ...]
+    early: tuple[tuple[str, str], ...]
+    segments: tuple[tuple[str, str], ...]
+    shifts: tuple[tuple[str, float], ...]
+    caps: tuple[tuple[str, tuple[float | None, float | None]], ...]
+
+
+def _asked(metric: Metric, events: Mapping[str, EventSource]) -> tuple[Demand, ...]:
+    found = demands(metric, events)
+    return (*found.outcomes, *(demand for _, demand in found.covariates), *found.history)
+
+
+@lru_cache(maxsize=64)
+def _statement(question: _Question) -> sums.Sums:
+    source = Source("the units", sql.verbatim(_UNITS), dict(question.kinds), hooks(question.dialect), question.dialect)
+    level = _level(source, question)
+    return sums.moments(level, question.scope, source.hooks.name, dict(question.shifts), dict(question.caps))
+
+
+def _level(source: Source, question: _Question) -> UnitLevel:
+    statement = sql.Statement()
+    columns = Columns("zw")
+    events, scope, segments = dict(question.events), question.scope, dict(question.segments)
+    start = source.instant("t0", "t0")
+    one, zero = sql.integer(1), sql.integer(0)
+    keys = {
+        "variant": columns.add(source.column("variant", "variant"), "zw_v"),
+        "mixed": columns.add(sql.case((source.column("is_mixed", "is_mixed"), one), otherwise=zero), "zw_m"),
+        "epoch": columns.add(source.column("epoch", "epoch"), "zw_e"),
+    }
+    if scope.by_day:
+        keys["day"] = columns.add(source.hooks.day(start, question.time_zone), "zw_day")
+    for i, name in enumerate(scope.segments):
+        keys[f"segment {i}"] = columns.add(source.column(segments[name], "segments"), f"zw_g{i + 1}")
+    column_of = dict(question.column_of)
+    described = {m.name: _columns(source, m, events, scope, column_of, columns) for m in question.metrics}
+    used = {demand.source: None for metric in question.metrics for demand in _asked(metric, events)}
+    early = {name: columns.add(source.column(dict(question.early)[name], "early")) for name in used}
+    relation = statement.level("zw", sql.Select(columns.by_alias, source.text))
+    return UnitLevel(statement, relation, keys, described, early=early)
+
+
+def _columns(
+    source: Source,
+    metric: Metric,
+    events: Mapping[str, EventSource],
+    scope: Scope,
+    column_of: Mapping[Demand, str],
+    columns: Columns,
+) -> MetricColumns:
+    asked = demands(metric, events)
+    mask = None
+    if asked.matured_days is not None and scope.closed is not None:
+        closed = source.hooks.literal(scope.closed - timedelta(days=asked.matured_days))
+        mask = sql.at_most(source.instant("t0", "t0"), closed)
+    listed = [*zip(("y", "d"), asked.outcomes, strict=False), *asked.covariates]
+    listed += [(f"h{j + 1}", demand) for j, demand in enumerate(asked.history)]
+    variables, own = [], []
+    for name, demand in listed:
+        value: sql.Expr = sql.double(source.column(column_of[demand], demand.where))
+        if demand.how == "any":
+            value = sql.case((sql.greater(value, sql.number(0)), sql.number(1)), otherwise=sql.number(0))
+        variables.append(Variable(name, columns.add(sql.case((mask, value))), demand.zero_one))
+        if name.startswith("x") and not name.endswith("d") and demand.value == metric.value:
+            own.append(variables[-1].alias)
+    return MetricColumns(metric, tuple(variables), mask is not None, tuple(own))

@@ -302,9 +302,9 @@ class EventTable:
 
         The hash is a number, found equal and counted at a fraction of the cost of the text.
         """
+        if KEY in self._columns and "event_id" not in asked:
+            return KEY
         if not self.is_part:  # other parts may have other sources
-            if KEY in self._columns and "event_id" not in asked:
-                return KEY
             select = f"SELECT min(source) = max(source) FROM {self.reader} WHERE {where}"
             if connection.execute(select).fetchall()[0][0]:
                 return "event_id"
