@@ -6,8 +6,7 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from paribus.experiments.sizing import setting_of
 from paribus.lake import Lake, LakeReader
 from paribus.workflow import config
 from paribus.workflow.designing.units import choices, unit_type_of
-from paribus.workflow.facts.explore import ExploreFacts
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SHOPS, DAYS = 40, 21
@@ -78,14 +76,9 @@ def sized(history: History, body: dict[str, Any]) -> Any:
         return size(setting_of(document, engine, mde=0.1), seed=1, replications=0)
 
 
-def explored() -> ExploreFacts:
-    profile = SimpleNamespace(name="opened", choices={"device": ("mobile",)})
-    return cast("ExploreFacts", SimpleNamespace(events=(profile,)))
-
-
 def test_each_kind_of_unit_is_offered_or_says_why_not(history: History) -> None:
     own = sized(history, BODY)
-    found = choices(history.reader, BODY, explored(), "opened", BEGIN, own, lambda body: sized(history, body))
+    found = choices(history.reader, BODY, "opened", BEGIN, own, lambda body: sized(history, body))
     by_name = {each.name: each for each in found}
     assert list(by_name) == ["user", "device", "cluster: shop", "cluster: device", "switchback"]
     assert by_name["user"].chosen
@@ -93,6 +86,7 @@ def test_each_kind_of_unit_is_offered_or_says_why_not(history: History) -> None:
     assert by_name["user"].per_arm == next(each.per_arm for each in own.sizes if each.method.value == "fixed")
     assert by_name["device"].units == len({number % 3000 for number in range(4000) if number % 2})
     assert by_name["device"].per_arm is not None
+    assert by_name["cluster: shop"].units == SHOPS
     assert by_name["cluster: device"].why_not == "1 of the 10 clusters that tell arms apart"
     assert "no analysis" in by_name["switchback"].why_not
     assert json.dumps([each.plain() for each in found])

@@ -277,9 +277,7 @@ def tried(
     return sizing, certificate, body, notes
 
 
-def unit_choices(
-    context: Context, body: Json, past: Past, explore: ExploreFacts, mde: float, chosen: Sizing
-) -> tuple[Choice, ...]:
+def unit_choices(context: Context, body: Json, past: Past, mde: float, chosen: Sizing) -> tuple[Choice, ...]:
     """What could be randomized instead, each with its size on the same history."""
     from paribus.experiments.on_lake import as_history, lake_engine
     from paribus.experiments.registry import document_of_body
@@ -302,7 +300,7 @@ def unit_choices(
             setting = held_out(setting, context.config.experiment_config.holdout)
             return size(setting, seed=context.seed, replications=0)
 
-    return choices(reader, body, explore, past.event, past.since, chosen, sized)
+    return choices(reader, body, past.event, past.since, chosen, sized)
 
 
 def held_out(setting: Setting, share: float) -> Setting:

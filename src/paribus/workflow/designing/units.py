@@ -7,7 +7,7 @@ sums by cluster on the history.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from paribus.errors import ParibusError
 from paribus.lake.rows import ask
 from paribus.workflow.block import Block, Heading, Table
 from paribus.workflow.facts.design import DesignFacts
-from paribus.workflow.facts.explore import ExploreFacts
 
 if TYPE_CHECKING:
     from paribus.experiments.sizing import Sizing
@@ -37,6 +36,9 @@ STATEMENT = """
 SELECT count(DISTINCT coalesce(CASE WHEN unit_type = 'user' THEN unit END, user_id)) AS users,
        count(DISTINCT coalesce(CASE WHEN unit_type = 'anonymous' THEN unit END, anonymous_id)) AS devices
 FROM {events} WHERE name = $event AND corrected_time >= $since
+"""
+_LEVELS = """
+SELECT {levels} FROM {{events}} WHERE name = $event AND corrected_time >= $since
 """
 _COLUMNS = ("name", "unit", "unit_type", "user_id", "anonymous_id", "corrected_time")
 
@@ -79,7 +81,6 @@ def unit_type_of(unit: str) -> str:
 def choices(
     reader: LakeReader,
     body: Mapping[str, Any],
-    explore: ExploreFacts,
     event: str,
     since: Any,
     chosen: Sizing,
@@ -90,7 +91,6 @@ def choices(
     Args:
         reader: of the lake.
         body: the plan's document.
-        explore: what the history holds.
         event: the one before the decision.
         since: when history begins.
         chosen: the plan's own sizing.
@@ -114,8 +114,9 @@ def choices(
         else:
             other = {key: each for key, each in body.items() if key != "identity"} | {"unit_type": kind}
             found.append(_tried(name, units, other, method, sized))
-    for attribute in body.get("segments", ()):
-        found.append(_cluster(attribute, explore, event, body, method, sized))
+    attributes = list(body.get("segments", ()))
+    levels = _levels(reader, attributes, values) if attributes else {}
+    found += [_cluster(attribute, levels[attribute], body, method, sized) for attribute in attributes]
     return (
         *found,
         Choice("switchback", why_not="periods can be planned in experiment.yaml, but no analysis of them exists yet"),
@@ -151,22 +152,26 @@ def unit_blocks(facts: DesignFacts) -> list[Block]:
     ]
 
 
+def _levels(reader: LakeReader, attributes: Sequence[str], values: Mapping[str, Any]) -> dict[str, int]:
+    """How many values each attribute has on the event, in its properties or its context."""
+    paths = {f"path{i}": f'$."{attribute}"' for i, attribute in enumerate(attributes)}
+    counted = ", ".join(
+        f"count(DISTINCT coalesce(context ->> ${path}, properties ->> ${path})) AS n{i}" for i, path in enumerate(paths)
+    )
+    columns = ("name", "corrected_time", "properties", "context")
+    statement = _LEVELS.format(levels=counted)
+    (row,) = ask(reader, statement, names=[values["event"]], columns=columns, values={**values, **paths})
+    return {attribute: int(row[f"n{i}"]) for i, attribute in enumerate(attributes)}
+
+
 def _cluster(
-    attribute: str,
-    explore: ExploreFacts,
-    event: str,
-    body: Mapping[str, Any],
-    method: str,
-    sized: Callable[[Json], Sizing],
+    attribute: str, levels: int, body: Mapping[str, Any], method: str, sized: Callable[[Json], Sizing]
 ) -> Choice:
     name = f"cluster: {attribute}"
-    levels = next((each.choices.get(attribute, ()) for each in explore.events if each.name == event), ())
-    if levels and len(levels) < LEAST_CLUSTERS:
-        return Choice(
-            name, len(levels), why_not=f"{len(levels)} clusters; {LEAST_CLUSTERS} are needed to tell arms apart"
-        )
+    if levels < LEAST_CLUSTERS:
+        return Choice(name, levels, why_not=f"{levels} of the {LEAST_CLUSTERS} clusters that tell arms apart")
     other = dict(body) | {"kind": "cluster", "interference": {"cluster": attribute}}
-    return _tried(name, len(levels) or None, other, method, sized)
+    return _tried(name, levels, other, method, sized)
 
 
 def _tried(name: str, units: int | None, body: Json, method: str, sized: Callable[[Json], Sizing]) -> Choice:

@@ -55,7 +55,7 @@ def run(context: Context) -> Artifact:
     context.operations.write("experiment", context.feature.key, body, author=DATA_SCIENTIST, reason="designed")
     seal = sealed(context)
     facts, checks = _facts(context, body, sizing, certificate, seal, rule, past, explore)
-    others = unit_choices(context, body, past, explore, mde, sizing)
+    others = unit_choices(context, body, past, mde, sizing)
     facts = facts.model_copy(update={"unit_choices": tuple(each.plain() for each in others)})
     evidence = {
         "plan": Evidence(
