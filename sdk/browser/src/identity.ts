@@ -11,6 +11,7 @@ export interface Identity {
   renew: () => void;
 }
 
+/** A pause that is longer ends a session: spec/vectors/sessions.json. */
 const SESSION_MS = 30 * 60_000;
 
 export function openIdentity(storage: Storage, allowed: () => boolean, browser: boolean, now: () => number): Identity {
@@ -37,13 +38,11 @@ export function openIdentity(storage: Storage, allowed: () => boolean, browser: 
     anonymousId: () => (browser ? (anonymous ??= uuid()) : null),
     sessionId: () => {
       if (!browser) return null;
-      if (!session || now() - session.at > 60_000) {
-        const [id, at] = (storage.get("session") ?? "").split(" ");
-        if (id && Number(at) > (session?.at ?? 0)) session = { id, at: Number(at) };
-        if (!session || now() - session.at > SESSION_MS) session = { id: uuid(), at: now() };
-        session.at = now();
-        storage.set("session", `${session.id} ${session.at}`);
-      }
+      const [id, at] = (storage.get("session") ?? "").split(" "); // another tab's events count, too
+      if (id && Number(at) > (session?.at ?? 0)) session = { id, at: Number(at) };
+      if (!session || now() - session.at > SESSION_MS) session = { id: uuid(), at: now() };
+      session.at = Math.max(session.at, now());
+      storage.set("session", `${session.id} ${session.at}`);
       return session.id;
     },
     renew: () => {
