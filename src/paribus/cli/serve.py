@@ -33,10 +33,10 @@ def serve(
         for table, repaired in live.lake.repairs.items():
             if repaired.reason:
                 typer.echo(f"repaired {table}: {repaired.reason}; set aside {len(repaired.set_aside)} files", err=True)
-        live.start(beside=True)
 
         def ready(url: str) -> None:
             live.announce(url)
+            live.start(beside=True)  # now: the start of the other process would slow down this one's
             typer.echo(f"Paribus is ready at {url} (data in {live.folder})")
 
         serve_http(live, ready=ready)
