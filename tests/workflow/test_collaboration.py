@@ -112,6 +112,22 @@ def test_a_step_is_somebody_s_and_history_keeps_whose_it_was(settings: Settings)
         assert shop.assign(KEY, "design", "", author="ann")["assignee"] == ""
 
 
+def test_the_dossier_shows_them(settings: Settings, tmp_path: Path) -> None:
+    with workshop(settings) as shop:
+        shop.new("a faster search for everybody", key="search", author="test")
+    save(settings, "search", "explore")
+    with workshop(settings) as shop:
+        shop.export("search", tmp_path / "dossier")
+        file = tmp_path / "dossier" / "01-explore.md"
+        assert "People" not in file.read_text()
+        shop.comment("search", "explore", "is 2 October a hole in the data?", author="ann")
+        shop.assign("search", "explore", "ben", author="ann")
+        page = shop.export("search", tmp_path / "dossier")
+    assert "is 2 October a hole in the data?" in file.read_text()
+    assert "This step is ben's." in file.read_text()
+    assert "is 2 October a hole in the data?" in page.read_text()
+
+
 def test_the_commands(settings: Settings) -> None:
     def run(*words: str) -> Any:
         return CliRunner().invoke(app, ["feature", *words, "--data", str(settings.data)])

@@ -11,7 +11,7 @@ from paribus.errors import InputError
 from paribus.workflow import markdown
 from paribus.workflow import page as html
 from paribus.workflow.artifact import Artifact
-from paribus.workflow.block import Block
+from paribus.workflow.block import Block, Heading, Listing, Paragraph
 from paribus.workflow.dossier import Dossier, StepState
 from paribus.workflow.scorecard import Scorecard, scorecard
 from paribus.workflow.standing import standing
@@ -22,7 +22,7 @@ def page(dossier: Dossier, key: str) -> str:
     """The whole dossier as one HTML page."""
     feature, _ = dossier.feature(key)
     artifacts = dossier.artifacts(key)
-    blocks = {slug: _blocks(artifact) for slug, artifact in artifacts.items()}
+    blocks = {slug: (*_blocks(artifact), *people(dossier, key, slug)) for slug, artifact in artifacts.items()}
     return html.render(feature, dossier.states(key), artifacts, blocks, scorecard(artifacts))
 
 
@@ -67,7 +67,7 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
     }
     for slug, artifact in artifacts.items():
         stem = f"{BY_SLUG[slug].number:02d}-{slug}"
-        text, drawings = markdown.markdown(_blocks(artifact), prefix=stem)
+        text, drawings = markdown.markdown((*_blocks(artifact), *people(dossier, key, slug)), prefix=stem)
         written |= drawings
         written[f"{stem}.md"] = _document(artifact, text)
         written[f"{stem}.json"] = _json(artifact.body())
@@ -78,6 +78,21 @@ def export(dossier: Dossier, key: str, folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder / "index.html"
+
+
+def people(dossier: Dossier, key: str, slug: str) -> tuple[Block, ...]:
+    """What people said about a step, and whose it is; nothing where nobody said or was named anything."""
+    said = [
+        f"{each['author']}, {each['time'][:16].replace('T', ' ')} UTC"
+        + ("" if each["current"] else ", about an earlier artifact")
+        + f": {each['text']}"
+        for each in dossier.comments(key, slug)
+    ]
+    whose = dossier.assignee(key, slug)
+    found: list[Block] = [Heading("People")] if said or whose else []
+    if whose:
+        found.append(Paragraph(f"This step is {whose}'s."))
+    return (*found, Listing(said)) if said else tuple(found)
 
 
 def _json(value: Any) -> str:

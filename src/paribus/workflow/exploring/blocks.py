@@ -194,7 +194,24 @@ def _segments(facts: ExploreFacts) -> list[Block]:
             f"Groups by behavior; agreement with resampled users {fixed(stable or 0, 2)} of 1 ({words}). Saved, a "
             "group is an audience of those whom its words name"
         )
-        blocks.append(Table(("what they do", "users", "named by the words", "key"), groups, said, ("users",)))
+        right = ("users", "named by the words")
+        blocks.append(Table(("what they do", "users", "named by the words", "key"), groups, said, right))
+    classes = facts.engagement.get("rfm", {}).get("classes", ())
+    if classes:
+        classed = [
+            (
+                str(each["recency"]),
+                str(each["frequency"]),
+                str(each["monetary"]),
+                count(each["users"]),
+                count(each["conversions"]),
+                str(each.get("key", "")),
+            )
+            for each in classes
+        ]
+        heads = ("last seen", "active on", "conversions", "users", "conversions made", "key")
+        said = "Recency, frequency, conversions (RFM), cut at their medians and at none, one and several"
+        blocks.append(Table(heads, classed, said, ("users", "conversions made")))
     return blocks
 
 

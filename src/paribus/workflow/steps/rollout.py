@@ -59,8 +59,9 @@ def run(context: Context) -> Artifact:
         elif move.kind is Kind.HOLD:
             raise Waiting(move.why, until=move.until)
         else:
-            why, now = move.why, context.clock()
-            noted = context.once("ended", lambda: {"time": now.isoformat(), "why": why})  # noqa: B023 - called at once
+            why, now, early = move.why, context.clock(), seen.to_dict()["early_indicators"]
+            ended = {"time": now.isoformat(), "why": why, "early_indicators": early}
+            noted = context.once("ended", lambda: ended)  # noqa: B023 - called at once
             until = datetime.fromisoformat(noted["time"])
             seen = guardrails.read(context, watch, judge=False, until=until)
             end = _end(context, setup.experiment, seen)
@@ -172,9 +173,9 @@ def _artifact(
         first_exposure=first.isoformat() if first is not None else "",
         planned_end=end.isoformat() if end is not None else "",
         health=_health(entered, seen, killed),
-        early_indicators=next(
-            (tuple(read) for each in reversed(entered) if (read := each.health.get("early_indicators"))),
-            (),
+        early_indicators=tuple(
+            noted.get("early_indicators")
+            or next((e for each in reversed(entered) if (e := each.health.get("early_indicators"))), ())
         ),
         unattended=unattended,
         beta=context.once("beta", lambda: _beta(ramp, seen)),
@@ -192,7 +193,7 @@ def _artifact(
             ),
             "indicators": Evidence(
                 kind="result",
-                title="Leading metrics of the plan before the last move, each by a sequence that holds at all times",
+                title="Leading metrics of the plan as last read, each by a sequence that holds at all times",
                 statement=f"paribus analyze {setup.experiment}",
                 data=f"as of {noted['time']}",
             ),
