@@ -48,6 +48,7 @@ def main(folder: Path) -> None:
         signal.signal(signal.SIGUSR1, lambda *_: limit(live, FULL_BYTES))
         signal.signal(signal.SIGUSR2, lambda *_: limit(live, resource.RLIM_INFINITY))
         live.start(beside=True)
+        live.lake.drain()  # so that the process beside is there when the first kill comes
         stopping = threading.Event()
         upkeep = threading.Thread(target=compact_until, args=(stopping, live, Path(f"{folder}.compacting")))
         upkeep.start()
