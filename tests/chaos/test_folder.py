@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -133,3 +134,49 @@ def test_torn_records_are_set_aside_and_written_again(tmp_path: Path) -> None:
         server.kill()
     assert (folder / "lake" / "damaged" / f"events-{torn.name}").read_bytes() == whole[: len(whole) // 2]
     examine(folder, ledger)
+
+
+def test_a_writer_that_is_killed_is_named_by_health_and_back_in_a_moment(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    senders = Senders(prepared(folder), "writer", threads=1)
+    server = ServerProcess(folder, PLAIN)
+    try:
+        senders.port = port = server.port()
+        wait_until(lambda: watched(port)["paribus_flushes"] > 0)
+        first = server.writer()
+        assert health(port) == (200, {"writer": "ok", "flush": "ok", "store": "ok"})
+        assert server.kill_writer()
+        wait_until(lambda: health(port)[0] == 503)
+        acknowledged_more(senders.ledger, 3)  # intake goes on
+        wait_until(lambda: health(port)[0] == 200)
+        assert server.writer() not in {None, first}
+        numbers = watched(port)
+        assert numbers["paribus_lake_writer_restarts"] == 1
+        assert 20e6 < numbers["paribus_lake_writer_resident_bytes"] < 1e9
+        flushed = numbers["paribus_flushes"]
+        wait_until(lambda: watched(port)["paribus_flushes"] > flushed)
+        ledger = senders.stop()
+        server.send(signal.SIGTERM)
+        assert server.wait() == 0, server.errors
+    finally:
+        senders.stop()
+        server.kill()
+    assert "it is started again" in server.errors
+    examine(folder, ledger)
+
+
+def health(port: int) -> tuple[int, dict[str, str]]:
+    """Status and parts, as the server tells."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20) as answer:
+            return answer.status, json.load(answer)["checks"]
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)["checks"]
+
+
+def watched(port: int) -> dict[str, float]:
+    """The gauges of /metrics by name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, _, value in (each.partition(" ") for each in lines if "{" not in each)
+            if name.startswith("paribus_")}  # fmt: skip
