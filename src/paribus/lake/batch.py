@@ -136,6 +136,8 @@ def _fitting(name: str, values: list[Any], kind: str, untyped: Counter[str]) -> 
         return values
     if types == {float} and kind == "double":
         return values
+    if types == {int} and kind == "long" and min(values) >= -_INT64 and max(values) < _INT64:
+        return values
     fitted = [_fitted(value, kind) for value in values]
     untyped[name] += fitted.count(None)
     return fitted

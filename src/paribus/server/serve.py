@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -48,7 +49,7 @@ def serve(live: Live, host: str | None = None, port: int | None = None, *, ready
         live.settings.port if port is None else port,
         ready or announce,
     )
-    with short_turns():
+    with short_turns(), short_collections():
         server.run()
 
 
@@ -61,6 +62,16 @@ def short_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@contextmanager
+def short_collections() -> Iterator[None]:
+    """Leaves what was imported and opened until now out of the search for garbage, which stops every request."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def announce(url: str) -> None:
