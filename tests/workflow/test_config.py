@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +169,16 @@ def test_what_acts_is_read_by_the_workflow() -> None:
     for path, _ in leaves(Config()):
         section, _, name = path.rpartition(".")
         assert f"{section}.{name}" in code or f".{name}" in code, f"{path} is said to act, and nothing reads it"
+
+
+def test_a_forest_waits_for_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = parse("heterogeneity: {causal_forest: true}")
+
+    def row() -> Any:
+        return next(each for each in check(asked) if each.path == "heterogeneity.causal_forest")
+
+    if find_spec("econml") is not None:
+        assert row().effect == "acts"
+    monkeypatch.setitem(sys.modules, "econml", None)
+    assert row().effect == "waits"
+    assert "paribus[forest]" in row().what

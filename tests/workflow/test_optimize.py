@@ -350,3 +350,4 @@ def test_slow_steps_and_rage_clicks_come_from_the_lake_and_lead_on(tmp_path: Pat
     assert any(change.startswith("make button_clicked: pay answer at once") for change in changes(got))
     assert any(change.startswith("make the step from checkout_started to payment_submitted") for change in changes(got))
     assert "rage clicks, button_clicked" in body.evidence["pace"].statement
+    assert next(each for each in body.checks if each.name == "rage clicks").status == "warned"

@@ -119,6 +119,7 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
             blocking=False,
             evidence="result",
         ),
+        _rage_check(facts, of),
         *_forest_check(of),
         Outcome(
             name="user feedback",
@@ -141,6 +142,26 @@ def checks_of(facts: OptimizeFacts, of: Observed, analyze: AnalyzeFacts) -> tupl
             message=f"{counted(len(facts.follow_ups), 'follow-up', 'enter')} step 2 of the next feature",
             blocking=False,
         ),
+    )
+
+
+def _rage_check(facts: OptimizeFacts, of: Observed) -> Outcome:
+    """Friction by clicks: which elements, or why nothing is said of them."""
+    asked = [name for name in of.pace.statements if name.startswith("rage clicks")]
+    if not asked:
+        why = (
+            "no event is a click: none names an element, and none says so" if of.from_lake else "the lake was not read"
+        )
+        return Outcome(name="rage clicks", status="not_applicable", message=why, blocking=False)
+    worse = [each["element"] for each in facts.rage_clicks if each["worse"]]
+    return Outcome(
+        name="rage clicks",
+        status="warned" if worse else "passed",
+        message=f"more in treatment: {', '.join(worse)}"
+        if worse
+        else f"{counted(len(asked), 'click event', 'are')} read",
+        blocking=False,
+        evidence="pace",
     )
 
 
