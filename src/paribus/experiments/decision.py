@@ -27,6 +27,9 @@ from paribus.experiments.phrases import listing
 from paribus.experiments.result import Conclusion, Verdict, VerdictValue
 from paribus.metrics.definition import Role
 
+UNDERPOWERED = 5
+"""The row of an effect that is shown while a guardrail is not; more units may settle it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -227,7 +230,7 @@ RULES: tuple[Rule, ...] = (
         _not_yet,
     ),
     Rule(4, VerdictValue.SHIP, lambda e: any(arm.ships for arm in e.arms), _ship),
-    Rule(5, VerdictValue.ITERATE, _superior, _underpowered),
+    Rule(UNDERPOWERED, VerdictValue.ITERATE, _superior, _underpowered),
     Rule(6, VerdictValue.NEUTRAL, _is_neutral, _neutral),
     Rule(7, VerdictValue.ITERATE, lambda e: True, _inconclusive),
 )

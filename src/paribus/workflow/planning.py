@@ -273,7 +273,15 @@ def tried(
         context.progress(0.3, "simulating the sealed rule")
         sizing = size(replace(setting, design=final.design), seed=context.seed, replications=SIMULATED)
         context.progress(0.7, "re-randomizing the history")
-        certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed, windows=())
+        try:
+            certificate = certify(final, engine, replications=REPLICATIONS, seed=context.seed, windows=())
+        except InputError as error:
+            raise InputError(
+                f"the plan cannot be tried on its own history: {error.what} at {past.event}",
+                where=f"feature {context.feature.key}",
+                rule=error.rule,
+                fix="import more history, or go on when more units have come",
+            ) from error
     return sizing, certificate, body, notes
 
 

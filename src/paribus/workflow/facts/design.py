@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from paribus.workflow.artifact import Measured, Part
@@ -55,3 +56,10 @@ class DesignFacts(Part):
     """Share of all units that no feature serves; they do not arrive."""
     unit_choices: tuple[dict[str, Any], ...] = ()
     """What could be randomized: unit, units in the history, per arm, days, and why not."""
+
+    def ends(self, first: datetime | None) -> datetime | None:
+        """When the plan is read at the latest: its runtime from the first exposure on, and the last window."""
+        if first is None or self.runtime_days.value is None:
+            return None
+        window = max((each.get("window_days") or 0 for each in self.document["metrics"]), default=0)
+        return first + timedelta(days=self.runtime_days.value + window)

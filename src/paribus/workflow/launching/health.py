@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from paribus.errors import EngineError, InputError
+from paribus.experiments.decision import UNDERPOWERED
 from paribus.experiments.result import EarlyIndicator
 from paribus.lake.reading import LakeReader
 from paribus.lake.recent import waiting
@@ -18,6 +19,7 @@ from paribus.monitoring.watch import Watch
 from paribus.monitoring.watched import Watched
 from paribus.rollout.state import Evidence
 from paribus.workflow.context import Context
+from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.launching.alerts import service_levels
 from paribus.workflow.launching.indicators import held_by, indicator_facts
 
@@ -35,6 +37,8 @@ class Health:
     findings: tuple[Finding, ...]
     verdict: str = ""
     sentence: str = ""
+    is_open: bool = False
+    """The verdict waits for a guardrail only, and the plan's end, which may settle it, is still to come."""
     early_indicators: tuple[EarlyIndicator, ...] = ()
 
     @property
@@ -59,7 +63,9 @@ class Health:
         concern = concern or held_by(self.early_indicators)
         if self.verdict == "invalid":
             concern = concern or f"the analysis is invalid now: {self.sentence}"
-        decided = f"the sealed rule has decided: {self.sentence}" if self.verdict in STOPPING else ""
+        decided = (
+            f"the sealed rule has decided: {self.sentence}" if self.verdict in STOPPING and not self.is_open else ""
+        )
         return Evidence(
             self.as_of,
             self.units,
@@ -96,16 +102,19 @@ def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime 
     now = until or context.clock()
     state = rebuild(reader, watch, until=until + timedelta(microseconds=1) if until else None)
     verdict = sentence = ""
+    is_open = False
     early: tuple[EarlyIndicator, ...] = ()
     if judge and min(state.tally.units().values(), default=0) > 0:
         try:
             result = context.operations.analyze(watch.experiment)
             verdict, sentence = str(result.verdict.value), result.verdict.sentence
+            end = context.facts("design", DesignFacts).ends(first_exposure(state))
+            is_open = result.verdict.rule == UNDERPOWERED and end is not None and now < end
             early = result.early_indicators
         except (InputError, EngineError) as error:  # an event that a metric reads has not come yet
             sentence = f"not yet analyzed: {error.what}"
     findings = (*state.findings(), *_budgets(context, reader, watch, now))
-    return Health(now, state, findings, verdict, sentence, early)
+    return Health(now, state, findings, verdict, sentence, is_open, early)
 
 
 def _budgets(context: Context, reader: LakeReader, watch: Watch, now: datetime) -> list[Finding]:

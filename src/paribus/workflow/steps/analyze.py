@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from paribus.charts import numbers
@@ -297,13 +297,9 @@ def _decided_at(result: Result, rollout: RolloutFacts) -> str:
 
 
 def _planned_end(design: DesignFacts, rollout: RolloutFacts) -> str | None:
-    """When the plan is read at the latest: its runtime from the first exposure on, and the last window."""
     begun = [rollout.first_exposure] if rollout.first_exposure else [m.time for m in rollout.moves if m.to_bp > 0]
-    runtime = design.runtime_days.value
-    if not begun or runtime is None:
-        return None
-    window = max((each.get("window_days") or 0 for each in design.document["metrics"]), default=0)
-    return (datetime.fromisoformat(min(begun)) + timedelta(days=runtime + window)).isoformat()
+    end = design.ends(datetime.fromisoformat(min(begun))) if begun else None
+    return None if end is None else end.isoformat()
 
 
 def _data(result: Result) -> str:
