@@ -199,6 +199,7 @@ def unit_level(
     ]
     level = UnitLevel(statement, sql.relation("zw"), keys, {})
     described = {}
+    matured_by: dict[int | None, str] = {}  # a value is NULL exactly where the window has not closed
     for i, metric in enumerate(metrics):
         wanted = asked[metric.name]
         mask = matured(wanted.matured_days, scope, hooks)
@@ -218,7 +219,8 @@ def unit_level(
             variables.append(Variable(name, columns.add(value), demand.zero_one))
             if name.startswith("x") and not name.endswith("d") and demand.value == metric.value:
                 own.append(variables[-1].alias)
-        described[metric.name] = MetricColumns(metric, tuple(variables), mask is not None, tuple(own))
+        known_by = matured_by.setdefault(wanted.matured_days, variables[0].alias)
+        described[metric.name] = MetricColumns(metric, tuple(variables), mask is not None, tuple(own), known_by)
     for name, book in books.items():
         level.matched[name] = columns.add(sql.or_else(sql.own(book.rows_alias), sql.integer(0)))
         level.early[name] = columns.add(sql.or_else(sql.own(book.early_alias), sql.integer(0)))

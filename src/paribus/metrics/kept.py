@@ -7,7 +7,7 @@ column each. The cells are those that the statement over exposures and events gi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -154,7 +154,12 @@ def _level(source: Source, question: _Question) -> UnitLevel:
     for i, name in enumerate(scope.segments):
         keys[f"segment {i}"] = columns.add(source.column(segments[name], "segments"), f"zw_g{i + 1}")
     column_of = dict(question.column_of)
-    described = {m.name: _columns(source, m, events, scope, column_of, columns) for m in question.metrics}
+    described: dict[str, MetricColumns] = {}
+    matured_by: dict[int | None, str] = {}  # a value is NULL exactly where the window has not closed
+    for metric in question.metrics:
+        found = _columns(source, metric, events, scope, column_of, columns)
+        known_by = matured_by.setdefault(demands(metric, events).matured_days, found.y.alias)
+        described[metric.name] = replace(found, known_by=known_by)
     used = {demand.source: None for metric in question.metrics for demand in _asked(metric, events)}
     early = {name: columns.add(source.column(dict(question.early)[name], "early")) for name in used}
     relation = statement.level("zw", sql.Select(columns.by_alias, source.text))

@@ -65,12 +65,16 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class MetricColumns:
-    """A metric's variables. `has_own_units`: its variables are NULL for units that it leaves out."""
+    """A metric's variables. `has_own_units`: its variables are NULL for units that it leaves out.
+
+    `known_by` is the alias of a column that is NULL for the same units; metrics that leave out the same share it.
+    """
 
     metric: Metric
     variables: tuple[Variable, ...]
     has_own_units: bool = False
     capped_covariates: tuple[str, ...] = ()  # aliases that take the metric's own cap
+    known_by: str = ""  # y's own when empty
 
     def variable(self, name: str) -> Variable | None:
         return next((v for v in self.variables if v.name == name), None)

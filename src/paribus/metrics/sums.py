@@ -79,7 +79,7 @@ def moments(
                 raw = capped(raw, low, high)
             deviation[variable.name] = carry(_shifted(raw, shifts.get(f"{name}/{variable.name}")))
         if described.has_own_units:
-            put((name, "n"), sql.known(y))
+            put((name, "n"), sql.known(carry(value(described.known_by)) if described.known_by else y))
         for variable in described.variables:
             put((name, variable.name), sql.total(deviation[variable.name]))
         for variable, other in products(described):

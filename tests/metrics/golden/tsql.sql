@@ -706,12 +706,11 @@ SELECT
   SUM(zm_16) AS z_37,
   SUM(zm_17) AS z_38,
   SUM(zm_16 * zm_17) AS z_39,
-  COUNT(zm_18) AS z_40,
-  SUM(zm_18) AS z_41,
-  SUM(zm_18 * zm_18) AS z_42,
-  SUM(zm_18 * zm_18 * zm_18) AS z_43,
-  MAX(ABS(zm_18)) AS z_44,
-  SUM(CASE WHEN zm_18 < 0 THEN 1 ELSE 0 END) AS z_45
+  SUM(zm_18) AS z_40,
+  SUM(zm_18 * zm_18) AS z_41,
+  SUM(zm_18 * zm_18 * zm_18) AS z_42,
+  MAX(ABS(zm_18)) AS z_43,
+  SUM(CASE WHEN zm_18 < 0 THEN 1 ELSE 0 END) AS z_44
 FROM zm
 GROUP BY
   zm_variant,
