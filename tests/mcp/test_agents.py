@@ -109,6 +109,7 @@ async def test_the_prompt_carries_the_requirement_and_the_limits(settings: Setti
         assert {each.name for each in (await client.list_prompts()).prompts} == {
             "data_driven_feature",
             "data-engineering-data-driven-feature",
+            "data-engineering",
         }
         prompt = await client.get_prompt("data_driven_feature", {"requirements": REQUIREMENT})
         text = prompt.messages[0].content.text
@@ -119,6 +120,21 @@ async def test_the_prompt_carries_the_requirement_and_the_limits(settings: Setti
         shown = await client.read_resource("paribus://policy")
         assert json.loads(shown.contents[0].text)["max_traffic_bp"] == 1000
         assert len(json.loads((await client.read_resource("paribus://roles")).contents[0].text)) == 9
+
+
+async def test_a_data_engineering_request_is_answered_with_a_checked_plan(settings: Settings) -> None:
+    request = "Create a scalable ETL pipeline that handles late-arriving and out-of-order data"
+    async with agent(settings) as client:
+        prompt = await client.get_prompt("data-engineering", {"request": request})
+        text = prompt.messages[0].content.text
+        assert request in text
+        assert "The checker accepts this plan." in text
+        plan = await ask(client, "data_engineering", request=request)
+        assert (plan["kind"], plan["objections"]) == ("late", [])
+        refused = await ask(client, "data_engineering", request="paint the office", fails=True)
+        assert "nothing that is known" in refused["error"]["what"]
+        shown = json.loads((await client.read_resource("paribus://integrations")).contents[0].text)
+        assert {each["last_check"]["result"] for each in shown} <= {"passed", "partly", "failed", "never"}
 
 
 async def test_an_agent_writes_a_feature_down_runs_a_step_and_reads_it(settings: Settings, tmp_path: Path) -> None:

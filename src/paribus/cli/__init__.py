@@ -9,6 +9,7 @@ from paribus.cli import (
     collaboration,
     config,
     demo,
+    engineer,
     events,
     experiment,
     experiments,
@@ -56,6 +57,7 @@ for command in (
     upkeep.doctor,
     demo.demo,
     explore.explore,
+    engineer.engineer,
     heterogeneity.heterogeneity,
     collaboration.learnings,
 ):

@@ -11,6 +11,7 @@ from paribus.workflow.step import PHASES, STEPS
 NAMES = ("data_driven_feature", "data-engineering-data-driven-feature")
 """The workflow is found under both."""
 TITLE = "Data-driven feature"
+ENGINEERING = "data-engineering"
 
 
 def told(requirements: str, policy: Mapping[str, Any]) -> str:
@@ -54,3 +55,27 @@ def way(requirements: str) -> str:
             if step.phase == number
         ]
     return "\n".join(lines)
+
+
+def engineering(request: str) -> str:
+    """What the agent is told of a data engineering request: how to answer, and the plan where the kind is known."""
+    from paribus.app.engineering import engineered
+    from paribus.errors import InputError
+    from paribus.workflow.engineering.page import markdown
+
+    lines = [
+        "Act as a data engineer. Answer this request with a plan in eight parts: requirements, components, errors,",
+        "quality checks, cost and performance, governance, health and alerts, flows and runbooks.",
+        "",
+        request.strip() or "(nothing was given: ask what is to be built)",
+        "",
+        "1. Call `data_engineering` with the request, verbatim; its plan was checked.",
+        "2. Say what was assumed, and ask for the numbers that the request leaves open: rate, freshness, retention.",
+        "3. Name what stands outside Paribus as such, and how deep each named system is verified.",
+        "4. Change the plan only where the request says something else, and keep both ways with their costs.",
+        "",
+    ]
+    try:
+        return "\n".join(lines) + markdown(engineered(request))
+    except InputError as error:
+        return "\n".join([*lines, str(error)])

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from paribus.errors import ParibusError
 from paribus.mcp.desk import Desk
-from paribus.mcp.prompt import NAMES, TITLE, told
+from paribus.mcp.prompt import ENGINEERING, NAMES, TITLE, engineering, told
 from paribus.workflow.roles.staff import role_of
 from paribus.workflow.step import PHASES, STEPS, Step
 
@@ -66,6 +66,7 @@ def build(desk: Desk, who: Who = lambda context: "agent") -> MCPServer:
 
     for name in NAMES:
         _prompt(server, name, desk)
+    _engineering(server, tools)
 
     @server.resource("paribus://policy", title="What an agent may do alone", mime_type="application/json")
     def policy() -> str:
@@ -76,6 +77,12 @@ def build(desk: Desk, who: Who = lambda context: "agent") -> MCPServer:
         from paribus.workflow.roles.staff import ROLES
 
         return json.dumps([role.plain() for role in ROLES], indent=1)
+
+    @server.resource("paribus://integrations", title="What Paribus works with", mime_type="application/json")
+    def integrations() -> str:
+        from paribus.app.integrations import last_check, systems
+
+        return json.dumps([{**each.plain(), "last_check": last_check(each).plain()} for each in systems()], indent=1)
 
     return server
 
@@ -98,6 +105,28 @@ def _prompt(server: MCPServer, name: str, desk: Desk) -> None:
         requirements: Annotated[str, Field(description="What is to be built, and for whom.")],
     ) -> str:
         return told(requirements, desk.policy())
+
+
+def _engineering(server: MCPServer, tools: _Tools) -> None:
+    """The prompt and the tool that answer a data engineering request."""
+
+    @server.prompt(
+        name=ENGINEERING, title="Data engineering", description="Answer a data engineering request with a checked plan."
+    )
+    def data_engineering_prompt(
+        request: Annotated[str, Field(description="What is to be designed or built.")],
+    ) -> str:
+        return engineering(request)
+
+    async def data_engineering(
+        request: Annotated[str, Field(description="What is to be designed or built.", min_length=1)], context: Context
+    ) -> CallToolResult:
+        """A plan in eight parts for a data engineering request, and what its checker objects to; nothing is written."""
+        from paribus.app.engineering import engineered
+
+        return await tools.answer(context, lambda desk: engineered(request))
+
+    tools.add(data_engineering, "Data engineering", READS)
 
 
 class _Tools:
