@@ -101,7 +101,7 @@ def _scraped(url: str) -> tuple[Counted, dict[str, float]]:
         raise TransientError(f"the server does not answer: {error}", where=url) from error
     counted: Counted = {}
     gauges: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = sample.labels
             if sample.name.startswith((_REQUESTS, _SECONDS)):

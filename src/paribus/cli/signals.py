@@ -15,9 +15,7 @@ from paribus.settings import from_environment
 @answers
 def signals(
     seconds: Annotated[float, typer.Option(help="How long the server is watched.", min=0.1, max=600)] = 5.0,
-    url: Annotated[
-        str | None, typer.Option("--url", help="A server elsewhere than on the data folder.")
-    ] = None,
+    url: Annotated[str | None, typer.Option("--url", help="A server elsewhere than on the data folder.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="The data folder; paribus-data unless given.")] = None,
     as_json: Json = False,
 ) -> None:
