@@ -2,7 +2,9 @@
 
     python -m benchmarks.server            # prints a table; --quick for a fifth of the load
 
-Events are checked against a tracking plan; at half load the lake is flushed, too. Requests come from another process over keep-alive connections on loopback; only the server's own CPU is counted.
+Events are checked against a tracking plan; at half load the lake is flushed, too, by a process of its own as in
+`paribus serve`. Requests come from another process over keep-alive connections on loopback; only the server's own CPU is
+counted.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.server.installation import ENVIRONMENT, PROJECT, Installation
 from paribus.events.plan import KIND
 from paribus.flags import change
 from paribus.server import create_app
-from paribus.server.serve import Server, short_turns
+from paribus.server.serve import Server, short_collections, short_turns
 from paribus.settings import Settings
 
 FLAGS = 200
@@ -116,8 +117,13 @@ def server_process(kind: Any, pipe: Any) -> None:
             ]
             live.write(PROJECT, "flag", f"flag-{number}", body, author="bench", reason="bench", expected=0)
         keys = {scope: live.secret(scope) for scope in ("server", "client", "intake")}
-        with short_turns():
-            run(create_app(live), {"keys": keys}, partial(live.start, beside=True))
+
+        def flush() -> None:
+            live.start(beside=True)
+            live.lake.drain()  # the process beside is there, and what the rounds before left is in the lake
+
+        with short_turns(), short_collections():
+            run(create_app(live), {"keys": keys}, flush)
 
 
 def _settings(folder: str) -> Settings:
