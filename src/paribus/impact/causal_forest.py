@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from paribus.errors import InputError, MissingExtra
+from paribus.experiments.phrases import p_words
 from paribus.metrics.unit_rows import UnitRows
 from paribus.stats.estimate import Floats
 from paribus.stats.sequential_validation import Calibration, GroupEffect, calibration, group_effects
@@ -97,13 +98,13 @@ class Forest:
             told = self.profiles[0] if self.profiles else None
             whom = f", most often {told.attribute} {told.level}" if told else ""
             said = (
-                f"Effects on {self.metric} differ between units as the forest predicts (p "
-                f"{self.calibration.differential.p_value:.2g}): they are largest{whom}."
+                f"Effects on {self.metric} differ between units as the forest predicts "
+                f"({p_words(self.calibration.differential.p_value)}): they are largest{whom}."
             )
         else:
             said = (
                 f"That effects on {self.metric} differ between units is not borne out by units that the forest had "
-                f"not seen (p {self.calibration.differential.p_value:.2g})."
+                f"not seen ({p_words(self.calibration.differential.p_value)})."
             )
         return f"{said} {EXPLORATORY}"
 
