@@ -159,14 +159,14 @@ def compare(folder: Path, events: int) -> dict[str, float]:
     )
     read, cells = timed(
         "50 experiments: cells read",
-        lambda: list(read_many(tables, kept, {f"e{i}": None for i in range(EXPERIMENTS)}, threads=1)),
+        lambda: read_many(tables, kept, dict.fromkeys(kept.documents), threads=1),
     )
     state = tables.state(kept.definition)
     if state is None:
         raise SystemExit("the tables do not stand")
     serving = Serving(tables, kept, state, "e0", threads=1)
     served, _ = timed("one experiment, all of its measurement, by the tables", lambda: by_tables(serving, whole))
-    worst = largest_difference(cells[0].cells, measured.cells)
+    worst = largest_difference(cells["e0"].cells, measured.cells)
     print(f"all of it / one experiment                    {(built + updated + read) / one:8.2f} (at most 5)")
     print(f"the last day and reading / one experiment     {(updated + read) / one:8.2f}")
     print(f"one experiment by the tables / by the statement {served / one:6.2f}")

@@ -112,7 +112,8 @@ def compare(tables: MaintainedTables, kept: Upkeep, snapshot: Snapshot, killed_a
     """Reads every experiment both ways; returns the number of units."""
     units = 0
     readings = read_many(tables, kept, dict.fromkeys(kept.documents, killed_at), threads=1)
-    for ours, document in zip(readings, kept.documents.values(), strict=True):
+    for key, document in kept.documents.items():
+        ours = readings[key]
         with lake_engine(document.design, document.data, snapshot, threads=1) as engine:
             once = measure_design(document.design, document.data, engine, lake=snapshot.state(killed_at))
         assert ours.cells.keys() == once.cells.keys()

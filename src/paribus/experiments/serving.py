@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNITS = "unit_metric"
 _COUNTED = "counted:"
+TOGETHER = 5  # experiments in one statement: more of them no longer fit into the processor's caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +63,30 @@ class Serving:
         relations = _Relations(self.tables, self.kept, self.state)
         engine = open_engine(None, base_dir=self.tables.folder, events=relations, threads=self.threads)
         try:
-            yield _units(engine, relations, self.kept, self.name, end)
+            ends = {self.name: end}
+            yield _units(engine, relations, self.kept, relations.add_units(ends), ends)
         finally:
             engine.close()
 
 
-def _units(engine: Engine, relations: _Relations, kept: Upkeep, key: str, end: datetime | None) -> KeptUnits:
+def _units(
+    engine: Engine, relations: _Relations, kept: Upkeep, relation: str, ends: Mapping[str, datetime | None]
+) -> KeptUnits:
     names = list(kept.definition.values)
+    key, end = next(iter(ends.items()))
     answered: dict[str, dict[str, KeptEvents]] = {}
 
     def counted(bounds: Bounds) -> dict[str, KeptEvents]:
-        relation = relations.add_counted(key, end, bounds)
-        if relation not in answered:
-            rows = engine.query(f"SELECT n, events, matched FROM {engine.relation_sql(relation)}").records()
+        events = relations.add_counted(key, end, bounds)
+        if events not in answered:
+            rows = engine.query(f"SELECT n, events, matched FROM {engine.relation_sql(events)}").records()
             found = {names[row["n"]]: KeptEvents(int(row["events"]), int(row["matched"])) for row in rows}
-            answered[relation] = {name: found.get(name, KeptEvents(0, 0)) for name in bounds}
-        return answered[relation]
+            answered[events] = {name: found.get(name, KeptEvents(0, 0)) for name in bounds}
+        return answered[events]
 
     return KeptUnits(
         engine,
-        relations.add_units(key, end),
+        relation,
         kept.column_of,
         {source: f"n{i + 1}_early" for i, source in enumerate(names)},
         {attribute: f"a{i + 1}" for i, attribute in enumerate(kept.definition.enrolments[key].attributes)},
@@ -124,14 +129,13 @@ def read_cells(
         InputError: the tables hold another definition, or none.
         EngineError: the engine failed.
     """
-    [reading] = read_many(tables, kept, {key: killed_at}, threads=threads)
-    return reading
+    return read_many(tables, kept, {key: killed_at}, threads=threads)[key]
 
 
 def read_many(
     tables: MaintainedTables, kept: Upkeep, keys: Mapping[str, datetime | None], *, threads: int = 1
-) -> Iterator[Reading]:
-    """The cells of experiments one after the other, as `read_cells` gives them; the tables are opened once.
+) -> dict[str, Reading]:
+    """The cells of experiments as `read_cells` gives them; those that ask the same share a statement.
 
     Args:
         tables, kept: as for `read_cells`.
@@ -147,31 +151,50 @@ def read_many(
         raise InputError("the maintained tables do not hold these experiments", fix="bring them up to date first")
     relations = _Relations(tables, kept, state)
     engine = open_engine(None, base_dir=tables.folder, events=relations, threads=threads)
+    found: dict[str, Reading] = {}
     try:
-        ends = {key: _end(kept.documents[key].design, killed_at) for key, killed_at in keys.items()}
-        for key, end in ends.items():  # all before the first statement, which locks the engine
-            engine.relation_sql(relations.add_units(key, end))
-        for key, end in ends.items():
-            document = kept.documents[key]
+        parts = {relations.add_units(part): part for part in _alike(kept, keys)}
+        for relation in parts:  # all before the first statement, which locks the engine
+            engine.relation_sql(relation)
+        for relation, part in parts.items():
+            document = kept.documents[next(iter(part))]
             design = document.design
             scope = make_scope(
-                variants=[variant.name for variant in design.variants],
+                variants=None,
                 as_of=state.horizon,
-                start=design.plan.start,
-                end=end,
+                start=None,
+                end=None,
                 by_day=True,
                 segments=design.segments,
                 tolerance=design.tolerance_seconds,
             )
-            caps = {m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None}
-            units = _units(engine, relations, kept, key, end)
-            yield units.read(design.metrics, document.data, scope, caps=caps)
+            units = _units(engine, relations, kept, relation, part)
+            reading = units.read_each(design.metrics, document.data, scope, caps=_caps(design))
+            found |= {key: reading(kept.definition.experiments.index(key)) for key in part}
     finally:
         engine.close()
+    return {key: found[key] for key in keys}
 
 
-def _end(design: Design, killed_at: datetime | None) -> datetime | None:
-    return earliest(planned_end(design.plan, design.plan.start), killed_at)
+def _alike(kept: Upkeep, keys: Mapping[str, datetime | None]) -> list[dict[str, datetime | None]]:
+    """The experiments, with the ends of their enrolment, in parts that one statement answers.
+
+    Neighbors in the tables stand in the same row groups.
+    """
+    parts: dict[object, list[dict[str, datetime | None]]] = {}
+    for key in sorted(keys):
+        design, data = kept.documents[key].design, kept.documents[key].data
+        events, caps = tuple(data.events.items()), tuple(_caps(design).items())
+        asked = (design.metrics, design.segments, design.tolerance_seconds, data.time_zone, events, caps)
+        of_them = parts.setdefault(asked, [])
+        if not of_them or len(of_them[-1]) == TOGETHER:
+            of_them.append({})
+        of_them[-1][key] = earliest(planned_end(design.plan, design.plan.start), keys[key])
+    return [part for of_them in parts.values() for part in of_them]
+
+
+def _caps(design: Design) -> dict[str, tuple[float | None, float | None]]:
+    return {m.name: (m.cap.lower, m.cap.upper) for m in design.metrics if m.cap is not None}
 
 
 class _Relations:
@@ -182,10 +205,10 @@ class _Relations:
         self._files = tuple(tables.folder / path for paths in state.files.values() for path in paths)
         self._texts: dict[str, str] = {}
 
-    def add_units(self, key: str, end: datetime | None) -> str:
-        """The name of the relation of an experiment's units."""
-        relation = f"{UNITS}:{key}"
-        self._texts[relation] = self._tables.units_sql(self._definition, key, end=end, state=self._state)
+    def add_units(self, ends: Mapping[str, datetime | None]) -> str:
+        """The name of the relation of the units of experiments."""
+        relation = f"{UNITS}:{','.join(ends)}"
+        self._texts[relation] = self._tables.units_sql(self._definition, ends, state=self._state)
         return relation
 
     def add_counted(self, key: str, end: datetime | None, bounds: Bounds) -> str:

@@ -188,23 +188,23 @@ class MaintainedTables:
         self._sweep()
 
     def units_sql(
-        self, definition: Definition, experiment: str, *, end: datetime | None = None, state: State | None = None
+        self, definition: Definition, ends: Mapping[str, datetime | None], *, state: State | None = None
     ) -> str:
-        """A SELECT for DuckDB with one row per enrolled unit of an experiment.
+        """A SELECT for DuckDB with one row per enrolled unit of each experiment.
 
-        Columns: unit, t0, variant, epoch, probability, is_mixed, a1 …, and per event name n of the definition
-        (counted from 1) sums n<n>_c1 … and n<n>_early, its events within the tolerance before exposure.
+        Columns: x, the place of the experiment in `definition.experiments` (from 0), unit, t0, variant, epoch,
+        probability, is_mixed, a1 …, and per event name n of the definition (counted from 1) sums n<n>_c1 … and
+        n<n>_early, its events within the tolerance before exposure.
 
         Args:
             definition: the one they were built for.
-            experiment: whose units.
-            end: enrolment ends before this time.
+            ends: by experiment, before when enrolment ends; None for no end.
             state: the tables as they were; now when omitted.
         """
         held = state or self.state(definition)
         if held is None:
             raise InputError("the maintained tables do not exist for this definition", fix="build them first")
-        return units(definition, experiment, self._paths(held), held.horizon, end)
+        return units(definition, ends, self._paths(held), held.horizon)
 
     def counted_sql(
         self,
@@ -221,7 +221,9 @@ class MaintainedTables:
         that are enrolled.
 
         Args:
-            definition, experiment, end, state: as for `units_sql`.
+            definition, state: as for `units_sql`.
+            experiment: whose units.
+            end: enrolment ends before this time.
             bounds: by event name, from when and before when its events count.
         """
         return counted(definition, experiment, self._paths(state), state.horizon, end, bounds)

@@ -20,16 +20,19 @@ def reader(paths: Sequence[Path]) -> str:
 
 def units(
     definition: Definition,
-    experiment: str,
+    ends: Mapping[str, datetime | None],
     files: Mapping[str, Sequence[Path]],
     horizon: datetime,
-    end: datetime | None,
 ) -> str:
-    """One row per enrolled unit; see `MaintainedTables.units_sql`."""
-    x = definition.experiments.index(experiment)
-    rule = definition.enrolments[experiment]
-    limit = to_microseconds(horizon if end is None else min(horizon, end))
-    attributes = [f"a{i + 1}" for i in range(len(rule.attributes))]
+    """One row per enrolled unit of each experiment; see `MaintainedTables.units_sql`."""
+    numbers = {key: definition.experiments.index(key) for key in ends}
+    chosen = f"x IN ({', '.join(map(str, numbers.values()))})"
+    limits = {numbers[key]: to_microseconds(horizon if end is None else min(horizon, end)) for key, end in ends.items()}
+    limit = " ".join(f"WHEN {x} THEN {until}" for x, until in limits.items())
+    until = f"CASE x {limit} END" if len(set(limits.values())) > 1 else str(max(limits.values()))
+    attributes = [
+        f"a{i + 1}" for i in range(max((len(definition.enrolments[key].attributes) for key in ends), default=0))
+    ]
     asked = [(i + 1, j + 1) for i, name in enumerate(definition.values) for j in range(len(definition.columns(name)))]
     # CASE, where FILTER would do: rows are sorted by name, so that mostly one CASE in a batch has values, and it costs
     # the others next to nothing.
@@ -37,29 +40,32 @@ def units(
     sums += [f"sum(CASE WHEN n = {i} THEN early END) AS n{i + 1}_early" for i in range(len(definition.values))]
     names = [column.rpartition(" AS ")[2] for column in sums]
     return (
-        f"WITH xs AS (SELECT * FROM {stored(definition, 'exposures', files)} WHERE x = {x} AND t < {limit}), "
+        f"WITH xs AS (SELECT * FROM {stored(definition, 'exposures', files)} WHERE {chosen} AND t < {until}), "
         # Nearly all units have one row, which says all of them; the others are mixed, or met more than one epoch.
-        "xa AS (SELECT unit, count(*) AS k, min(t) AS t0, min(variant) AS variant, min(epoch) AS epoch, "
+        "xa AS (SELECT x, unit, count(*) AS k, min(t) AS t0, min(variant) AS variant, min(epoch) AS epoch, "
         "min(probability) AS probability"
         + "".join(f", min({name}) AS {name}" for name in attributes)
-        + " FROM xs GROUP BY unit), "
-        "xm AS (SELECT xs.* FROM xs SEMI JOIN (SELECT unit FROM xa WHERE k > 1) AS o ON o.unit = xs.unit), "
-        "xp AS (SELECT unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xm GROUP BY unit, epoch), "
-        "xf AS (SELECT unit, min(t) AS t0, bool_or(m) AS m FROM xp GROUP BY unit), "
-        "xu AS (SELECT unit, t0, false AS m, variant, epoch, probability"
+        + " FROM xs GROUP BY x, unit), "
+        "xm AS (SELECT xs.* FROM xs SEMI JOIN (SELECT x, unit FROM xa WHERE k > 1) AS o "
+        "ON o.unit = xs.unit AND o.x = xs.x), "
+        "xp AS (SELECT x, unit, epoch, min(t) AS t, min(variant) <> max(variant) AS m FROM xm "
+        "GROUP BY x, unit, epoch), "
+        "xf AS (SELECT x, unit, min(t) AS t0, bool_or(m) AS m FROM xp GROUP BY x, unit), "
+        "xu AS (SELECT x, unit, t0, false AS m, variant, epoch, probability"
         + "".join(f", {name}" for name in attributes)
         + " FROM xa WHERE k = 1 UNION ALL "
-        "SELECT xf.unit, xf.t0, xf.m, min(xm.variant), min(xm.epoch), min(xm.probability)"
+        "SELECT xf.x, xf.unit, xf.t0, xf.m, min(xm.variant), min(xm.epoch), min(xm.probability)"
         + "".join(f", min(xm.{name})" for name in attributes)
-        + " FROM xf JOIN xm ON xm.unit = xf.unit AND xm.t = xf.t0 GROUP BY xf.unit, xf.t0, xf.m), "
-        f"sx AS (SELECT * FROM {stored(definition, 'sums', files)} WHERE x = {x}), "
-        f"sv AS ({valid('sx', 'unit')}), "
-        f"sw AS (SELECT unit{''.join(', ' + column for column in sums)} FROM sv GROUP BY unit) "
-        "SELECT xu.unit AS unit, make_timestamptz(xu.t0) AS t0, xu.variant AS variant, xu.epoch AS epoch, "
+        + " FROM xf JOIN xm ON xm.unit = xf.unit AND xm.x = xf.x AND xm.t = xf.t0 "
+        "GROUP BY xf.x, xf.unit, xf.t0, xf.m), "
+        f"sx AS (SELECT * FROM {stored(definition, 'sums', files)} WHERE {chosen}), "
+        f"sv AS ({valid('sx', 'x, unit')}), "
+        f"sw AS (SELECT x, unit{''.join(', ' + column for column in sums)} FROM sv GROUP BY x, unit) "
+        "SELECT xu.x AS x, xu.unit AS unit, make_timestamptz(xu.t0) AS t0, xu.variant AS variant, xu.epoch AS epoch, "
         "xu.probability AS probability, xu.m AS is_mixed"
         + "".join(f", xu.{name} AS {name}" for name in attributes)
         + "".join(f", coalesce(sw.{name}, 0) AS {name}" for name in names)
-        + " FROM xu LEFT JOIN sw ON sw.unit = xu.unit"
+        + " FROM xu LEFT JOIN sw ON sw.unit = xu.unit AND sw.x = xu.x"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from paribus.metrics import sums
 from paribus.metrics.definition import DataModel, EventSource, Metric
@@ -22,6 +23,7 @@ from paribus.warehouse.sql import build as sql
 from paribus.warehouse.sql.dialects import hooks
 
 _UNITS = '"the units"'  # in a statement that is shared, the place of the relation
+_EXPERIMENT = "experiment"
 
 Bounds = Mapping[str, tuple[datetime | None, datetime | None]]
 
@@ -72,9 +74,43 @@ class KeptUnits:
         Raises:
             EngineError: the engine failed.
         """
+        question = self._question(metrics, model, scope, caps, shifts)
+        plan = _statement(question)
+        return read(plan, self._records(plan), scope, dict(shifts or {}))
+
+    def read_each(
+        self,
+        metrics: Sequence[Metric],
+        model: DataModel,
+        scope: Scope,
+        *,
+        caps: Mapping[str, tuple[float | None, float | None]] | None = None,
+    ) -> Callable[[int], Reading]:
+        """As `read`, for a relation of several experiments that ask the same: the cells by the number of each.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        plan = _statement(replace(self._question(metrics, model, scope, caps, None), by_experiment=True))
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in self._records(plan):
+            found.setdefault(int(row[plan.keys[_EXPERIMENT]]), []).append(row)
+        return lambda number: read(plan, found.get(number, []), scope, {})
+
+    def _records(self, plan: sums.Sums) -> list[dict[str, Any]]:
+        return self.engine.query(plan.text.replace(_UNITS, self.engine.relation_sql(self.relation))).records()
+
+    def _question(
+        self,
+        metrics: Sequence[Metric],
+        model: DataModel,
+        scope: Scope,
+        caps: Mapping[str, tuple[float | None, float | None]] | None,
+        shifts: Mapping[str, float] | None,
+    ) -> _Question:
         columns = {demand: self.column_of(demand) for metric in metrics for demand in _asked(metric, model.events)}
         given, limits = dict(shifts or {}), dict(caps or {})
-        question = _Question(
+        return _Question(
             tuple(self.engine.columns(self.relation).items()),
             self.engine.dialect,
             tuple(metrics),
@@ -87,9 +123,6 @@ class KeptUnits:
             tuple(sorted(given.items())),
             tuple(sorted(limits.items())),
         )
-        plan = _statement(question)
-        text = plan.text.replace(_UNITS, self.engine.relation_sql(self.relation))
-        return read(plan, self.engine.query(text).records(), scope, given)
 
     def mixed(self) -> dict[str, int]:
         """Units that met several variants, by the variant of their first exposure."""
@@ -124,6 +157,7 @@ class _Question:
     segments: tuple[tuple[str, str], ...]
     shifts: tuple[tuple[str, float], ...]
     caps: tuple[tuple[str, tuple[float | None, float | None]], ...]
+    by_experiment: bool = False
 
 
 def _asked(metric: Metric, events: Mapping[str, EventSource]) -> tuple[Demand, ...]:
@@ -149,6 +183,8 @@ def _level(source: Source, question: _Question) -> UnitLevel:
         "mixed": columns.add(sql.case((source.column("is_mixed", "is_mixed"), one), otherwise=zero), "zw_m"),
         "epoch": columns.add(source.column("epoch", "epoch"), "zw_e"),
     }
+    if question.by_experiment:
+        keys[_EXPERIMENT] = columns.add(source.column("x", "x"), "zw_x")
     if scope.by_day:
         keys["day"] = columns.add(source.hooks.day(start, question.time_zone), "zw_day")
     for i, name in enumerate(scope.segments):
