@@ -175,6 +175,30 @@ def test_sums_are_those_of_the_rows_sent(tmp_path: Path) -> None:
     assert math.isclose(total, float(sums.sum()), rel_tol=1e-12)
 
 
+def test_experiments_that_ask_the_same_are_read_together_and_told_apart(tmp_path: Path) -> None:
+    feed = Feed(tmp_path, 6)
+    flags = {"one": "new-checkout", "two": "other", "nobody": "unused"}
+    kept = upkeep([load(TEXT.replace("KEY", key).replace("FLAG", flag), name=key) for key, flag in flags.items()])
+    tables = MaintainedTables(tmp_path / "lake", threads=1)
+    for day in range(3):
+        feed.day(day)
+    files = [feed.piece(), feed.piece()]
+    snapshot = Snapshot(tmp_path, "t", 1, tuple(files), START + timedelta(days=9))
+    keep(tables, kept, snapshot, None, threads=1)
+    assert compare(tables, kept, snapshot) > 20
+    killed = {"one": START + timedelta(days=1), "two": None, "nobody": None}
+    together = read_many(tables, kept, killed, threads=1)
+    assert list(together) == list(killed)
+    for key, killed_at in killed.items():
+        alone = read_cells(tables, kept, key, killed_at=killed_at, threads=1)
+        for name, cells in alone.cells.items():
+            assert_same(together[key].cells[name], cells)
+        assert (together[key].keys, together[key].units) == (alone.keys, alone.units)
+        assert (together[key].mixed, together[key].early) == (alone.mixed, alone.early)
+    assert not together["nobody"].keys
+    assert sum(together["one"].units) < sum(read_cells(tables, kept, "one").units)
+
+
 def test_an_update_reads_new_files_only(tmp_path: Path) -> None:
     feed = Feed(tmp_path, 5)
     kept = upkeep(documents())
