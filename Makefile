@@ -56,7 +56,7 @@ oracles: $(VENV)/.development ## published values, topic by topic
 calibrate: $(VENV)/.development ## simulation gates (SEED=...), results in benchmarks/results/
 	$(RUN) -m benchmarks.calibrate --seed $(SEED)
 	$(RUN) -m benchmarks.calibrate_shop --seed $(SEED) --seeds 200 --workers 2
-	$(BIN)/pytest -q -n 2 -m slow tests/app tests/events tests/experiments tests/mcp tests/sdk tests/workflow
+	$(BIN)/pytest -q -n 2 -m slow tests/app tests/events tests/experiments tests/impact tests/mcp tests/sdk tests/workflow
 
 bench: $(VENV)/.development ## speed, as ratios within one run, results in benchmarks/results/
 	@test -x .cache/bench/bin/python || $(BIN)/uv venv --quiet .cache/bench
