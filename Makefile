@@ -45,7 +45,7 @@ test: $(VENV)/.development services lint ## everything CI checks
 	$(BIN)/pytest -q -n 2 --dist loadgroup -m 'not slow and not clients'
 
 clients: $(VENV)/.development services ## genuine clients of other systems, in Python, Node and Chromium
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/clients
+	$(BIN)/pytest -q -n 2 --dist loadfile --record-checks tests/clients
 
 chaos: $(VENV)/.development services ## kill -9: servers at 200 moments, features twice in every step, SQLite and PostgreSQL
 	$(BIN)/pytest -q -m slow tests/chaos tests/lake tests/store
