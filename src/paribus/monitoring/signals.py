@@ -89,8 +89,8 @@ def of_route(route: str, statuses: Mapping[int, float], buckets: Buckets, total:
 def within(buckets: Buckets, p: float) -> float | None:
     """A quantile in milliseconds, linear within its bucket as Prometheus reads it; None without requests.
 
-    >>> within({0.1: 50, 0.2: 100, math.inf: 100}, 0.75)
-    150.0
+    >>> round(within({0.1: 50, 0.2: 100, math.inf: 100}, 0.75))
+    150
     """
     bounds = sorted(buckets)
     count = buckets[bounds[-1]] if bounds else 0
