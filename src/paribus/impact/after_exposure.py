@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from paribus.warehouse import open_engine
+from paribus.impact.exposed import Exposed, exposed_units
 from paribus.warehouse.csv_types import quote
-from paribus.warehouse.event_views import EventTable, events_of, exposures_of, literal, unit_column
+from paribus.warehouse.event_views import events_of
 
 if TYPE_CHECKING:
     from paribus.experiments.on_lake import Snapshot
-    from paribus.warehouse.engine import Engine
 
 MOST_THEMES = 50
 
@@ -66,41 +65,29 @@ def after_exposure(
         InputError: the lake is empty, or a property is in none of the event's rows.
         EngineError: the engine failed.
     """
-    exposures = exposures_of(flag, environment)
-    properties: dict[str, tuple[str, ...]] = {exposures: ()}
-    for each in asked:
-        own = properties.get(events_of(each.event), ())
-        properties[events_of(each.event)] = (*own, each.by) if each.by else own
-    table = EventTable(snapshot.table_id, snapshot.version, snapshot.files, unit_type, properties)
-    engine = open_engine(None, base_dir=snapshot.folder, events=table, threads=threads)
-    try:
-        unit = quote(unit_column(unit_type))
-        before = f" AND time < TIMESTAMPTZ {literal(until.isoformat())}" if until else ""
-        who = (
-            f"SELECT {unit} AS unit, min(time) AS t0, min(assigned) AS arm FROM {engine.relation_sql(exposures)} "
-            f"WHERE reason = 'SPLIT' AND {unit} IS NOT NULL{before} GROUP BY 1 HAVING count(DISTINCT assigned) = 1"
-        )
-        rows = engine.query(f"SELECT arm, count(*) FROM ({who}) GROUP BY 1 ORDER BY 1").rows
-        statement = _statement(engine, asked, who, unit, before)
-        counted = _read(asked, engine.query(statement).rows) if asked else ()
-        return AfterExposure(
-            {str(arm): int(n) for arm, n in rows}, counted, {"exposed units": who, "events after": statement}
-        )
-    finally:
-        engine.close()
+    read = [(each.event, each.by) for each in asked]
+    with exposed_units(
+        snapshot, flag, read, environment=environment, unit_type=unit_type, until=until, threads=threads
+    ) as of:
+        rows = of.engine.query(f"SELECT arm, count(*) FROM ({of.who}) GROUP BY 1 ORDER BY 1").rows
+        statement = _statement(of, asked)
+        counted = _read(asked, of.engine.query(statement).rows) if asked else ()
+    return AfterExposure(
+        {str(arm): int(n) for arm, n in rows}, counted, {"exposed units": of.who, "events after": statement}
+    )
 
 
-def _statement(engine: Engine, asked: Sequence[Asked], who: str, unit: str, before: str) -> str:
+def _statement(of: Exposed, asked: Sequence[Asked]) -> str:
     """One statement for everything, so that exposures are found once."""
     parts = []
     for number, each in enumerate(asked):
         theme = f"coalesce(CAST({quote(each.by)} AS VARCHAR), '')" if each.by else "''"
         parts.append(
-            f"SELECT {number} AS asked, {unit} AS unit, time, event_id, {theme} AS theme "
-            f"FROM {engine.relation_sql(events_of(each.event))} WHERE {unit} IS NOT NULL{before}"
+            f"SELECT {number} AS asked, {of.unit} AS unit, time, event_id, {theme} AS theme "
+            f"FROM {of.engine.relation_sql(events_of(each.event))} WHERE {of.unit} IS NOT NULL{of.before}"
         )
     return (
-        f"WITH who AS MATERIALIZED ({who}), did AS ("
+        f"WITH who AS MATERIALIZED ({of.who}), did AS ("
         "SELECT asked, theme, arm, w.unit AS unit, count(DISTINCT e.event_id) AS n, "
         "min(epoch(e.time) - epoch(w.t0)) AS seconds "
         f"FROM who AS w JOIN ({' UNION ALL '.join(parts)}) AS e ON e.unit = w.unit AND e.time >= w.t0 "

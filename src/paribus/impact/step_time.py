@@ -13,15 +13,14 @@ from math import exp, sqrt
 from typing import TYPE_CHECKING
 
 from paribus.impact.after_exposure import Asked
+from paribus.impact.exposed import Exposed, exposed_units
 from paribus.impact.friction import ALPHA, Contrast, Share, Z, contrasts
 from paribus.stats.multiplicity import adjusted_p_values
-from paribus.warehouse import open_engine
 from paribus.warehouse.csv_types import quote
-from paribus.warehouse.event_views import EventTable, events_of, exposures_of, literal, unit_column
+from paribus.warehouse.event_views import events_of
 
 if TYPE_CHECKING:
     from paribus.experiments.on_lake import Snapshot
-    from paribus.warehouse.engine import Engine
 
 CLICKS = 3
 SECONDS = 2.0
@@ -97,46 +96,32 @@ def pace(
         InputError: the lake is empty, or a property is in none of the event's rows.
         EngineError: the engine failed.
     """
-    exposures = exposures_of(flag, environment)
-    properties: dict[str, tuple[str, ...]] = {exposures: ()}
-    for event in steps[1:]:
-        properties.setdefault(events_of(event), ())
-    for each in clicks:
-        own = properties.get(events_of(each.event), ())
-        properties[events_of(each.event)] = (*own, each.by) if each.by else own
-    table = EventTable(snapshot.table_id, snapshot.version, snapshot.files, unit_type, properties)
-    engine = open_engine(None, base_dir=snapshot.folder, events=table, threads=threads)
-    try:
-        unit = quote(unit_column(unit_type))
-        before = f" AND time < TIMESTAMPTZ {literal(until.isoformat())}" if until else ""
-        who = (
-            f"SELECT {unit} AS unit, min(time) AS t0, min(assigned) AS arm FROM {engine.relation_sql(exposures)} "
-            f"WHERE reason = 'SPLIT' AND {unit} IS NOT NULL{before} GROUP BY 1 HAVING count(DISTINCT assigned) = 1"
-        )
+    read = [*((event, "") for event in steps[1:]), *((each.event, each.by) for each in clicks)]
+    with exposed_units(
+        snapshot, flag, read, environment=environment, unit_type=unit_type, until=until, threads=threads
+    ) as of:
         statements: dict[str, str] = {}
         times: tuple[StepTime, ...] = ()
         if len(steps) > 1:
-            statements["time from step to step"] = text = _times_sql(engine, steps, who, unit, before, within_hours)
-            times = _times(steps, engine.query(text).rows, control, treatment)
+            statements["time from step to step"] = text = _times_sql(of, steps, within_hours)
+            times = _times(steps, of.engine.query(text).rows, control, treatment)
         found: list[tuple[str, Share, Share]] = []
         for each in clicks:
-            text = _rage_sql(engine, each, who, unit, before)
+            text = _rage_sql(of, each)
             statements[f"rage clicks, {each.event}"] = text
-            found += _rage(each, engine.query(text).rows, control, treatment, exposed)
-        return Pace(times, contrasts(found, correction="holm"), statements)
-    finally:
-        engine.close()
+            found += _rage(each, of.engine.query(text).rows, control, treatment, exposed)
+    return Pace(times, contrasts(found, correction="holm"), statements)
 
 
-def _times_sql(engine: Engine, steps: Sequence[str], who: str, unit: str, before: str, within_hours: float) -> str:
+def _times_sql(of: Exposed, steps: Sequence[str], within_hours: float) -> str:
     """Each step's first time at or after that of the step before, then logarithms of seconds by arm."""
-    levels = [f"s0 AS MATERIALIZED (SELECT unit, arm, t0 AS t FROM ({who}))"]
+    levels = [f"s0 AS MATERIALIZED (SELECT unit, arm, t0 AS t FROM ({of.who}))"]
     sums = []
     for i, event in enumerate(steps[1:], 1):
         levels.append(
             f"s{i} AS MATERIALIZED (SELECT w.unit AS unit, w.arm AS arm, w.t AS since, min(e.time) AS t "
-            f"FROM s{i - 1} AS w JOIN (SELECT {unit} AS unit, time FROM {engine.relation_sql(events_of(event))} "
-            f"WHERE {unit} IS NOT NULL{before}) AS e ON e.unit = w.unit AND e.time >= w.t "
+            f"FROM s{i - 1} AS w JOIN (SELECT {of.unit} AS unit, time FROM {of.engine.relation_sql(events_of(event))} "
+            f"WHERE {of.unit} IS NOT NULL{of.before}) AS e ON e.unit = w.unit AND e.time >= w.t "
             f"AND epoch(e.time) - epoch(w.t) <= {within_hours * 3600:g} GROUP BY 1, 2, 3)"
         )
         sums.append(
@@ -182,15 +167,15 @@ def _times(
     )
 
 
-def _rage_sql(engine: Engine, asked: Asked, who: str, unit: str, before: str) -> str:
+def _rage_sql(of: Exposed, asked: Asked) -> str:
     """Units by arm and element whose click has two more within two seconds; copies of an event count once."""
     element = f"coalesce(CAST({quote(asked.by)} AS VARCHAR), '')" if asked.by else "''"
     return (
-        f"WITH clicks AS (SELECT {unit} AS unit, event_id, min(time) AS time, min({element}) AS element "
-        f"FROM {engine.relation_sql(events_of(asked.event))} WHERE {unit} IS NOT NULL{before} GROUP BY 1, 2), "
+        f"WITH clicks AS (SELECT {of.unit} AS unit, event_id, min(time) AS time, min({element}) AS element "
+        f"FROM {of.engine.relation_sql(events_of(asked.event))} WHERE {of.unit} IS NOT NULL{of.before} GROUP BY 1, 2), "
         "seen AS (SELECT w.arm AS arm, c.unit AS unit, c.element AS element, epoch(c.time) AS began, "
         f"lead(epoch(c.time), {CLICKS - 1}) OVER (PARTITION BY c.unit, c.element ORDER BY c.time, c.event_id) AS later "
-        f"FROM clicks AS c JOIN ({who}) AS w ON w.unit = c.unit AND c.time >= w.t0) "
+        f"FROM clicks AS c JOIN ({of.who}) AS w ON w.unit = c.unit AND c.time >= w.t0) "
         f"SELECT element, arm, count(DISTINCT unit) AS units FROM seen WHERE later - began <= {SECONDS:g} "
         "GROUP BY 1, 2 ORDER BY 1, 2"
     )
