@@ -173,7 +173,7 @@ ACTS: dict[str, tuple[Callable[[Path, Json], Any], Json, Json]] = {
     "monitoring.real_time_metrics": (flow, {}, {"monitoring": {"real_time_metrics": False}}),
     "monitoring.anomaly_detection": (alerts, {}, {"monitoring": [{"anomaly_detection": False}]}),
     "monitoring.automatic_rollback": (watch, {}, {"monitoring": [{"automatic_rollback": False}]}),
-    "monitoring.error_budget_holds": (alerts, {}, {"monitoring": [{"error_budget_holds": False}]}),
+    "monitoring.error_budget_holds": (alerts, {}, {"monitoring": [{"error_budget_holds": True}]}),
     "economics.currency": (hypothesized, {}, {"economics": {"currency": "NOK"}}),
     "economics.margin": (hypothesized, {}, {"economics": {"margin": 0.5}}),
     "economics.value_per_conversion": (hypothesized, {}, {"economics": {"value_per_conversion": 3.0}}),

@@ -103,8 +103,10 @@ class Monitoring(Section):
     """Detectors on metrics and on the pipeline; they alert and never act."""
     automatic_rollback: bool = True
     """Proven harm kills the flag by itself; false: it alerts and asks."""
-    error_budget_holds: bool = True
-    """A treatment that spends its error budget beyond chance, and control does not, keeps traffic from widening."""
+    error_budget_holds: bool = False
+    """A treatment that spends its error budget beyond chance, and control does not, keeps traffic from widening.
+
+    Fewer users then bring fewer proofs: what would kill the flag by itself may stay unproven to the plan's end."""
 
 
 class Economics(Section):
