@@ -61,7 +61,7 @@ def encode(event: Event, process: str) -> bytes:
         unit += f',"{name}":{quoted(str(value))}'
     known = json_text(event.context)[1:-1] + "," if event.context else ""
     return (
-        f'{{"event_id":{quoted(str(event.event_id or _new_id()))},"name":{quoted(str(event.name))},"time":{time},'
+        f'{{"event_id":{quoted(str(event.event_id or new_event_id()))},"name":{quoted(str(event.name))},"time":{time},'
         f'"sequence":{event.sequence}{unit},'
         f'"properties":{properties},"context":{{{known}"sdk":"{SDK_VERSION}","process":"{process}"}}}}'
     ).encode("utf-8", "replace")
@@ -91,7 +91,7 @@ def _second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _new_id() -> str:
+def new_event_id() -> str:
     """A random UUID (RFC 9562, version 4)."""
     text = os.urandom(16).hex()
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"

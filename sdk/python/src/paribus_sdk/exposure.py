@@ -69,8 +69,10 @@ class ExposureLog:
         self._outcomes.clear()
 
 
-def exposure_json(decision: Decision, attributes: dict[str, Any], environment: str | None, sequence: int) -> str:
-    """The properties of the `$exposure` event, as JSON."""
+def exposure_json(
+    decision: Decision, attributes: dict[str, Any], environment: str | None, sequence: int, sdk: str = SDK_VERSION
+) -> str:
+    """The properties of the `$exposure` event, as JSON; `sdk` names the program that decided."""
     outcome = decision.outcome
     shared = _shared_json(
         outcome.flag,
@@ -83,6 +85,7 @@ def exposure_json(decision: Decision, attributes: dict[str, Any], environment: s
         outcome.split_bp,
         outcome.unit_type,
         environment,
+        sdk,
     )
     unit = quoted(decision.unit or "")
     return f'{{{shared},"attributes":{json_text(attributes)},"sequence":{sequence},"unit":{unit}}}'
@@ -100,6 +103,7 @@ def _shared_json(
     split_bp: int | None,
     unit_type: str | None,
     environment: str | None,
+    sdk: str,
 ) -> str:
     fields = {
         "flag": flag,
@@ -113,6 +117,6 @@ def _shared_json(
         "probability": None if split_bp is None else split_bp / 10_000,
         "unit_type": unit_type,
         "environment": environment,
-        "sdk": SDK_VERSION,
+        "sdk": sdk,
     }
     return json_text(fields)[1:-1]
