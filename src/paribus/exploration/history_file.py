@@ -12,7 +12,7 @@ import numpy as np
 from paribus.errors import InputError
 from paribus.exploration.discovery import Reading
 from paribus.exploration.event_log import DAY
-from paribus.exploration.opening import TABLE, is_database, open_table, staged_files, without_secret
+from paribus.exploration.opening import TABLE, is_database, staged_files, without_secret
 from paribus.exploration.roles import infer
 from paribus.exploration.table_log import scale_of
 from paribus.warehouse import open_engine
@@ -37,7 +37,7 @@ class HistoryFile:
 def history_file(source: str, events: Sequence[str], path: Path, *, base_dir: Path | None = None) -> HistoryFile:
     """Writes the events of these names, so that statements over the lake's events answer on them.
 
-    Plain columns become properties, and those of few words the context as well.
+    Plain columns become properties, and all but measures the context as well.
 
     Args:
         source: files (a path, a folder, a glob), or a database's table, written URL#table.
@@ -96,12 +96,12 @@ def _carried(source: str, events: Sequence[str], base_dir: Path | None) -> tuple
     """The events of a database's table, stretch by stretch into a working copy."""
     url, _, named = source.partition("#")
     table = named or TABLE
+    place = f"{without_secret(url)}#{table}"
     engine = open_engine(url, base_dir=base_dir)
-    kinds = engine.columns(table)
-    found = infer(kinds, where=table)
-    log = open_table(engine, table, source=without_secret(url), columns=found)
     copy = WorkingCopy()
     try:
+        kinds = engine.columns(table)
+        found = infer(kinds, where=table)
         dialect = engine.dialect
         kind = kinds[found.time]
         at = microseconds(found.time, kind, dialect, scale_of(engine, table, found.time, kind))
@@ -116,16 +116,18 @@ def _carried(source: str, events: Sequence[str], base_dir: Path | None) -> tuple
         types = {"event": "VARCHAR", "at_us": "BIGINT"} | dict.fromkeys(texts, "VARCHAR")
         types |= {f"c{i}": _TYPES[kind] for i, kind in enumerate(plain.values())}
         relation = f"{engine.relation_sql(table)} WHERE {event} IN ({names})"
-        rows = int(engine.query(f"SELECT COUNT(*) AS n FROM {relation}").rows[0][0])
+        counted = engine.query(f"SELECT COUNT(*) AS n, MIN({at}) AS a, MAX({at}) AS b FROM {relation}").rows[0]
+        rows, first, last = (int(value or 0) for value in counted)
         if rows > MOST_ROWS:
             raise InputError(
                 f"{rows:,} events would have to be carried out of the database",
-                where=log.source,
+                where=place,
                 rule=f"a plan is sized on at most {MOST_ROWS:,} of them",
                 fix="name a view of a few weeks, or export the events to Parquet files and name those",
             )
-        stretch = max(DAY, (log.last - log.first + 1) * AT_ONCE // max(rows, 1))
-        for begin in range(log.first, log.last + 1, stretch):
+        copy.add("staged", {name: np.array([], dtype=object) for name in types}, types)
+        stretch = max(DAY, (last - first + 1) * AT_ONCE // max(rows, 1))
+        for begin in range(first, last + 1, stretch) if rows else ():
             end = begin + stretch
             answer = engine.query(f"SELECT {', '.join(picked)} FROM {relation} AND {at} >= {begin} AND {at} < {end}")
             if answer.rows:
@@ -138,7 +140,7 @@ def _carried(source: str, events: Sequence[str], base_dir: Path | None) -> tuple
         copy.close()
         raise
     finally:
-        log.close()
+        engine.close()
     reading = Reading(
         relation="staged",
         unit="unit",
@@ -149,7 +151,7 @@ def _carried(source: str, events: Sequence[str], base_dir: Path | None) -> tuple
         plain={name: (f"c{i}", kind) for i, (name, kind) in enumerate(plain.items())},
         event_id="event_id" if "event_id" in texts else None,
     )
-    return copy, reading, f"{log.source}, {rows:,} events"
+    return copy, reading, f"{place}, {rows:,} events"
 
 
 def _listed(events: Sequence[str]) -> str:

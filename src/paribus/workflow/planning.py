@@ -82,7 +82,6 @@ def past_of(
         InputError: the source is the lake, and nothing has arrived; files or a table that cannot be read.
     """
     from paribus.experiments.on_lake import Snapshot, snapshot_of
-    from paribus.exploration.history_file import history_file
 
     where, window_days = accepted(rule), longest_window(metrics)
     end = datetime.fromisoformat(f"{explore.window.end}T00:00:00+00:00")
@@ -92,6 +91,8 @@ def past_of(
     event = decision_event(explore, chosen)
     since = end - timedelta(days=days)
     if context.feature.source != "lake":
+        from paribus.exploration.history_file import history_file
+
         with TemporaryDirectory(prefix="paribus-history-") as folder:
             read = {event, *(name for metric in metrics for name in metric_events(metric))}
             made = history_file(context.feature.source, sorted(read), Path(folder) / "events.parquet")
@@ -286,14 +287,14 @@ def tried(
 
 
 def unit_choices(context: Context, body: Json, past: Past, mde: float, chosen: Sizing) -> tuple[Choice, ...]:
-    """What could be randomized instead, each with its size on the same history."""
+    """What could be randomized instead, each with its size on the same history; files and tables name users only."""
     from paribus.experiments.on_lake import as_history, lake_engine
     from paribus.experiments.registry import document_of_body
     from paribus.experiments.sizes import size
     from paribus.experiments.sizing import setting_of
 
     reader = context.operations.lake()
-    if reader is None:
+    if reader is None or context.feature.source != "lake":
         return ()
 
     def sized(other: Json) -> Sizing:

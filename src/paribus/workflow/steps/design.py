@@ -52,10 +52,10 @@ def run(context: Context) -> Artifact:
     with past_of(context, explore, chosen, rule, hypotheses.metrics) as past:
         body = document_of(context, explore, hypotheses, chosen, mde, past)
         sizing, certificate, body, notes = tried(context, body, past, mde, chosen)
+        others = unit_choices(context, body, past, mde, sizing)
     context.operations.write("experiment", context.feature.key, body, author=DATA_SCIENTIST, reason="designed")
     seal = sealed(context)
     facts, checks = _facts(context, body, sizing, certificate, seal, rule, past, explore)
-    others = unit_choices(context, body, past, mde, sizing)
     facts = facts.model_copy(update={"unit_choices": tuple(each.plain() for each in others)})
     evidence = {
         "plan": Evidence(
@@ -79,14 +79,15 @@ def run(context: Context) -> Artifact:
             statement=f"paribus certify, seed {certificate.seed}, {certificate.buckets:,} buckets of units",
             data=f"{certificate.units:,} units, {past.version}",
         ),
-        "units": Evidence(
+        "config": Evidence(kind="config", title="paribus.yaml", statement=f"hash {context.config.hash}"),
+    }
+    if others:
+        evidence["units"] = Evidence(
             kind="sql",
             title="Units that sent the event before the decision, by type, and sizes on their own history",
             statement=UNITS.format(events="events").strip(),
-            data=f"lake version {past.lake.version}",
-        ),
-        "config": Evidence(kind="config", title="paribus.yaml", statement=f"hash {context.config.hash}"),
-    }
+            data=past.version,
+        )
     return context.artifact(
         "design",
         _summary(facts, sizing, chosen),
