@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from tests.workflow.launched import KEY, PRODUCTION, Scene, launched
 
+from paribus.monitoring.finding import Severity
 from paribus.monitoring.rebuild import requests_by_arm
 from paribus.monitoring.watch import stored
 from paribus.rollout.act import is_killed
-from paribus.workflow.launching.health import settled
+from paribus.workflow.launching.health import read, settled
 from paribus.workflow.waiting import Waiting
 
 
@@ -53,4 +54,9 @@ def test_a_spent_budget_holds_the_ramp_where_the_configuration_says_so(tmp_path:
             assert traffic(scene) == 1000
         else:
             assert traffic(scene) == 10_000
+            told = read(scene.context("rollout"), watch, judge=False).findings
+            spent = next(each for each in told if each.what == "error_budget" and each.arm == "treatment")
+            assert spent.severity is Severity.ALERTS
+            assert "more than chance, and control has 0.000%" in spent.message
+            assert "does not widen" not in spent.message
         assert not is_killed(scene.live.store, KEY, PRODUCTION)

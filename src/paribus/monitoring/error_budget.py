@@ -1,8 +1,9 @@
-"""Error budgets by arm while traffic widens: a treatment that spends its budget, and control does not, holds the ramp.
+"""Error budgets by arm while traffic widens: a treatment that spends its budget, and control does not, is named.
 
-A budget is absolute, so by itself it says that something is wrong and not that the treatment did it. Two more things
-are asked before it holds traffic: that the failures are more than the objective allows beyond chance (an exact binomial
-test at 1%), and that control spends less of its own. It never convicts; the guardrails on units do that.
+It alerts, or holds the ramp where that is asked for. A budget is absolute, so by itself it says that something is wrong
+and not that the treatment did it. Two more things are asked before an arm is named: that the failures are more than the
+objective allows beyond chance (an exact binomial test at 1%), and that control spends less of its own. It never
+convicts; the guardrails on units do that.
 """
 
 from __future__ import annotations
@@ -17,24 +18,29 @@ WHAT = "error_budget"
 CHANCE = 0.01
 
 
-def read(level: ServiceLevel, traffic: Mapping[str, Sequence[Traffic]], control: str) -> list[Finding]:
-    """The budget of each arm; a treatment's finding pauses where it has to, control's never does.
+def read(
+    level: ServiceLevel, traffic: Mapping[str, Sequence[Traffic]], control: str, *, holds: bool = True
+) -> list[Finding]:
+    """The budget of each arm; a treatment's finding alerts or pauses where it has to, control's never does.
 
     Args:
         level: the objective.
         traffic: requests of each arm's units by look-back, as `service_level.read` takes them.
         control: the arm that the others are compared with.
+        holds: whether a treatment that spends its budget keeps traffic from widening.
     """
     own = {arm: read_level(level, each, arm) for arm, each in traffic.items()}
     usual = _whole(traffic.get(control, ())).rate
     found = []
     for arm, finding in own.items():
         over = "" if arm == control else _beyond_chance(level, traffic[arm], finding)
-        holds = bool(over) and _whole(traffic[arm]).rate > usual
-        numbers = {**finding.numbers, "holds": holds, "control_rate": usual}
-        said = f"{over}, and control has {usual:.3%}" if holds else ""
-        message = f"{finding.message}{f'; {said}: traffic does not widen' if said else ''}"
-        found.append(Finding(WHAT, Severity.PAUSES if holds else Severity.WELL, message, arm, numbers))
+        is_named = bool(over) and _whole(traffic[arm]).rate > usual
+        numbers = {**finding.numbers, "holds": is_named and holds, "control_rate": usual}
+        message = finding.message
+        if is_named:
+            message += f"; {over}, and control has {usual:.3%}" + (": traffic does not widen" if holds else "")
+        severity = (Severity.PAUSES if holds else Severity.ALERTS) if is_named else Severity.WELL
+        found.append(Finding(WHAT, severity, message, arm, numbers))
     return found
 
 

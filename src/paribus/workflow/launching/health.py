@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,13 +118,11 @@ def read(context: Context, watch: Watch, *, judge: bool = True, until: datetime 
 
 
 def _budgets(context: Context, reader: LakeReader, watch: Watch, now: datetime) -> list[Finding]:
-    """The error budget of each arm's requests; where the configuration says so it is only told."""
+    """The error budget of each arm's requests; it is only told unless the configuration has it hold traffic."""
     level = service_levels(None)[0]
     traffic = {each.arm: each.windows for each in requests_by_arm(reader, watch, now=now, days=level.window_days)}
-    found = error_budget.read(level, traffic, watch.control)
-    if context.config.monitoring.error_budget_holds:
-        return found
-    return [replace(each, severity=Severity.WELL if each.is_well else Severity.ALERTS) for each in found]
+    holds = context.config.monitoring.error_budget_holds
+    return error_budget.read(level, traffic, watch.control, holds=holds)
 
 
 def first_exposure(state: Watched | None) -> datetime | None:
