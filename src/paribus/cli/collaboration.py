@@ -57,9 +57,7 @@ def assign(
     if as_json:
         print_json(state)
     else:
-        typer.echo(
-            f"{step} of {key} is {state['assignee'] or 'nobody'}'s" if person else f"{step} of {key} is nobody's"
-        )
+        typer.echo(f"{step} of {key} is {state['assignee'] or 'nobody'}'s")
 
 
 @feature.command()

@@ -219,7 +219,7 @@ class Dossier:
         self.put(
             COMMENTS, f"{key}.{slug}", {"comments": [*comments, new]}, author=author, reason=f"comment {new['number']}"
         )
-        return next(each for each in reversed(self.comments(key, slug)))
+        return self.comments(key, slug)[-1]
 
     def comments(self, key: str, slug: str) -> list[Json]:
         """What was said about a step, in order: author, time, text, and whether the artifact is still the same."""
@@ -318,7 +318,7 @@ class Dossier:
         before = self._approval(key, slug)
         standing = before if before and (before["artifact"], before["decision"]) == (state.hash, decision) else None
         acting = _acting(key, slug, roles, role, dict((standing or {}).get("roles", {})), author)
-        by = list(before["by"]) if before and (before["artifact"], before["decision"]) == (state.hash, decision) else []
+        by = list(standing["by"]) if standing else []
         body = {
             "artifact": state.hash,
             "decision": decision,

@@ -60,9 +60,7 @@ def blocks(artifact: Artifact) -> list[Block]:
                     each["name"],
                     _bp(each["traffic_bp"]),
                     f"{each['hold_hours']:,} h",
-                    f"up to {each['cap_units']:,} volunteers"
-                    if each.get("cap_units")
-                    else each["audience"] or "everyone",
+                    _who(each),
                     "; ".join(criteria),
                     each["approver"],
                 )

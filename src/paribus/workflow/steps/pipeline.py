@@ -36,7 +36,6 @@ from paribus.workflow.pipeline.running import (
 )
 from paribus.workflow.pipeline.tables import RETENTION, star_definition, tables, ungoverned, uses_of
 from paribus.workflow.pipeline.writers import Plan, writers
-from paribus.workflow.quality import history_of
 
 SLUG = "pipeline"
 DAY, HOUR = 86_400, 3_600  # seconds
@@ -110,7 +109,7 @@ def run(context: Context) -> Artifact:
         star={"unit_type": unit_type, "evidence": "plan", **_plain_star(definition)},
         reused=_reused(context),
         missing=missing,
-        quality=history_of(
+        quality=quality.history_of(
             context,
             [event for event, each in plan.events.items() if not each.deprecated],
             datetime.fromisoformat(explore.window.end),
