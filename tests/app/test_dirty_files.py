@@ -298,3 +298,13 @@ def test_the_command_line_shows_the_notes(path: Path) -> None:
     shown = " ".join(out.split())
     for sentence in ("3 rows repeat a unit", "1 with no unit", "negative value of revenue", "delimiter: semicolon"):
         assert sentence in shown
+
+
+def test_a_mistyped_file_is_said_before_its_columns_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results.csv").write_text("user,group,paid\n1,a,0\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="there is no file") as refused:
+        pb.analyze("result.csv")
+    assert "results.csv" in (refused.value.fix or "")

@@ -124,6 +124,8 @@ def analyze(
             fix="describe them in an experiment.yaml",
         )
     if unit is None or variant is None or not metrics:
+        with table_engine(source, connection) as (engine, relation):
+            engine.columns(relation)  # a name that is mistyped is the first thing to say
         missing = [name for name, value in (("unit", unit), ("variant", variant), ("metrics", metrics)) if not value]
         raise InputError(
             f"a table needs to be told its columns; missing: {', '.join(missing)}",
