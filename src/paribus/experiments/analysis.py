@@ -16,7 +16,7 @@ import numpy as np
 
 from paribus.charts.numbers import Unit
 from paribus.errors import InputError
-from paribus.experiments import checks, curve, looks, novelty
+from paribus.experiments import checks, curve, epochs, looks, novelty
 from paribus.experiments.canonical import plan_body
 from paribus.experiments.capping import with_caps
 from paribus.experiments.clustered import clustered
@@ -368,6 +368,7 @@ def _hidden(design: Design, opened: _Opened) -> _Effects:
 
 def _effects(design: Design, opened: _Opened, family: dict[Role, Family]) -> _Effects:
     measurement, read, days = opened.measurement, opened.read, opened.days
+    told = measurement.counts.probabilities
     panels: list[Panel] = []
     segmented: list[Panel] = []
     drawn: list[tuple[Panel, Series]] = []
@@ -377,20 +378,15 @@ def _effects(design: Design, opened: _Opened, family: dict[Role, Family]) -> _Ef
             continue
         adjust = adjustable(batch, design, opened.imbalances)
         panel = looks.whole(batch, design, read, _levels(design, family, batch.metrics), adjust)
-        panels.append(panel)
+        panels.append(panel.noting(epochs.weighted(batch, design, read.looks[-1], adjust, told)))
         by_level = by_segment(batch, design, read, adjust)
         if by_level is not None:
             segmented.append(by_level)
         before_end = curve.daily(batch, design, panel, adjust) if design.plan.method is Method.FIXED else None
         drawn += [(panel, series) for series in (before_end, panel.series) if series is not None]
-    for metric in design.metrics:
-        levels = _levels(design, family, (metric,))[:, 0]
-        if metric.name in measurement.clusters:
-            panels.append(clustered(metric, measurement.clusters[metric.name], design, read, levels))
-        elif metric.name in measurement.ranks:
-            panel, by_level = quantile_panels(metric, measurement.ranks[metric.name], design, read, levels)
-            panels.append(panel)
-            segmented += [by_level] if by_level is not None else []
+    joined, by_level_joined = _over_all_epochs(design, measurement, read, family)
+    panels += joined
+    segmented += by_level_joined
     whole = with_posteriors(design, _comparisons(design, measurement, panels, family))
     whole = with_early_stop(design, read, panels, whole)
     if design.plan.method is Method.BAYESIAN:
@@ -401,6 +397,25 @@ def _effects(design: Design, opened: _Opened, family: dict[Role, Family]) -> _Ef
         curve=curve.curve(design, drawn, days[-1] if days else None),
         futile=_futile(panels),
     )
+
+
+def _over_all_epochs(
+    design: Design, measurement: Measurement, read: Reading, family: dict[Role, Family]
+) -> tuple[list[Panel], list[Panel]]:
+    """Clusters and order statistics, in the whole and by segment; they know no epochs, so a moved split hides them."""
+    whole: list[Panel] = []
+    segmented: list[Panel] = []
+    for metric in design.metrics:
+        levels = _levels(design, family, (metric,))[:, 0]
+        if metric.name in measurement.clusters:
+            whole.append(clustered(metric, measurement.clusters[metric.name], design, read, levels))
+        elif metric.name in measurement.ranks:
+            panel, by_level = quantile_panels(metric, measurement.ranks[metric.name], design, read, levels)
+            whole.append(panel)
+            segmented += [by_level] if by_level is not None else []
+    if epochs.has_moved(measurement.counts.probabilities, [variant.name for variant in design.variants]):
+        return [p.refused(Reason.SPLIT_MOVED) for p in whole], [p.refused(Reason.SPLIT_MOVED) for p in segmented]
+    return whole, segmented
 
 
 def _comparisons(

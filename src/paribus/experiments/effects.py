@@ -8,7 +8,7 @@ every look up to now is computed again, intervals are intersected and p-values k
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,6 +112,27 @@ class Panel:
             futile=own(self.futile),
             totals=None if self.totals is None else tuple(own(a) for a in self.totals),
             notes={},
+        )
+
+    def noting(self, said: Mapping[str, str]) -> Panel:
+        """The same with one more sentence about some metrics."""
+        return replace(self, notes={**self.notes, **{m: (*self.notes.get(m, ()), note) for m, note in said.items()}})
+
+    def refused(self, reason: Reason) -> Panel:
+        """The same without any effect, for this reason."""
+        everywhere = np.ones(self.absolute.shape, dtype=np.bool_)
+        absolute, relative, unadjusted = (
+            e.without(everywhere, reason) for e in (self.absolute, self.relative, self.unadjusted)
+        )
+        nothing = np.full((self.absolute.shape[0], len(self.metrics)), np.nan)
+        return replace(
+            self,
+            absolute=absolute,
+            relative=relative,
+            unadjusted=unadjusted,
+            simultaneous=None if self.simultaneous is None else (nothing, nothing),
+            margin_p=None if self.margin_p is None else nothing,
+            reach=None if self.reach is None else nothing,
         )
 
     def metric_first(self) -> Panel:

@@ -19,8 +19,9 @@ from paribus.experiments.plan import Design
 from paribus.metrics.cells import CellKey, Cells
 from paribus.metrics.definition import Metric, MetricType
 from paribus.stats.arm import Outcome
+from paribus.stats.estimate import Floats
 from paribus.stats.moments import Moments
-from paribus.stats.stratify import poststratify
+from paribus.stats.stratify import hajek, poststratify
 
 Group = tuple[str, str | None] | None  # (attribute, level); None is the whole
 WHOLE: Group = None
@@ -137,6 +138,25 @@ class Batch:
             mixed = _without_absent(same, treatment, mixed, absent & ~thin)
         chosen = [_where(thin, a, b) for a, b in zip(plain, mixed, strict=True)]
         return Pairs(chosen[0], chosen[1], thin)
+
+    def weighted(self, probabilities: Floats, until: date | None = None, *, control: int = 0) -> Pairs:
+        """Control and treatments of the whole, every unit weighted by 1 over the probability that it was drawn with.
+
+        Args:
+            probabilities: of each of the grid's strata and variants, axes (stratum, variant).
+            until: the last cohort day.
+            control: its position.
+        """
+        grid = self.grid
+        keep = (grid.variant >= 0) & (grid.group == 0)
+        if until is not None:
+            keep &= grid.day <= until.toordinal()
+        shape = (len(grid.strata), self.arms, 1)
+        place = np.ravel_multi_index((grid.stratum[keep], grid.variant[keep], np.zeros(int(keep.sum()), int)), shape)
+        arms = hajek(_gather(self.moments, np.flatnonzero(keep), place, shape), probabilities)
+        others = [i for i in range(self.arms) if i != control]
+        same, treatments = arms.take([control] * len(others)), arms.take(others)
+        return Pairs(same, treatments, np.zeros(same.cells, dtype=np.bool_))
 
     def by_stratum(self, control: int = 0) -> tuple[Moments, Moments]:
         """Control and treatments of the whole by (stratum, treatment, metric)."""

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     TIED = "too many equal values at the quantile"
     NOT_FINITE = "the data hold values that are not finite"
     NO_DATA = "no data"
+    SPLIT_MOVED = "the split moved between epochs, and what is read over all of them cannot be weighted"
     PLAN_FORBIDS = "the plan does not allow this to be read yet"
     NOT_CONVERGED = "the computation did not converge"
     BLOCKED = "a blocking health check fails, so effects are hidden"

@@ -24,6 +24,7 @@ import numpy as np
 
 from paribus.charts.numbers import share
 from paribus.experiments.checks.subject import Subject, answer
+from paribus.experiments.epochs import split_of
 from paribus.experiments.phrases import counted, listing, p_words
 from paribus.experiments.plan import Method
 from paribus.experiments.result import Check
@@ -33,7 +34,6 @@ from paribus.stats.srm import life_p_value, sample_ratio_test, sequential_sample
 NAME = "sample ratio"
 AT_END = 0.95
 BY_EPOCH = 0.25
-SAME = 1e-9  # exposures of one epoch and variant whose probabilities differ by more say no split
 
 
 def look(subject: Subject) -> Check:
@@ -76,12 +76,8 @@ def _parts(weights: Floats) -> str:
 def weights_of(subject: Subject, epoch: str | None) -> Floats:
     """The shares of the variants in an epoch: as its exposures say, where all say one number, else as planned."""
     names, planned = split(subject)
-    found = [subject.counts.probabilities.get((epoch, name)) for name in names]
-    known = [each[0] for each in found if each is not None and each[0] > 0 and each[1] - each[0] < SAME]
-    if len(known) < len(names):
-        return planned
-    weights = np.array(known)
-    return np.asarray(weights / weights.sum())
+    known = split_of(subject.counts.probabilities, epoch, names)
+    return planned if known is None else known
 
 
 def split(subject: Subject) -> tuple[tuple[str, ...], Floats]:
