@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,18 +17,20 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.experiments.test_document import RESULTS
 
+import paribus as pb
 from paribus.errors import EngineError, InputError, ProofError
 from paribus.experiments.canonical import plan_body
 from paribus.experiments.document import load
 from paribus.experiments.measurement_text import measurement_from_plain, measurement_to_plain
 from paribus.experiments.plain import from_plain, to_plain
 from paribus.experiments.plan import Design, Seal
-from paribus.experiments.proof import Proof, build_proof, read_proof
+from paribus.experiments.proof import Proof, build_proof, read_proof, with_proof
 from paribus.experiments.result import ArmValue, Check, Comparison, CurvePoint, Result, Verdict, VerdictValue
 from paribus.experiments.serialize import json_schema, result_from_dict, result_to_dict, without_secrets
 from paribus.experiments.verify import Verification, verify
@@ -227,7 +229,10 @@ def test_one_edited_plan_field_is_caught_and_named(recorded: dict[str, Any]) -> 
     inside = copy.deepcopy(recorded)
     inside["proof"]["design"]["plan"]["confidence_level"] = 0.5
     answer = checked(inside)
-    assert answer.edits == ("the plan in the proof was edited: it does not have its hash",)
+    assert answer.edits == (
+        "the plan in the proof was edited: it does not have its hash",
+        "design.plan.confidence_level of the proof was edited: it does not have its hash",
+    )
     assert "plan.plan.confidence_level" in [f.where for f in answer.findings]
 
 
@@ -282,7 +287,7 @@ def test_other_words_are_a_note(recorded: dict[str, Any]) -> None:
     recorded["data_notes"] = ["an older version said something here"]
     answer = checked(recorded)
     assert (answer.inference, answer.exit_code) == ("verified", 0)
-    assert answer.notes[-1].startswith("2 sentences are worded otherwise, with the same numbers and decisions")
+    assert answer.notes[0].startswith("2 sentences are worded otherwise, with the same numbers and decisions")
 
 
 def test_a_number_in_a_sentence_that_nothing_says_again_differs(recorded: dict[str, Any]) -> None:
@@ -352,6 +357,73 @@ def test_a_file_that_is_no_proof_is_refused_with_the_place(recorded: dict[str, A
     with pytest.raises(ProofError) as raised:
         checked(recorded)
     assert says in str(raised.value)
+
+
+def leaves(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(plain, dict | list) and plain:
+        for key, item in plain.items() if isinstance(plain, dict) else enumerate(plain):
+            yield from leaves(item, (*path, key))
+    else:
+        yield path, plain
+
+
+def other(leaf: Any) -> Any:
+    """The smallest edit that somebody would make by hand."""
+    if isinstance(leaf, bool):
+        return not leaf
+    if isinstance(leaf, int):
+        return leaf + 1
+    if isinstance(leaf, float):
+        return leaf * 1.000001 if leaf else 1e-6
+    return leaf + "x" if isinstance(leaf, str) else {"x": 1} if leaf == {} else ["x"] if leaf == [] else 1
+
+
+@pytest.mark.parametrize("cluster", [None, "shop"])
+def test_an_edit_of_any_leaf_is_caught_and_named(cluster: str | None) -> None:
+    rows = [{"user": f"u{i}", "shop": f"s{i % 12}", "arm": ("a", "b")[i % 12 > 5], "spent": i % 7} for i in range(240)]
+    found = pb.analyze(pd.DataFrame(rows), unit="user", variant="arm", metrics=["spent"], cluster=cluster)
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert verify(plain).exit_code == 0
+    by_shape: dict[tuple[Any, ...], list[tuple[tuple[Any, ...], Any]]] = {}
+    for path, leaf in leaves(plain):
+        by_shape.setdefault(tuple(part for part in path if isinstance(part, str)), []).append((path, leaf))
+    assert len(by_shape) > 200
+    for shape, own in by_shape.items():
+        if shape[:2] == ("proof", "hashes") and len(shape) > 4:
+            continue  # one of each kind is enough
+        path, leaf = own[-1]
+        *above, last = path
+        holder: Any = plain
+        for part in above:
+            holder = holder[part]
+        holder[last] = other(leaf)
+        try:
+            answer = verify(plain)
+            said, code = answer.text(), answer.exit_code
+        except ProofError as refused:
+            said, code = str(refused), 2
+        holder[last] = leaf
+        assert code != 0, path
+        named = {str(part) for part in shape[-3:]} | {"moments", "cells of"}
+        assert any(name in said for name in named), (path, said)
+
+
+def test_an_edited_sentence_is_told_from_one_that_another_version_words_otherwise() -> None:
+    rows = pd.DataFrame({"user": range(60), "arm": ["a", "b"] * 30, "spent": [i % 7 for i in range(60)]})
+    plain = pb.analyze(rows, unit="user", variant="arm", metrics=["spent"]).to_dict()
+    sentence = plain["verdict"]["sentence"]
+    plain["verdict"]["sentence"] = "Ship it."
+    answer = verify(plain)
+    assert (answer.exit_code, answer.edits) == (
+        1,
+        ("verdict.sentence of the result was edited: it does not have its hash",),
+    )
+    assert answer.findings[0].found == sentence
+    plain["proof"]["hashes"] = with_proof(result_from_dict(plain), plain["proof"]).proof["hashes"]
+    reworded = verify({**plain, "seconds": None})
+    assert (reworded.exit_code, len(reworded.notes)) == (0, 1), "whoever said it so at first has its hash"
+    del plain["proof"]["hashes"]["result"], plain["proof"]["hashes"]["parts"]
+    assert "they are not verified" in verify(plain).notes[-1], "a result from before there were such hashes"
 
 
 def test_a_file_that_is_no_json(tmp_path: Path) -> None:

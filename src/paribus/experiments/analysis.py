@@ -186,7 +186,7 @@ def analyze(
         PlanError: the plan contradicts itself.
         EngineError: the engine failed.
     """
-    from paribus.experiments.proof import build_proof
+    from paribus.experiments.proof import build_proof, with_proof
 
     started = perf_counter()
     if segments is not None:
@@ -215,7 +215,7 @@ def analyze(
         source_url=source_url,
         folder=folder,
     )
-    return replace(result, proof=proof, seconds=perf_counter() - started)
+    return with_proof(result, proof, seconds=perf_counter() - started)
 
 
 def measure_design(

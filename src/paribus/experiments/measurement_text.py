@@ -6,6 +6,7 @@ import hashlib
 import json
 import struct
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,30 +48,37 @@ def measurement_from_plain(plain: Plain) -> Measurement:
         ProofError: it cannot be read; `where` is the path.
     """
     at = "proof.measurement"
+    hints: dict[str, Any] = {
+        "counts": Counts,
+        "clusters": dict[str, ClusterSums],
+        "statements": tuple[StatementText, ...],
+        "shifts": dict[str, float],
+        "caps": dict[str, tuple[float | None, float | None]],
+        "as_of": datetime | None,
+        "fingerprint": dict,
+        "warnings": tuple[str, ...],
+        "lake": LakeState | None,
+    }
+    special = {"cells": _each_cells, "ranks": _each_ranks, "windows": _nested_from_plain, "cutoffs": _nested_from_plain}
+    parts: dict[str, Any] = {}
+    for name in dict.fromkeys(["cells", "ranks", *plain]):
+        try:
+            read = special.get(name) or partial(from_plain, hints[name])
+            parts[name] = read(plain[name], f"{at}.{name}")
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            raise ProofError(f"the measurement is not readable: {error!r}", where=f"{at}.{name}") from error
     try:
-        cells = {name: _cells_from_plain(name, one, f"{at}.cells.{name}") for name, one in plain["cells"].items()}
-        ranks = {name: _ranks_from_plain(name, one, f"{at}.ranks.{name}") for name, one in plain["ranks"].items()}
-        rest = {key: value for key, value in plain.items() if key not in ("cells", "ranks", "windows", "cutoffs")}
-        hints: dict[str, Any] = {
-            "counts": Counts,
-            "clusters": dict[str, ClusterSums],
-            "statements": tuple[StatementText, ...],
-            "shifts": dict[str, float],
-            "caps": dict[str, tuple[float | None, float | None]],
-            "as_of": datetime | None,
-            "fingerprint": dict,
-            "warnings": tuple[str, ...],
-            "lake": LakeState | None,
-        }
-        return Measurement(
-            cells=cells,
-            ranks=ranks,
-            windows=_nested_from_plain(plain.get("windows", {}), f"{at}.windows"),
-            cutoffs=_nested_from_plain(plain.get("cutoffs", {}), f"{at}.cutoffs"),
-            **{key: from_plain(hints[key], value, f"{at}.{key}") for key, value in rest.items()},
-        )
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        return Measurement(**parts)
+    except TypeError as error:
         raise ProofError(f"the measurement is not readable: {error!r}", where=at) from error
+
+
+def _each_cells(plain: Plain, at: str) -> dict[str, Cells]:
+    return {name: _cells_from_plain(name, one, f"{at}.{name}") for name, one in plain.items()}
+
+
+def _each_ranks(plain: Plain, at: str) -> dict[str, Ranks]:
+    return {name: _ranks_from_plain(name, one, f"{at}.{name}") for name, one in plain.items()}
 
 
 def _nested_to_plain(nested: dict[str, dict[str, Cells]]) -> Plain:
@@ -145,6 +153,8 @@ def _cells_to_plain(cells: Cells) -> Plain:
 
 def _cells_from_plain(name: str, plain: Plain, at: str) -> Cells:
     rows = plain["cells"]
+    if plain["uncapped_variables"] is not None and not all("uncapped" in row for row in rows):
+        raise ProofError("uncapped_variables are named, and a cell has none", where=at)
     keys = tuple(_key_from_plain(row["key"], f"{at}.cells[{i}].key") for i, row in enumerate(rows))
     uncapped = None
     if plain["uncapped_variables"] is not None:

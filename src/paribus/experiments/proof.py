@@ -8,8 +8,8 @@ must come out of the data again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,15 +24,21 @@ from paribus.experiments.canonical import (
     with_caps_as_numbers,
 )
 from paribus.experiments.measurement_text import cell_hash, cell_name, measurement_from_plain, measurement_to_plain
+from paribus.experiments.part_hashes import cluster_rows, part_hashes, unlike_parts
 from paribus.experiments.plain import from_plain, to_plain
 from paribus.experiments.plan import Design, Seal
-from paribus.experiments.serialize import without_secrets
+from paribus.experiments.result import Result
+from paribus.experiments.serialize import result_to_dict, without_secrets
 from paribus.metrics.cells import Measurement
 from paribus.metrics.definition import DataModel
 
 FORMAT = 1
 # Without these no proof can be read.
 _PARTS = ("design", "data", "plan_hash", "seal", "as_of", "deviations", "measurement", "hashes", "code_version")
+_MEASURED = ("counts", "clusters", "ranks", "statements", "shifts", "caps", "as_of", "fingerprint", "warnings", "lake")
+# How far down the hashes of parts go, which name what was edited.
+_PROOF_LEVELS = 5
+_RESULT_LEVELS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def build_proof(
     """
     # Cells hold numbers and levels of columns; only the other parts can carry a connection's password.
     measured = {k: v if k == "cells" else without_secrets(v) for k, v in measurement_to_plain(measurement).items()}
-    return {
+    plain = {
         "format": FORMAT,
         "code_version": paribus.__version__,
         "seed": seed,
@@ -95,8 +101,15 @@ def build_proof(
         "as_of": to_plain(as_of),
         "deviations": list(deviations),
         "measurement": measured,
-        "hashes": _hashes(measured),
     }
+    return {**plain, "hashes": {**_hashes(measured), "parts": part_hashes(_named(plain), _PROOF_LEVELS)}}
+
+
+def with_proof(result: Result, proof: Plain, *, seconds: float | None = None) -> Result:
+    """The result with its proof, which then also has a hash of every part of the result, sentences among them."""
+    done = replace(result, seconds=seconds)
+    hashes = {**proof["hashes"], "result": part_hashes(_said(result_to_dict(done)), _RESULT_LEVELS)}
+    return replace(done, proof={**proof, "hashes": hashes})
 
 
 def read_proof(plain: dict[str, Any]) -> Proof:
@@ -127,6 +140,59 @@ def read_proof(plain: dict[str, Any]) -> Proof:
 
 def edits(plain: dict[str, Any]) -> Iterator[str]:
     """A sentence for every part of the proof that no longer has its hash: which cell, which field."""
+    yield from _edited_design(plain)
+    measured, recorded = plain["measurement"], plain["hashes"]
+    now = _hashes(measured)
+    for name, cells in measured["cells"].items():
+        edited = list(_edited_cells(cells, repr(name)))
+        yield from edited
+        if not edited and now["cells"].get(name) != recorded["cells"].get(name):
+            yield f"the cells of {name!r} were edited: one was added, removed or moved, or their variables"
+    for name in recorded["cells"]:
+        if name not in measured["cells"]:
+            yield f"the moments of {name!r} were removed"
+    for part in ("windows", "cutoffs"):
+        for name, by_label in measured.get(part, {}).items():
+            for label, cells in by_label.items():
+                yield from _edited_cells(cells, f"{name!r} in {part} {label}")
+    for part in now:
+        if part != "cells" and now[part] != recorded.get(part):
+            yield f"the {part} of the proof were edited"
+    if "parts" in recorded:
+        for path in unlike_parts(recorded["parts"], _named(plain), _PROOF_LEVELS, ""):
+            yield f"{path} of the proof was edited: it does not have its hash"
+    elif "result" in recorded:
+        yield "the hashes of the proof's parts were removed"
+
+
+def edited_parts(plain: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The parts of a plain result, sentences among them, without their recorded hash; None where none was recorded."""
+    recorded = plain["proof"].get("hashes", {}).get("result")
+    return None if recorded is None else tuple(unlike_parts(recorded, _said(plain), _RESULT_LEVELS, ""))
+
+
+def _said(plain: Mapping[str, Any]) -> Plain:
+    """A plain result without its proof, which has hashes of its own."""
+    return {name: value for name, value in plain.items() if name != "proof"}
+
+
+def _named(plain: Plain) -> Plain:
+    """The proof in the parts that have a hash each, for naming an edit; cells have hashes of their own."""
+    measured = plain["measurement"]
+    held = {part: measured[part] for part in _MEASURED if part in measured}
+    held["clusters"] = cluster_rows(measured["clusters"])
+    held["cells"] = {name: {k: v for k, v in one.items() if k != "cells"} for name, one in measured["cells"].items()}
+    rest = {name: value for name, value in plain.items() if name not in ("measurement", "hashes")}
+    return {**rest, "measurement": held}
+
+
+def _edited_cells(cells: Plain, name: str) -> Iterator[str]:
+    for cell in cells["cells"]:
+        if cell.get("sha256") != cell_hash(cell):
+            yield f"the moments of {name} in the cell ({cell_name(cell['key'])}) were edited"
+
+
+def _edited_design(plain: Plain) -> Iterator[str]:
     proof = read_proof(plain)
     body = plan_body(proof.design, proof.data)
     if sha256(body) != plain["plan_hash"]:
@@ -135,20 +201,6 @@ def edits(plain: dict[str, Any]) -> Iterator[str]:
         yield "the sealed plan inside the proof was edited: it does not have its hash"
     elif proof.seal is not None:
         yield from _unlike_seal(proof.design, proof.seal, proof.deviations)
-    measured, recorded = plain["measurement"], plain["hashes"]
-    now = _hashes(measured)
-    for name, cells in measured["cells"].items():
-        edited = [cell for cell in cells["cells"] if cell.get("sha256") != cell_hash(cell)]
-        for cell in edited:
-            yield f"the moments of {name!r} in the cell ({cell_name(cell['key'])}) were edited"
-        if not edited and now["cells"].get(name) != recorded["cells"].get(name):
-            yield f"the cells of {name!r} were edited: one was added, removed or moved"
-    for name in recorded["cells"]:
-        if name not in measured["cells"]:
-            yield f"the moments of {name!r} were removed"
-    for part in now:
-        if part != "cells" and now[part] != recorded.get(part):
-            yield f"the {part} of the proof were edited"
 
 
 def _edited_plan(body: Plain, seal: Seal | None) -> Iterator[str]:

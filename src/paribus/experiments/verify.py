@@ -1,8 +1,9 @@
 """Recomputing a result from its one file: first the verdict from the moments, then, where they are, the data.
 
-Level one needs no data: every number, decision and code must follow from the moments by the plan. Sentences may be
-worded otherwise by another version, which is noted; a number that stands in one must be said again somewhere. Level two
-measures again and answers *reproduced*, *differs*, *data changed* or *not addressable*.
+Level one needs no data: every number, decision and code must follow from the moments by the plan, and every part must
+have its hash. A sentence that has it may be worded otherwise by another version, which is noted; a number that stands
+in one must be said again somewhere. Level two measures again and answers *reproduced*, *differs*, *data changed* or
+*not addressable*.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import paribus
-from paribus.errors import EngineError, InputError, MissingExtra
+from paribus.errors import EngineError, InputError, MissingExtra, ParibusError, ProofError
 from paribus.experiments.canonical import Plain
 from paribus.experiments.measurement_text import cell_name, measurement_to_plain
+from paribus.experiments.part_hashes import item_name
 from paribus.experiments.plain import to_plain
 from paribus.experiments.plan import Design, Seal
-from paribus.experiments.proof import Proof, edits, read_proof
+from paribus.experiments.proof import Proof, edited_parts, edits, read_proof
 from paribus.experiments.result import Result
 from paribus.experiments.serialize import read_result, result_from_dict, without_secrets
 from paribus.metrics.cells import Measurement
@@ -28,6 +30,8 @@ from paribus.metrics.cells import Measurement
 TOLERANCE = 1e-9
 MOST_LISTED = 50
 MOST_SHOWN = 12
+_NOTHING_FOLLOWS = "from the proof as it is now no result follows"
+_NO_HASHES = "recorded without hashes of its sentences: they are not verified, and neither is the time it took"
 _SENTENCES = {"sentence", "detail", "reasons", "notes", "data_notes", "warnings"}
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 
@@ -115,17 +119,17 @@ def verify(
     plain = result if isinstance(result, dict) else read_result(result)
     recorded = result_from_dict(plain)
     proof = read_proof(recorded.proof)
-    edited = tuple(edits(recorded.proof))
-    again = (infer or _analysis_infer())(
-        proof.design,
-        proof.measurement,
-        registered=proof.seal,
-        as_of=proof.as_of,
-        deviations=proof.deviations,
+    parts = edited_parts(plain)
+    edited = (
+        *edits(recorded.proof),
+        *(f"{part} of the result was edited: it does not have its hash" for part in parts or ()),
     )
+    again = _inferred(proof, infer or _analysis_infer(), edited)
+    if again is None:
+        return Verification("differs", None, f"differs: {edited[0]}", edited, notes=(_NOTHING_FOLLOWS,))
     reworded: list[Finding] = []
-    findings = tuple(_result_differences(recorded, again, reworded))
-    notes = (*_version_note(proof), *_wording_note(reworded))
+    findings = tuple(_result_differences(recorded, plain, again, reworded, parts or ()))
+    notes = (*_version_note(proof), *_wording_note(reworded), *(() if parts is not None else (_NO_HASHES,)))
     if edited or findings:
         sentence = f"differs: {edited[0] if edited else findings[0]}"
         return Verification("differs", None, sentence, edited, findings[:MOST_LISTED], (), notes)
@@ -139,6 +143,27 @@ def verify(
         sentence = f"inference verified; data not addressable: {reason}"
         return Verification("verified", "not addressable", sentence, notes=notes)
     return replace(_compare_data(proof.measurement, measured), notes=notes)
+
+
+def _inferred(proof: Proof, infer: Infer, edited: tuple[str, ...]) -> Result | None:
+    """What follows from the proof; None when nothing does because it was edited.
+
+    Raises:
+        ProofError: nothing follows, and every part has its hash.
+    """
+    try:
+        return infer(
+            proof.design,
+            proof.measurement,
+            registered=proof.seal,
+            as_of=proof.as_of,
+            deviations=proof.deviations,
+        )
+    except (ParibusError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if edited:
+            return None
+        what = f"nothing can be inferred from the proof: {error!r}"
+        raise ProofError(what, where="proof", fix="analyze again with this version of Paribus") from error
 
 
 def _analysis_infer() -> Infer:
@@ -160,19 +185,34 @@ def _wording_note(reworded: list[Finding]) -> tuple[str, ...]:
     return (f"{number} worded otherwise, with the same numbers and decisions: {reworded[0]}",)
 
 
-def _result_differences(recorded: Result, again: Result, reworded: list[Finding]) -> Iterator[Finding]:
-    """Every number, code and decision that the moments do not give again; sentences of other words go to `reworded`."""
+def _result_differences(
+    recorded: Result, plain: Plain, again: Result, reworded: list[Finding], edited: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Every number, code and decision that the moments do not give again; sentences of other words go to `reworded`.
+
+    A sentence in a part of the result that was edited is not only worded otherwise.
+    """
     unlike = {"proof", "seconds"}  # the proof is the input; the seconds are the weather
     old, new = (without_secrets(to_plain(replace(r, proof={}))) for r in (recorded, again))
     said = {number for text in _sentences(new, told=False) for number in _NUMBER.findall(text)}
     for name, value in old.items():
         if name in unlike:
             continue
-        for finding in _differences(value, new[name], name):
-            if _is_wording(finding, said):
+        for finding in _differences(_as_written(value, plain.get(name)), new[name], name):
+            if _is_wording(finding, said) and not any(finding.where.startswith(part) for part in edited):
                 reworded.append(finding)
             else:
                 yield finding
+
+
+def _as_written(value: Any, plain: Any) -> Any:
+    """The value with the sentences of undetermined quantities as the file has them; its code alone is read back."""
+    if isinstance(value, dict) and isinstance(plain, dict):
+        kept = {"sentence": plain["sentence"]} if "undetermined" in plain and "sentence" in plain else {}
+        return {**{key: _as_written(item, plain.get(key)) for key, item in value.items()}, **kept}
+    if isinstance(value, list) and isinstance(plain, list) and len(value) == len(plain):
+        return [_as_written(item, written) for item, written in zip(value, plain, strict=True)]
+    return value
 
 
 def _is_wording(finding: Finding, said: set[str]) -> bool:
@@ -206,23 +246,10 @@ def _differences(old: Any, new: Any, where: str) -> Iterator[Finding]:
             yield from _differences(old.get(key), new.get(key), f"{where}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(a, b, f"{where}[{_item_name(a, i)}]")
+            yield from _differences(a, b, f"{where}[{item_name(a, i)}]")
     elif not _same(old, new):
         numbers = _is_number(old) and _is_number(new)
         yield Finding(where, old, new, abs(float(new) - float(old)) if numbers else None)
-
-
-def _item_name(item: Any, i: int) -> str:
-    """An item of a list by what people call it."""
-    if isinstance(item, dict):
-        if "metric" in item:
-            treatment = item.get("treatment")
-            arm = treatment.get("variant") if isinstance(treatment, dict) else treatment
-            extra = [str(part) for part in (arm, item.get("day"), item.get("segment")) if part is not None]
-            return ", ".join([str(item["metric"]), *extra])
-        if "name" in item:
-            return str(item["name"])
-    return str(i)
 
 
 def _is_number(value: Any) -> bool:
