@@ -391,6 +391,8 @@ def test_an_edit_of_any_leaf_is_caught_and_named(cluster: str | None) -> None:
     for shape, own in by_shape.items():
         if shape[:2] == ("proof", "hashes") and len(shape) > 4:
             continue  # one of each kind is enough
+        if shape == ("seconds",):
+            continue  # the one number that is not verified, as the answer says
         path, leaf = own[-1]
         *above, last = path
         holder: Any = plain
@@ -420,7 +422,7 @@ def test_an_edited_sentence_is_told_from_one_that_another_version_words_otherwis
     )
     assert answer.findings[0].found == sentence
     plain["proof"]["hashes"] = with_proof(result_from_dict(plain), plain["proof"]).proof["hashes"]
-    reworded = verify({**plain, "seconds": None})
+    reworded = verify(plain)
     assert (reworded.exit_code, len(reworded.notes)) == (0, 1), "whoever said it so at first has its hash"
     del plain["proof"]["hashes"]["result"], plain["proof"]["hashes"]["parts"]
     assert "they are not verified" in verify(plain).notes[-1], "a result from before there were such hashes"

@@ -106,7 +106,10 @@ def build_proof(
 
 
 def with_proof(result: Result, proof: Plain, *, seconds: float | None = None) -> Result:
-    """The result with its proof, which then also has a hash of every part of the result, sentences among them."""
+    """The result with its proof, which then also has a hash of every part of the result, sentences among them.
+
+    The seconds have none: the same data give the same proof.
+    """
     done = replace(result, seconds=seconds)
     hashes = {**proof["hashes"], "result": part_hashes(_said(result_to_dict(done)), _RESULT_LEVELS)}
     return replace(done, proof={**proof, "hashes": hashes})
@@ -172,8 +175,8 @@ def edited_parts(plain: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _said(plain: Mapping[str, Any]) -> Plain:
-    """A plain result without its proof, which has hashes of its own."""
-    return {name: value for name, value in plain.items() if name != "proof"}
+    """A plain result without its proof, which has hashes of its own, and the seconds it took."""
+    return {name: value for name, value in plain.items() if name not in ("proof", "seconds")}
 
 
 def _named(plain: Plain) -> Plain:

@@ -31,7 +31,7 @@ TOLERANCE = 1e-9
 MOST_LISTED = 50
 MOST_SHOWN = 12
 _NOTHING_FOLLOWS = "from the proof as it is now no result follows"
-_NO_HASHES = "recorded without hashes of its sentences: they are not verified, and neither is the time it took"
+_NO_HASHES = "recorded without hashes of its sentences: they are not verified"
 _SENTENCES = {"sentence", "detail", "reasons", "notes", "data_notes", "warnings"}
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 
@@ -134,7 +134,10 @@ def verify(
         sentence = f"differs: {edited[0] if edited else findings[0]}"
         return Verification("differs", None, sentence, edited, findings[:MOST_LISTED], (), notes)
     if remeasure is None:
-        sentence = "inference verified: verdict and every number follow from the moments in the file; data not asked"
+        sentence = (
+            "inference verified: verdict and every number but the seconds it took follow from the moments in the file; "
+            "data not asked"
+        )
         return Verification("verified", None, sentence, notes=notes)
     try:
         measured = remeasure(proof)
