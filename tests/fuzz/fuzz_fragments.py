@@ -49,16 +49,17 @@ def check(data: bytes) -> None:
 
 
 def write_seeds(folder: Path) -> None:
-    """Both corpora as seed files, each in a dialect by turns."""
+    """All corpora as seed files, each in a dialect by turns."""
     texts = []
-    for line in (CORPORA / "fragments_hostile.txt").read_text(encoding="utf-8").split("\n"):
+    hostile, longer = ((CORPORA / f"fragments_hostile{end}.txt").read_text(encoding="utf-8") for end in ("", "_more"))
+    for line in (hostile + longer).split("\n"):
         if line and not line.startswith("# "):
             texts.append(json.loads(line[5:]) if line.startswith("json:") else line)
     for line in (CORPORA / "fragments_useful.txt").read_text(encoding="utf-8").split("\n"):
         if line and not line.startswith("# "):
             texts.append(line.split("\t")[3])
     for i, text in enumerate(texts):
-        (folder / f"seed{i:04d}").write_bytes(bytes([i % len(DIALECTS)]) + text.encode("utf-8"))
+        (folder / f"seed{i:04d}").write_bytes(bytes([i % len(DIALECTS)]) + text.encode("utf-8", "surrogatepass"))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from paribus.errors import EngineError, FragmentError
 from paribus.warehouse.sql.fragments import MAX_CHARACTERS, Fragment, parse_fragment
 
 HERE = Path(__file__).parent
+LONGER = "fragments_hostile_more.txt"
 
 
 def _words(text: str) -> list[str]:
@@ -33,6 +35,10 @@ COLUMNS = {
     "day": "date",
     "active": "boolean",
     "props": "json",
+    "payload": "other",
+    "items": "other",
+    "order value": "number",
+    "größe": "number",
 }
 
 
@@ -41,8 +47,16 @@ def _lines(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("# ")]
 
 
-def _hostile() -> list[str]:
-    return [json.loads(line[5:]) if line.startswith("json:") else line for line in _lines("fragments_hostile.txt")]
+def _hostile(name: str = "fragments_hostile.txt") -> list[str]:
+    return [json.loads(line[5:]) if line.startswith("json:") else line for line in _lines(name)]
+
+
+def _accepted(fragments: list[str], dialect: str) -> list[tuple[str, str]]:
+    accepted = []
+    for text in fragments:
+        with contextlib.suppress(FragmentError):
+            accepted.append((text, parse_fragment(text, dialect=dialect, columns=COLUMNS).sql()))
+    return accepted
 
 
 def _useful() -> list[tuple[str, str, str, set[str]]]:
@@ -55,8 +69,9 @@ def _useful() -> list[tuple[str, str, str, set[str]]]:
 
 
 def test_the_corpora_are_large_enough() -> None:
-    assert len(_hostile()) >= 150
-    assert len(_lines("fragments_useful.txt")) >= 60
+    assert len(_hostile()) >= 600
+    assert len(_hostile(LONGER)) >= 1_000
+    assert len(_lines("fragments_useful.txt")) >= 350
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -69,6 +84,18 @@ def test_no_hostile_fragment_is_accepted(dialect: str) -> None:
             said.append(str(error))
     assert accepted == []
     assert not [message for message in said if "\x1b" in message or "\x00" in message]
+
+
+@pytest.mark.parametrize("turn", range(len(DIALECTS)))
+def test_no_fragment_of_the_longer_list_is_accepted(turn: int) -> None:
+    """Each in one dialect here, and in all of them below."""
+    assert _accepted(_hostile(LONGER)[turn :: len(DIALECTS)], DIALECTS[turn]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_fragment_of_the_longer_list_is_accepted_in_any_dialect(dialect: str) -> None:
+    assert _accepted(_hostile(LONGER), dialect) == []
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

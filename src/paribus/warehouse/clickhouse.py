@@ -5,6 +5,7 @@ A process holds one chdb folder at a time; that is chdb's rule. ClickHouse serve
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ class ClickHouseEngine:
         try:
             answer = self._connection.query(sql, FORMAT)
         except RuntimeError as error:
+            with contextlib.suppress(RuntimeError):
+                self._connection.query("SELECT 1", FORMAT)  # what came before the error would stand before this answer
             raise EngineError(f"ClickHouse: {_first_line(error)}") from error
         try:
             return _parse(answer.bytes().decode("utf-8"))

@@ -208,9 +208,11 @@ class SQLAlchemyEngine:
                     statements.append(f"SET SESSION max_statement_time = {limit:g}")
             elif limit:
                 statements.append(f"SET SESSION max_execution_time = {round(limit * 1000)}")
-        elif self.dialect == "sqlite" and limit:
+        elif self.dialect == "sqlite":
             driver: Any = self._connection.connection.driver_connection
-            driver.set_progress_handler(lambda: time.monotonic() > self._deadline, 100_000)
+            driver.create_function("floor", 1, _floor, deterministic=True)  # SQLAlchemy's own fails on NULL
+            if limit:
+                driver.set_progress_handler(lambda: time.monotonic() > self._deadline, 100_000)
         for statement in statements:
             self._connection.exec_driver_sql(statement)
         self._connection.commit()  # the settings hold from the next transaction on
@@ -374,6 +376,13 @@ def _sqlite_kind(declared: str) -> ColumnKind:
         if any(word in name for word in words):
             return kind
     return "other"
+
+
+def _floor(value: object) -> float | int | None:
+    """SQLite's own floor: NULL and text that is no number give NULL, and infinities are themselves."""
+    if isinstance(value, float):
+        return float(math.floor(value)) if math.isfinite(value) else value
+    return value if isinstance(value, int) else None
 
 
 # Types of dialects outside SQLAlchemy that do not derive from its generic ones.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +22,8 @@ from sqlglot.tokens import Token  # type: ignore[attr-defined]  # re-exported in
 
 from paribus.errors import did_you_mean
 from paribus.warehouse.sql import vocabulary as words
-from paribus.warehouse.sql.node_rules import NUMBER, NodeRules
+from paribus.warehouse.sql.call_rules import CallRules
+from paribus.warehouse.sql.node_rules import NUMBER
 
 MAX_CHARACTERS = 4000
 MAX_TOKENS = 1000
@@ -30,16 +32,28 @@ FragmentKind = Literal["any", "scalar", "boolean"]
 
 _PLAIN_COMMENT = re.compile(r"/\*[\w ,.%()-]*\w[\w ,.%()-]*\*/")
 _MOVING_TIME = re.compile(r"\s*(now|today|tomorrow|yesterday|current)\b", re.IGNORECASE)
-_ODD_STRINGS = {"NATIONAL_STRING", "HEX_STRING", "BIT_STRING", "BYTE_STRING", "RAW_STRING", "UNICODE_STRING"} | {
-    "HEREDOC_STRING"
-}
+_ODD_STRINGS = {"NATIONAL_STRING", "HEX_STRING", "BIT_STRING", "BYTE_STRING", "UNICODE_STRING", "HEREDOC_STRING"}
+_NOTHING_BEFORE = {"(", ","}
+_NOTHING_AFTER = {")", ","}
 
+# Words that mean the same when they are gone from what is written anew: types and functions have other names there.
+_REWRITTEN = words.words(
+    "AND OR XOR NOT ISNULL NOTNULL IS NULL TRUE FALSE UNKNOWN DISTINCT FROM BOTH LEADING TRAILING IN ESCAPE END "
+    "ILIKE LIKE RLIKE REGEXP MOD DIV BETWEEN SYMMETRIC ASYMMETRIC INTERVAL TIMESTAMP DATE TIME DATETIME AT ZONE WITH "
+    "WITHOUT PRECISION VARYING CAST AS OFFSET FOR"
+)
 
 _REFUSED_SIGNS = {
     "?": ("a fragment has no parameters", "write CASE WHEN, or the value"),
     "@": ("a fragment has no parameters and no variables", "write the value, or ABS"),
     "!": ("it means NOT to some engines only", "write NOT"),
+    "(+)": ("joins are none of a fragment", "remove it"),
     "!!": ("it means different things to different engines", "write NOT"),
+    "#": ("it means different things to different engines", "write the operation in words"),
+    "$": ("a fragment has no parameters", "write the value"),
+    "{": ("a fragment has no parameters and no maps", "write the value"),
+    "}": ("a fragment has no parameters and no maps", "write the value"),
+    "??": ("it is known to few engines", "write COALESCE"),
 }
 _SIZED_TEXTS = words.TEXT_TYPES | {"STRING", "CHARACTER"}
 
@@ -87,7 +101,7 @@ def parse_fragment(
     return _Check(text, dialect, columns, where, target or dialect).run(kind)
 
 
-class _Check(NodeRules):
+class _Check(CallRules):
     """The examination of one fragment from its characters to its kind."""
 
     def run(self, kind: FragmentKind) -> Fragment:
@@ -101,6 +115,7 @@ class _Check(NodeRules):
             used = self.bind_columns(tree)
             self.check_moving_times(tree, used)
             self.check_kind(tree, kind)
+            tree = _settled(exp.Paren(this=tree), self.target.name, self.columns).this
             self.check_fixpoint(tree, self.target.name)
         except RecursionError:
             self.refuse("is nested too deeply", "a fragment is one readable expression", "split it with a view")
@@ -160,9 +175,25 @@ class _Check(NodeRules):
                 self.refuse("holds a semicolon", "a fragment is one expression, not a statement", "remove it")
             if token.token_type.name == "NUMBER" and not NUMBER.fullmatch(wrapped[token.start : end]):
                 self.refuse(f"holds the number {wrapped[token.start : end]}", "numbers are written 12, 1.5 or 1e6")
-            if wrapped[token.start : end] in _REFUSED_SIGNS:
-                self.refuse(f"holds the sign {wrapped[token.start : end]}", *_REFUSED_SIGNS[wrapped[token.start : end]])
+            sign = wrapped[token.start : end]
+            is_no_match = sign == "!" and wrapped[end : end + 1] == "~" and self.dialect in {"postgres", "redshift"}
+            if sign in _REFUSED_SIGNS and not is_no_match:
+                self.refuse(f"holds the sign {sign}", *_REFUSED_SIGNS[sign])
+        self.check_places([wrapped[token.start : token.end + 1].upper() for token in tokens])
         return tokens[1:-1]
+
+    def check_places(self, signs: list[str]) -> None:
+        """Nothing that parsers pass over in silence: a comma with nothing on one side, AS before nothing, ()."""
+        for before, sign, after in zip(signs, signs[1:], signs[2:], strict=False):
+            dangles = (
+                (sign == "," and (before in _NOTHING_BEFORE or after in _NOTHING_AFTER))
+                or (sign in {"AS", ":", "."} and not re.match(r"[\w\"`\[(']", after))
+                or (sign == "(" and after == ")")
+                or (sign == "+" and before == "(" and after == ")")
+                or (sign == "~" and self.dialect not in {"postgres", "duckdb", "redshift"})
+            )
+            if dangles:
+                self.refuse(f"holds {before} {sign} {after}, where something is missing", fix="complete or remove it")
 
     def parse(self, sql: str, dialect: str) -> exp.Expression:
         """The one tree of the text. Read in parentheses: at the start of a text some words begin a statement."""
@@ -181,7 +212,7 @@ class _Check(NodeRules):
             self.refuse(f"is not one expression in the {dialect} dialect")
         if len(trees) != 1 or not isinstance(trees[0], exp.Paren | exp.Subquery | exp.Tuple):
             self.refuse("is not one expression", "exactly one expression, without semicolons")
-        return trees[0].this if isinstance(trees[0], exp.Paren) else trees[0]
+        return _settled(trees[0].copy(), dialect, self.columns).this if isinstance(trees[0], exp.Paren) else trees[0]
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,11 +228,13 @@ class _Check(NodeRules):
             self.refuse("does not read back as the same expression", "fragments mean one thing only", "add parentheses")
 
     def check_nothing_lost(self, tree: exp.Expression, tokens: list[Token]) -> None:
-        """Every word of a string and every number of the text is in what is written: parsers drop odd arguments."""
+        """Every string, number and word of the text is in what is written: parsers drop odd arguments in silence."""
         written = tree.sql(dialect=self.dialect, comments=False).casefold()
+        self.check_no_word_lost(written, tokens)
         for i, token in enumerate(tokens):
             if token.token_type.name == "NUMBER":
-                if i > 1 and tokens[i - 2].text.upper() in _SIZED_TEXTS and len(token.text) < 4:
+                called = tokens[i - 2].text.upper() if i > 1 else ""
+                if (called in _SIZED_TEXTS and len(token.text) < 4) or (called, token.text) == ("LOG", "10"):
                     continue  # VARCHAR(20): engines without lengths of text write VARCHAR
                 lost = [] if token.text.casefold() in written else [token.text]
             elif token.token_type.name == "STRING":
@@ -212,6 +245,22 @@ class _Check(NodeRules):
                 self.refuse(
                     f"holds {token.text!r} where it has no meaning in the {self.dialect} dialect",
                     fix="check the arguments of the function around it",
+                )
+
+    def check_no_word_lost(self, written: str, tokens: list[Token]) -> None:
+        """Words that are not called, are no type and have no other form stay as often as they were."""
+        kept = Counter(re.findall(r"\w+", written))
+        for i, token in enumerate(tokens):
+            word = token.text.casefold()
+            if not re.fullmatch(r"\w+", word) or token.token_type.name in {"NUMBER", "STRING", "IDENTIFIER"}:
+                continue
+            after, before = (tokens[j].text.upper() if 0 <= j < len(tokens) else "" for j in (i + 1, i - 1))
+            if kept[word] > 0:
+                kept[word] -= 1
+            elif not (after == "(" or before in {"AS", "::"} or word.upper() in _REWRITTEN or _is_type(word)):
+                self.refuse(
+                    f"holds the word {token.text} where it has no meaning in the {self.dialect} dialect",
+                    fix="remove it",
                 )
 
     def bind_columns(self, tree: exp.Expression) -> tuple[str, ...]:
@@ -272,6 +321,47 @@ _CONDITIONS = words.words(
     "And Or Xor Not EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is Like ILike Escape Between In Boolean "
     "StartsWith EndsWith Contains IsNan Case If Coalesce"
 )
+
+
+def _is_type(word: str) -> bool:
+    return word.upper() in words.TYPES or word.upper() in words.OTHER_TYPE_NAMES or word.upper() in words.PARTS_OF_TIME
+
+
+def _settled(tree: exp.Expression, dialect: str, columns: Collection[str] | None) -> exp.Expression:
+    """The tree with one form for what parsers read in several.
+
+    `payload.price` is a field of a column and no column of a table, where the dialect has records; a raw string is the
+    pattern that it holds; and MySQL's patterns are matched by the function that MariaDB has too. PostgreSQL rounds to a
+    number of digits, and takes a logarithm to a base, of NUMERIC only.
+    """
+    for node in list(tree.find_all(exp.Column)):
+        parts = node.parts
+        is_whole = len(parts) > 1 and all(isinstance(part, exp.Identifier) for part in parts)
+        is_known = columns is None or parts[0].name.lower() in {name.lower() for name in columns}
+        if dialect in words.WITH_FIELDS and is_whole and is_known:
+            reached: exp.Expression = exp.Column(this=parts[0].copy())
+            for part in parts[1:]:
+                reached = exp.Dot(this=reached, expression=exp.Identifier(this=part.name, quoted=True))
+            node.replace(reached)
+    if dialect == "postgres":
+        for log in list(tree.find_all(exp.Log)):
+            base = log.this
+            if log.args.get("expression") is not None and isinstance(base, exp.Literal) and base.this == "10":
+                log.replace(exp.Log(this=log.expression))
+        for rounded in list(tree.find_all(exp.Round)):
+            if rounded.args.get("decimals") is not None and not _is_decimal(rounded.this):
+                rounded.set("this", exp.Cast(this=rounded.this, to=exp.DataType.build("decimal")))
+    for match in list(tree.find_all(exp.RegexpLike)):
+        if isinstance(match.expression, exp.RawString):
+            match.set("expression", exp.Literal.string(match.expression.name))
+        if dialect == "mysql" and match.args.get("flag") is None:
+            found = exp.RegexpInstr(this=match.this, expression=match.expression)
+            match.replace(exp.Paren(this=exp.GT(this=found, expression=exp.Literal.number(0))))
+    return tree
+
+
+def _is_decimal(value: exp.Expression) -> bool:
+    return isinstance(value, exp.Cast) and getattr(value.to.this, "name", "") == "DECIMAL"
 
 
 def _columns(tree: exp.Expression) -> Iterator[exp.Column]:

@@ -48,6 +48,10 @@ class NodeRules:
         self.growth = 1.0
         self.kinds: Mapping[str, str] = columns if isinstance(columns, Mapping) else {}
 
+    def declared(self, name: str, is_quoted: bool) -> str:
+        """The column as it was declared."""
+        raise NotImplementedError
+
     def refuse(self, what: str, rule: str | None = None, fix: str | None = None) -> NoReturn:
         shown = self.text if isinstance(self.text, str) else repr(self.text)
         shown = "".join(c if c.isprintable() else "·" for c in shown)
@@ -102,12 +106,8 @@ class NodeRules:
             self.refuse(f"calls {name.upper()} with one argument", f"{name.upper()} takes two or more")
 
     def is_untyped(self, node: exp.Expression) -> bool:
-        names = words.UNTYPED.get(self.dialect, set()) | words.UNTYPED.get(self.target.name, set())
-        arguments = node.expressions
-        if str(node.this).upper() not in names or len(arguments) != 1:
-            return False
-        self.check_time_argument(arguments[0])
-        return True
+        """Whether a function that the parser does not know is on the list."""
+        return False
 
     def shown(self, node: exp.Expression) -> str:
         """A part of the fragment for a message; the class of what the dialect cannot write."""
@@ -154,7 +154,8 @@ class NodeRules:
             self.refuse(f"holds {self.shown(node)}", "name the columns one by one")
 
     def check_identifier(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
-        if not isinstance(parent, exp.Column) or not isinstance(node.this, str):
+        is_field = isinstance(parent, exp.Dot) and part == "expression"
+        if not (isinstance(parent, exp.Column) or is_field) or not isinstance(node.this, str):
             self.refuse(f"holds a name that is no column: {self.shown(node)}")
 
     def check_literal(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
@@ -168,6 +169,8 @@ class NodeRules:
             accepted = words.LENGTHS_OF_TIME
         elif kind in {"Extract", "DateTrunc", "TimestampTrunc"}:
             accepted = words.PARTS_OF_TIME
+        elif kind in {"DateDiff", "TimestampDiff", "TsOrDsDiff"}:
+            accepted = words.LENGTHS_OF_DIFFERENCE
         else:
             accepted = words.WEEKDAYS if kind == "WeekStart" else frozenset()
         if name not in accepted:
@@ -198,7 +201,7 @@ class NodeRules:
                 f"holds an interval that is not a number of one unit: {self.shown(node)}",
                 "intervals are written INTERVAL '7' DAY",
             )
-        is_shift = isinstance(parent, exp.Add | exp.Sub) and not isinstance(parent.this, exp.Interval)
+        is_shift = isinstance(parent, exp.Add | exp.Sub | exp.DateAdd | exp.DateSub) and part == "expression"
         is_bound = isinstance(parent, exp.LT | exp.LTE | exp.GT | exp.GTE) and isinstance(parent.this, exp.Sub)
         if not (is_shift or is_bound):
             self.refuse("uses an interval by itself", "an interval is added to a time, or bounds a difference of times")
@@ -210,6 +213,8 @@ class NodeRules:
 
     def check_dateadd(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
         amount = node.args.get("expression")
+        if isinstance(amount, exp.Interval):
+            return
         amount = amount.this if isinstance(amount, exp.Neg) else amount
         if not isinstance(amount, exp.Literal) or not re.fullmatch(r"\d{1,5}", str(amount.this), re.ASCII):
             self.refuse("adds to a time an amount that is not a number", "the amount is written out")
