@@ -17,7 +17,7 @@ from paribus.experiments.checks.rates import rate_difference_p
 from paribus.experiments.covariates import Imbalance
 from paribus.experiments.plan import Kind, Method, Plan
 from paribus.experiments.result import Check
-from paribus.metrics.cells import ClusterSums, Counts, Measurement
+from paribus.metrics.cells import UNKNOWN_FIRST, ClusterSums, Counts, Measurement
 from paribus.metrics.definition import Metric, MetricType
 
 MEAN = Metric("revenue", MetricType.MEAN)
@@ -189,6 +189,14 @@ def test_leaving_units_out_cannot_hide_the_ratio_of_first_exposures() -> None:
 def test_many_mixed_units_warn_even_when_alike() -> None:
     counts = units(10_000, 10_000, mixed_units={"control": 400, "treatment": 410})
     assert failed(subject(counts)) == {"share with multiple exposure"}
+
+
+def test_mixed_units_of_a_table_without_times_have_no_arm_whose_rate_could_differ() -> None:
+    counts = units(10_000, 10_000, mixed_units={UNKNOWN_FIRST: 150})
+    assert failed(subject(counts)) == set(), "they are 0.7% of the units"
+    assert "150 units met several variants" in answers(subject(counts))["multiple exposure"].sentence
+    many = units(10_000, 10_000, mixed_units={UNKNOWN_FIRST: 900})
+    assert failed(subject(many)) == {"share with multiple exposure"}
 
 
 @pytest.mark.parametrize(("lost", "blocks"), [((100, 103), False), ((20, 120), True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 
 from paribus.errors import FragmentError, InputError
-from paribus.metrics.cells import Measurement
+from paribus.metrics.cells import UNKNOWN_FIRST, Measurement
 from paribus.metrics.compile import statements, table_name
 from paribus.metrics.definition import (
     Cap,
@@ -77,9 +78,21 @@ def test_a_unit_in_two_variants_leaves_and_is_counted() -> None:
     frame = table(y=[1.0, 2.0, 3.0, 4.0])
     other = frame.iloc[:1].assign(arm="a", y=9.0)
     found = of_table(pd.concat([frame, other]))
-    assert found.counts.mixed_units == {"a": 1}
+    assert found.counts.mixed_units == {UNKNOWN_FIRST: 1}
     assert found.counts.units == {"a": 2, "b": 1}
     np.testing.assert_allclose(found.cells["y"].moments.mean[:, 0], [3, 3])
+
+
+def test_the_variant_met_first_is_the_one_of_the_earliest_row() -> None:
+    times = [datetime(2026, 3, 1, hour) for hour in range(4)]
+    frame = table(y=[1.0, 2.0, 3.0, 4.0]).assign(at=times)
+    later = frame.assign(arm=frame["arm"].map({"a": "b", "b": "a"}), at=[time + timedelta(hours=9) for time in times])
+    later.loc[later.index[1], "at"] = times[1]  # at the same time in both: neither is first
+    later.loc[later.index[2], "at"] = pd.NaT
+    found = of_table(pd.concat([later, frame]), units=UnitTable("results", "user", "arm", exposed_at="at"))
+    by_name = dict(zip(frame["user"], frame["arm"], strict=True))
+    expected = Counter(by_name[user] for i, user in enumerate(frame["user"]) if i != 1)
+    assert found.counts.mixed_units == {**expected, UNKNOWN_FIRST: 1}
 
 
 def test_rows_finer_than_the_unit_are_refused_or_clustered() -> None:

@@ -514,5 +514,10 @@ def _finding(c: Comparison) -> Finding:
     shown = c.relative if isinstance(c.relative, Estimate) and not c.margin_absolute else c.absolute
     size = good * shown.value if isinstance(shown, Estimate) else 0.0
     unit: Unit = "points" if c.type in SHARES else "number"
-    words = effect(None if c.margin_absolute else c.relative, c.absolute, unit)
+    relative, absolute = None if c.margin_absolute else c.relative, c.absolute
+    if c.simultaneous is not None and isinstance(shown, Estimate):
+        # The corrected interval decides and stands in the table; beside another one it would seem a contradiction.
+        shown = replace(shown, lower=c.simultaneous[0], upper=c.simultaneous[1])
+        relative, absolute = (shown, absolute) if isinstance(relative, Estimate) else (relative, shown)
+    words = effect(relative, absolute, unit)
     return Finding(c.metric, c.role, c.conclusion, words, size, c.required_units)

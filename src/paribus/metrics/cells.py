@@ -41,6 +41,7 @@ class Cells:
     immature: tuple[int, ...] | None = None
 
 
+UNKNOWN_FIRST = "(unknown)"  # among mixed units by the variant met first: a table without times does not say it
 NO_CLUSTER = "(no cluster)"  # the units whose cluster is missing, together
 
 
@@ -89,7 +90,9 @@ class Counts:
     unknown_variant_rows: dict[str, int] = field(default_factory=dict)
     duplicate_rows: int = 0  # unit tables: identical rows beyond a unit's first; exposures may repeat
     conflicting_units: int = 0  # unit tables: one unit, different metric values
-    mixed_units: dict[str, int] = field(default_factory=dict)  # units with several variants, by first variant; excluded
+    mixed_units: dict[str, int] = field(
+        default_factory=dict
+    )  # several variants, by the first (or UNKNOWN_FIRST); excluded
     by_reason: dict[str, int] = field(default_factory=dict)  # exposures by reason
     served_differs: dict[str, int] = field(default_factory=dict)
     outside_window: dict[str, int] = field(default_factory=dict)  # exposures before start or after the end

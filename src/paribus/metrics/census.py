@@ -10,7 +10,7 @@ from typing import Any
 
 from paribus.errors import InputError
 from paribus.metrics import exposed, probe, repeats, table
-from paribus.metrics.cells import Counts
+from paribus.metrics.cells import UNKNOWN_FIRST, Counts
 from paribus.metrics.compile import Compiler
 from paribus.metrics.exposed import RANDOMIZED
 from paribus.metrics.level import Care
@@ -77,7 +77,8 @@ def _repeated_units(compiler: Compiler, ask: Ask, census: Census) -> Census:
     for row in found:
         n_units, n_rows = int(row["z_units"]), int(row["z_rows"])
         if int(row["z_m"]):
-            mixed[str(row["z_v"])] = mixed.get(str(row["z_v"]), 0) + n_units
+            first = UNKNOWN_FIRST if row["z_v"] is None else str(row["z_v"])
+            mixed[first] = mixed.get(first, 0) + n_units
             continue
         duplicates += n_rows - n_units
         conflicting += n_units if int(row["z_c"]) else 0

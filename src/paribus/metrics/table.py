@@ -68,7 +68,10 @@ def unit_level(
 
 
 def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variants: Sequence[str] | None) -> str:
-    """The statement that describes units with several rows: how many, in several variants, with different values."""
+    """The statement that describes units with several rows: how many, in several variants, with different values.
+
+    Of a unit in several variants `z_v` is the one that it met first, NULL in a table that does not say when.
+    """
     statement = sql.Statement()
     columns = Columns("zd")
     for metric in metrics:
@@ -77,9 +80,11 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
     variant = source.as_text(units.variant, "variant")
     values = list(columns.by_alias)
     where = sql.every([source.condition(units.filter, "filter"), *_usable(source, units, variants)])
-    rows = statement.level(
-        "zd", sql.Select({"zd_u": unit, "zd_v": variant, **columns.by_alias}, source.text, where=where)
-    )
+    met = {"zd_u": unit, "zd_v": variant, **columns.by_alias}
+    if units.exposed_at:
+        met["zd_t"] = source.instant(units.exposed_at, "exposed_at")
+    rows = statement.level("zd", sql.Select(met, source.text, where=where))
+    joins, first = _first_met(statement, rows) if units.exposed_at else ([], sql.null_text())
     differing = [
         condition
         for alias in values
@@ -100,12 +105,13 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
         "zo",
         sql.Select(
             {
-                "zo_v": sql.smallest(sql.own("zd_v")),
+                "zo_v": first,
                 "zo_n": sql.rows(),
                 "zo_m": sql.case((mixed, sql.integer(1)), otherwise=sql.integer(0)),
                 "zo_c": flag,
             },
             rows,
+            joins=joins,
             group=[sql.own("zd_u")],
         ),
     )
@@ -121,6 +127,15 @@ def repeats(source: Source, units: UnitTable, metrics: Sequence[Metric], variant
         group=[sql.own("zo_v"), sql.own("zo_m"), sql.own("zo_c")],
     )
     return statement.sql(last, source.hooks.name)
+
+
+def _first_met(statement: sql.Statement, rows: sql.Expr) -> tuple[list[sql.Join], sql.Expr]:
+    """The variant of a unit's earliest row, NULL where rows of several variants share that time, and what it needs."""
+    earliest = {"zq_u": sql.own("zd_u"), "zq_t": sql.smallest(sql.own("zd_t"))}
+    start = statement.level("zq", sql.Select(earliest, rows, group=[sql.own("zd_u")]))
+    then = sql.case((sql.equal(sql.own("zd_t"), sql.own("zq_t")), sql.own("zd_v")))
+    alone = sql.equal(sql.smallest(then), sql.largest(then))
+    return [sql.Join(start, sql.own("zd_u"), sql.own("zq_u"))], sql.case((alone, sql.smallest(then)))
 
 
 def missing(source: Source, units: UnitTable, metrics: Sequence[Metric], variants: Sequence[str] | None) -> str:
