@@ -22,17 +22,30 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def clustered(inputs: dict[str, Any]) -> dict[str, Any]:
     y, treated, cluster = (np.asarray(inputs[name]) for name in ("y", "treated", "cluster"))
-    control, treatment = (stats.ClusterSums.from_rows(y[treated == arm], cluster[treated == arm]) for arm in (0, 1))
+    design = np.column_stack([np.ones(len(y)), treated])
+    compare = across if set(cluster[treated == 0]) & set(cluster[treated == 1]) else between
     answers: dict[str, Any] = {}
     for name, covariance in (("CR0", "CR0"), ("CR1_stata", "CR1"), ("CR2", "CR2")):
-        found = stats.cluster_difference(control, treatment, covariance=covariance, min_clusters=2, min_df=1)
-        answers["est"] = found.value
-        answers[name] = {"se": found.se, "df": found.df, "p": found.p_value}
+        answers["est"], *found = compare(y, treated, cluster, covariance)
+        answers[name] = dict(zip(("se", "df", "p"), found, strict=True))
     if "x" in inputs:
-        design = np.column_stack([np.ones(len(y)), treated, inputs["x"]])
-        fit = stats.ols(y, design, covariance="CR2", clusters=cluster)
+        fit = stats.ols(y, np.column_stack([design, inputs["x"]]), covariance="CR2", clusters=cluster)
         answers |= {"est_adj": fit.coef[1], "CR2_adj_se": fit.se[1], "CR2_adj_df": fit.df[1]}
     return answers
+
+
+def between(y: Any, treated: Any, cluster: Any, covariance: Any) -> tuple[Any, ...]:
+    """Estimate, standard error, df and p of arms that share no cluster."""
+    control, treatment = (stats.ClusterSums.from_rows(y[treated == arm], cluster[treated == arm]) for arm in (0, 1))
+    found = stats.cluster_difference(control, treatment, covariance=covariance, min_clusters=2, min_df=1)
+    return found.value, found.se, found.df, found.p_value
+
+
+def across(y: Any, treated: Any, cluster: Any, covariance: Any) -> tuple[Any, ...]:
+    """The same where clusters have units in both arms."""
+    fit = stats.ols(y, np.column_stack([np.ones(len(y)), treated]), covariance=covariance, clusters=cluster)
+    effect = fit.estimates().at(1)
+    return effect.value, effect.se, effect.df, effect.p_value
 
 
 def petersen(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -218,19 +218,26 @@ def mid_experiment(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def posterior(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    found = compare(inputs)(arm(inputs, "control"), arm(inputs, "treatment"))
-    return posterior_answer(method, inputs, found)
+    control, treatment = arm(inputs, "control"), arm(inputs, "treatment")
+    found = compare(inputs)(control, treatment)
+    is_absolute = inputs.get("difference", "relative") == "absolute"
+    return posterior_answer(method, inputs, found, control.value if is_absolute else 1.0)
 
 
-def posterior_answer(method: str, inputs: dict[str, Any], found: stats.Estimates) -> dict[str, Any]:
+def posterior_answer(method: str, inputs: dict[str, Any], found: stats.Estimates, baseline: Any) -> dict[str, Any]:
+    """The posterior of an effect under a prior of the lift; `baseline` brings it to the scale of a difference."""
     named = re.search(r"prior var ([\d.e+-]+)", method)
     variance = inputs.get("prior_variance", float(named[1]) if named else np.inf)
     effect = stats.normal_posterior(
-        found.value, found.se, prior_mean=inputs.get("prior_mean", 0.0), prior_sd=np.sqrt(variance)
+        found.value,
+        found.se,
+        prior_mean=inputs.get("prior_mean", 0.0),
+        prior_sd=np.sqrt(variance),
+        baseline=baseline,
     )
     return {
         "expected": effect.mean,
-        "ci": effect.interval(),
+        "ci": effect.interval(stats.Fixed.at_alpha(inputs.get("alpha", 0.05)).level),
         "chance_to_win": effect.probability_above(0),
         "risk": risk(effect),
     }
@@ -247,12 +254,15 @@ def quantile_posterior(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
         stats.quantile_arm(inputs[f"n_{x}"], inputs[f"qhat_{x}"], inputs[f"ql_{x}"], inputs[f"qu_{x}"])
         for x in ("c", "t")
     ]
-    return posterior_answer(method, inputs, stats.quantile_difference(*arms, relative="relative" in method))
+    is_relative = "relative" in method
+    found = stats.quantile_difference(*arms, relative=is_relative)
+    return posterior_answer(method, inputs, found, 1.0 if is_relative else arms[0].value)
 
 
 def clustered_quantile(inputs: dict[str, Any]) -> dict[str, Any]:
     control, treatment = (clustered_quantile_arm(inputs[which]) for which in ("control", "treatment"))
-    found = stats.quantile_difference(control, treatment, relative=inputs.get("difference") == "relative")
+    comparison = compare({"difference": inputs.get("difference", "absolute")})
+    found = comparison(control, treatment, boundary=stats.Fixed.at_alpha(inputs.get("alpha", 0.05)))
     return {
         "var_c": control.var,
         "var_t": treatment.var,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.oracles import Unsupported
@@ -98,25 +99,52 @@ def design(chosen: Rule, inputs: dict[str, Any]) -> GroupSequentialDesign:
 REFERENCE_ACCURATE_TO = 4.8
 
 
+SENTENCE = re.compile(
+    r"(?P<type>\w+) K=(?P<looks>\d+) (?P<sides>one|two)-sided (?P<alpha>\d*\.\d+) equal info(?:rmation)?"
+)
+RULES = {
+    "OF": lambda inputs: OBRIEN_FLEMING,
+    "P": lambda inputs: POCOCK,
+    "WT": lambda inputs: WangTsiatis(parameter(inputs, "delta_wt", "deltaWT")),
+    "asOF": lambda inputs: Spending("obrien-fleming"),
+    "asP": lambda inputs: Spending("pocock"),
+    "asKD": lambda inputs: Spending("power", parameter(inputs, "gammaA", "rho", "gamma")),
+    "asHSD": lambda inputs: Spending("hwang-shih-decani", parameter(inputs, "gammaA", "gamma")),
+}
+
+
+def described(inputs: dict[str, Any]) -> GroupSequentialDesign:
+    """The design that a case describes as 'asOF K=3 one-sided .025 equal info'."""
+    found = SENTENCE.fullmatch(inputs["design"].strip())
+    if found is None or found["type"] not in RULES:
+        raise Unsupported(f"the design {inputs['design']!r} is not in a known form")
+    return group_sequential_design(
+        RULES[found["type"]](inputs),
+        looks=int(found["looks"]),
+        alpha=float(found["alpha"]),
+        sides=1 if found["sides"] == "one" else 2,
+    )
+
+
 def analysis(inputs: dict[str, Any]) -> dict[str, Any]:
-    plan = group_sequential_design(Spending(), looks=3, alpha=0.025, sides=1)
-    if inputs["design"] != "asOF K=3 one-sided .025 equal info":
-        raise Unsupported(f"the design {inputs['design']!r} is given as a sentence")
+    plan = described(inputs)
     units = inputs["n_per_arm_per_stage"]
     control = arms_by_look(units, inputs["stage_means_control"], inputs["stage_sd_c"])
     treatment = arms_by_look(units, inputs["stage_means_treatment"], inputs["stage_sd_t"])
     one_sided = difference(control, treatment, boundary=Fixed(alternative="greater"), normal=True)
     z = z_statistic(one_sided)
+    looks = plan_looks(units)
     repeated = [
         difference(control, treatment, boundary=GroupSequentialLook(plan, look), normal=True).at(i)
-        for i, look in enumerate(plan_looks(units))
+        for i, look in enumerate(looks)
     ]
     return {
         "effects": one_sided.value,
         "overall_p": one_sided.p_value,
         "repeated_ci_lower": [estimate.lower for estimate in repeated],
         "repeated_ci_upper": [estimate.upper for estimate in repeated],
-        "repeated_p": [repeated_p_value(plan, look, z[i]) for i, look in enumerate(plan_looks(units))],
+        # rpact searches levels up to one half.
+        "repeated_p": [repeated_p_value(plan, look, z[i], largest=0.5) for i, look in enumerate(looks)],
         "conditional_power_final": conditional_power(
             plan,
             z[-1],

@@ -10,7 +10,9 @@ from tests.oracles import Unsupported
 
 from paribus import stats
 
-GENERATOR = re.compile(r"y = (?P<first>[-\d.]+) then (?P<times>\d+)x \((?P<a>[-\d.]+),\s*(?P<b>[-\d.]+)\)")
+NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
+LISTED = rf"{NUMBER}(?:\s*,\s*{NUMBER})*"
+TERM = re.compile(rf"(?:(?P<times>\d+)\s*x\s*\((?P<repeated>{LISTED})\)|(?P<once>{LISTED}))")
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -20,11 +22,17 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def rows(inputs: dict[str, Any]) -> np.ndarray:
     """The data that a case lists, or describes as 'y = A then Nx (B,C)'."""
-    for name in ("y", "values", "data"):
-        if name in inputs:
-            return np.asarray(inputs[name], dtype=float)
-    found = GENERATOR.fullmatch(inputs["generator"].strip())
-    if found is None:
-        raise Unsupported(f"the generator {inputs['generator']!r} is not in a known form")
-    pair = [float(found["a"]), float(found["b"])]
-    return np.array([float(found["first"]), *(pair * int(found["times"]))])
+    lists = [value for value in inputs.values() if isinstance(value, list)]
+    return np.asarray(lists[0] if lists else described(inputs["generator"]), dtype=float)
+
+
+def described(sentence: str) -> list[str]:
+    """The numbers of 'y = A then Nx (B,C)': what is listed, one part after another."""
+    numbers: list[str] = []
+    for part in sentence.rsplit("=", maxsplit=1)[-1].split("then"):
+        found = TERM.fullmatch(part.strip())
+        if found is None:
+            raise Unsupported(f"the generator {sentence!r} is not in a known form")
+        listed = (found["repeated"] or found["once"]).split(",")
+        numbers += listed * int(found["times"] or 1)
+    return numbers

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tests.oracles import Unsupported
-from tests.oracles.group_sequential import parameter
+from tests.oracles.group_sequential import RULES
 
 from paribus.stats.estimate import Alternative
 from paribus.stats.group_sequential import group_sequential_design
@@ -15,7 +15,6 @@ from paribus.stats.power import power_means, sample_size_means, sample_size_non_
 from paribus.stats.prior_power import assurance, expected_power, power_upward
 from paribus.stats.proportion_power import sample_size_proportions
 from paribus.stats.sequential_power import sample_size_sequential
-from paribus.stats.spending import OBRIEN_FLEMING, POCOCK, Spending, WangTsiatis
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -101,17 +100,6 @@ def non_inferiority(inputs: dict[str, Any]) -> dict[str, Any]:
         inputs["margin"], inputs["sd"], alpha=inputs["alpha_one_sided"], power=inputs["power"]
     )
     return {"n_total": size.total}
-
-
-RULES = {
-    "OF": lambda inputs: OBRIEN_FLEMING,
-    "P": lambda inputs: POCOCK,
-    "WT": lambda inputs: WangTsiatis(inputs["delta_wt"]),
-    "asOF": lambda inputs: Spending("obrien-fleming"),
-    "asP": lambda inputs: Spending("pocock"),
-    "asKD": lambda inputs: Spending("power", parameter(inputs, "gammaA", "rho", "gamma")),
-    "asHSD": lambda inputs: Spending("hwang-shih-decani", parameter(inputs, "gammaA", "gamma")),
-}
 
 
 def group_sequential_means(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,17 @@ TESTS = {
     "z pooled": "z",
     "z unpooled": "z_unpooled",
 }
-# Newcombe's 1998 tables hold examples of up to 150 units, and R computed Fisher's test up to 50,000.
-LARGEST_PUBLISHED = 150
+# The examples (a) to (h) of Newcombe's 1998 table II, as x1, n1, x2, n2; R computed Fisher's test up to 50,000 units.
+PUBLISHED = {
+    (56, 70, 48, 80),
+    (9, 10, 3, 10),
+    (6, 7, 2, 7),
+    (5, 56, 0, 29),
+    (0, 10, 0, 20),
+    (0, 10, 0, 10),
+    (10, 10, 0, 20),
+    (10, 10, 0, 10),
+}
 LARGEST_EXACT = 50_000
 
 
@@ -74,13 +83,14 @@ def two_samples(inputs: dict[str, Any]) -> dict[str, Any]:
     level = inputs.get("confidence_level", 0.95)
     table = [inputs[name] for name in ("x2", "n2", "x1", "n1")]  # the difference is p1 - p2
     units = max(inputs["n1"], inputs["n2"])
+    is_published = tuple(inputs[name] for name in ("x1", "n1", "x2", "n2")) in PUBLISHED
     newcombe = stats.proportion_difference_interval(*table, level=level, method="newcombe")
     ratio = stats.risk_ratio_interval(*table, level=level, method="katz")
     pearson = stats.proportion_test(*table, method="chi2")
     return {
         "diff": stats.proportion_difference(*table, level=level).value,
         "newcombe": newcombe,
-        "published_newcombe_4dp": [np.round(end, 4) for end in newcombe] if units <= LARGEST_PUBLISHED else None,
+        "published_newcombe_4dp": [np.round(end, 4) for end in newcombe] if is_published else None,
         "score_mn": stats.proportion_difference_interval(*table, level=level, method="miettinen_nurminen"),
         "score_mee": stats.proportion_difference_interval(*table, level=level, method="mee"),
         "wald": stats.proportion_difference_interval(*table, level=level, method="wald"),

@@ -28,7 +28,9 @@ def plain_ratio(inputs: dict[str, Any]) -> dict[str, Any]:
     )
     boundary = stats.Fixed(inputs.get("confidence_level", 0.95))
     found = stats.difference(control, treatment, boundary=boundary, normal=True)
-    relative = stats.lift(control, treatment, boundary=boundary, method="delta", normal=True)
+    relative = stats.lift(
+        control, treatment, boundary=boundary, method="delta", normal=True, negative_baseline="signed"
+    )
     return {
         "ratio_c": control.value,
         "se_c": control.se,
@@ -68,7 +70,7 @@ def compared(
 ) -> dict[str, Any]:
     adjusted = stats.cuped(control, treatment, what, covariates, theta="total")
     options: dict[str, Any] = {
-        "boundary": stats.Fixed(inputs.get("confidence_level", 0.95)),
+        "boundary": stats.Fixed(inputs.get("confidence_level", 0.95), inputs.get("alternative", "two-sided")),
         "pooled": inputs.get("equal_var", False),
         "normal": not inputs.get("use_t", True),
     }

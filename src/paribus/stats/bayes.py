@@ -70,7 +70,12 @@ class NormalPosterior:
 
 
 def normal_posterior(
-    estimate: ArrayLike, se: ArrayLike, prior_mean: ArrayLike = 0.0, prior_sd: ArrayLike = np.inf
+    estimate: ArrayLike,
+    se: ArrayLike,
+    prior_mean: ArrayLike = 0.0,
+    prior_sd: ArrayLike = np.inf,
+    *,
+    baseline: ArrayLike = 1.0,
 ) -> NormalPosterior:
     """Posterior of an effect from its estimate and standard error under a normal prior on the same scale.
 
@@ -79,12 +84,18 @@ def normal_posterior(
         se: its standard error, positive.
         prior_mean: prior mean.
         prior_sd: prior standard deviation; infinite for a flat prior.
+        baseline: the control value by whose size a prior of the lift is brought to the scale of a difference
+            (GrowthBook's convention; the baseline's own error is left out).
 
     >>> posterior = normal_posterior(1.0, 1.0, prior_mean=0.0, prior_sd=1.0)
     >>> float(posterior.mean), round(float(posterior.sd), 4)
     (0.5, 0.7071)
+    >>> float(normal_posterior(1.0, 1.0, prior_sd=0.1, baseline=10.0).mean)  # a tenth of 10 is 1
+    0.5
     """
+    size = np.abs(np.asarray(baseline, dtype=np.float64))
     estimate, se, mean, sd = (np.asarray(a, dtype=np.float64) for a in (estimate, se, prior_mean, prior_sd))
+    mean, sd = mean * size, sd * size
     if np.any(se <= 0) or np.any(sd <= 0):
         raise InputError("a standard error or prior standard deviation that is not positive", rule="both > 0")
     with np.errstate(divide="ignore"):

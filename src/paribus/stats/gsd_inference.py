@@ -90,13 +90,14 @@ class GroupSequentialLook:
         return np.minimum(self._errors * repeated_p_value(self.design, self.look, z), 1.0)
 
 
-def repeated_p_value(design: GroupSequentialDesign, look: int, z: ArrayLike) -> Floats:
+def repeated_p_value(design: GroupSequentialDesign, look: int, z: ArrayLike, *, largest: float = 1.0) -> Floats:
     """The smallest alpha at which the design stops for efficacy at this look, for each z.
 
     Source: Jennison, Turnbull 2000, ch. 9.4.
 
     For a two-sided design pass |z|. Up to eight values are solved exactly, more are read from a monotone table that
-    is exact at the design's own alpha.
+    is exact at the design's own alpha. Levels above `largest` are not told apart from it (.5: no one-sided test has
+    them, and rpact stops there).
     """
     from scipy.optimize import brentq
 
@@ -120,11 +121,12 @@ def repeated_p_value(design: GroupSequentialDesign, look: int, z: ArrayLike) -> 
         return float(np.exp(root))
 
     if z.size <= 8:
-        return np.asarray([exact(float(value)) for value in z.ravel()]).reshape(z.shape)
+        solved = np.asarray([exact(float(value)) for value in z.ravel()]).reshape(z.shape)
+        return np.asarray(np.minimum(solved, largest))
     nodes, logs = _table(design, look)
     with np.errstate(invalid="ignore"):
         p = np.exp(np.interp(z, nodes, logs))
-    return np.asarray(np.where(np.isnan(z), np.nan, np.where(z <= nodes[0], 1.0, p)))
+    return np.asarray(np.minimum(np.where(np.isnan(z), np.nan, np.where(z <= nodes[0], 1.0, p)), largest))
 
 
 def arms_by_look(n: ArrayLike, mean: ArrayLike, sd: ArrayLike) -> Arm:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
 from paribus.stats.estimate import Floats, Reason, Undetermined
+from paribus.stats.quantile_simplex import regression_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ def quantile_effect(y: ArrayLike, treated: ArrayLike, p: float) -> QuantileEffec
     """Quantile treatment effect of the regression of y on an intercept and a treatment indicator.
 
     Each arm's quantile is an order statistic. Where n p is whole, every value between two of them minimizes the loss;
-    control then takes the upper and treatment the lower one. Bandwidths are Hall and Sheather's (1988), as R's
-    quantreg takes them by default.
+    then the one counts that the simplex of Barrodale and Roberts (1974), which starts from zero, meets first, as in R's
+    quantreg. Bandwidths are Hall and Sheather's (1988), quantreg's default.
 
     Args:
         y: outcomes, shape (n,).
@@ -58,7 +59,7 @@ def quantile_effect(y: ArrayLike, treated: ArrayLike, p: float) -> QuantileEffec
         return Undetermined(Reason.TOO_FEW_UNITS, "at least 5 in each arm")
     n = y.size
     h = hall_sheather_bandwidth(p, n)
-    quantiles = np.array([_order_statistic(arms[0], p, upper=True), _order_statistic(arms[1], p, upper=False)])
+    quantiles = np.array(_minimizers(arms, p))
     residuals = y - quantiles[d.astype(np.intp)]
     sizes = np.array([arm.size for arm in arms], dtype=np.float64)
     iid = _sparsity(residuals, n, h) * np.sqrt(p * (1 - p) * (1 / sizes).sum())
@@ -79,8 +80,33 @@ def hall_sheather_bandwidth(p: float, n: int, alpha: float = 0.05) -> float:
     return float(n ** (-1 / 3) * z ** (2 / 3) * (1.5 * density**2 / (2 * x**2 + 1)) ** (1 / 3))
 
 
+def _minimizers(arms: tuple[Floats, Floats], p: float) -> tuple[float, float]:
+    """The minimizers of the quantile loss in control and treatment that the simplex ends at.
+
+    From (0, 0) it moves along the coefficient whose loss falls fastest, until the loss falls no more: the intercept
+    takes both arms to their common quantile, the indicator treatment alone to its own. The other coefficient then moves
+    the arm that the first one left without a point of zero residual, and last the arm that has one, if it must.
+    """
+    slopes = [arm.size * p - int((arm < 0).sum()) for arm in arms]
+    if abs(slopes[1]) > abs(sum(slopes)):
+        return _settle(arms[0], 0.0, p, rising=slopes[0] >= 0), _settle(arms[1], 0.0, p, rising=slopes[1] >= 0)
+    common = _settle(np.sort(np.concatenate(arms)), 0.0, p, rising=True)
+    return _settle(arms[0], common, p, rising=common in arms[0]), _settle(arms[1], common, p, rising=True)
+
+
+def _settle(ordered: Floats, start: float, p: float, *, rising: bool) -> float:
+    """The minimizer of the quantile loss in one arm that a walk from `start` meets first.
+
+    From between two minimizers, where the loss is flat, the walk is `rising` or not.
+    """
+    lower, upper = (_order_statistic(ordered, p, upper=upper) for upper in (False, True))
+    if lower < start < upper:
+        return upper if rising else lower
+    return lower if start <= lower else upper
+
+
 def _order_statistic(ordered: Floats, p: float, *, upper: bool) -> float:
-    """A minimizer of the quantile loss in one arm."""
+    """The lowest or the highest order statistic of one arm that minimizes its quantile loss."""
     position = ordered.size * p
     whole = round(position)
     is_whole = abs(position - whole) < 1e-9 * max(1.0, position)
@@ -95,24 +121,8 @@ def _sparsity(residuals: Floats, n: int, h: float, coefficients: int = 2) -> flo
     ranks = np.arange(zeros, count + zeros + 1)
     nearest = residuals[np.argsort(np.abs(residuals), kind="stable")]
     ranks = ranks[ranks < nearest.size]
-    return _median_slope(np.sort(nearest[ranks]), (ranks + 1) / (n - coefficients))
-
-
-def _median_slope(y: Floats, x: Floats) -> float:
-    """Slope of the least absolute deviations line through increasing points, by bisection on its subgradient.
-
-    For a slope b the best intercept is the median of y - b x, and the loss falls with b while the x of points above
-    the line outweigh those below.
-    """
-    low, high = 0.0, float(np.max(np.diff(y) / np.diff(x)))
-    for _ in range(200):
-        b = (low + high) / 2
-        if b in (low, high):
-            break
-        residual = y - b * x
-        too_flat = (x * np.sign(residual - np.median(residual))).sum() > 0
-        low, high = (b, high) if too_flat else (low, b)
-    return high
+    line = np.column_stack([np.ones(ranks.size), (ranks + 1) / (n - coefficients)])
+    return float(regression_quantile(line, np.sort(nearest[ranks]), 0.5)[1])
 
 
 def _neighbor_density(arms: tuple[Floats, Floats], p: float, h: float) -> Floats:

@@ -10,8 +10,8 @@ from paribus.stats.estimate import Floats
 from paribus.stats.integration import Walk, exit_probabilities, start
 from paribus.stats.spending import Rule, Spending, WangTsiatis
 
-# A critical value beyond this is never reached in double precision: 1 - Phi(8) is the rounding of 1.
-UNREACHABLE = 8.0
+# A critical value beyond this is never reached: its one-sided level is below 1e-15, some roundings of 1.
+UNREACHABLE = 7.9413
 # Below this a look's share of the error is smaller than the accuracy of the integration: the look cannot stop, and
 # what it would have spent is left to the next one.
 SMALLEST_SHARE = 1e-10
