@@ -17,6 +17,7 @@ from paribus.errors import InputError
 from paribus.experiments import sizing
 from paribus.experiments.document import load
 from paribus.experiments.history import arrivals_of, look
+from paribus.experiments.operating import characteristics, truths_of
 from paribus.experiments.plan import Design, Kind, Method, Plan, Prior, Variant
 from paribus.experiments.population import Population
 from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
@@ -342,9 +343,71 @@ def test_history_gives_baseline_variance_and_what_covariates_remove(tmp_path: Pa
     assert found.by_metric["visits"] / 2 == pytest.approx(want, rel=0.05)
     assert found.chosen.binding == "visits"
     text = found.text()
-    for said in ("late", "No effect is planned for converted", "Without CUPED"):
+    for said in ("No effect is planned for converted", "Without CUPED"):
         assert said in " ".join(text.split()), said
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_quantile_is_sized_by_its_density(tmp_path: Path) -> None:
+    """The 90th percentile of normal values, mean 10 and variance 2: 10 + 1.28 sd, variance .9 (.1) / density^2."""
+    text = TABLE.replace("value: revenue, role: secondary", "value: revenue, role: guardrail, margin: 2%")
+    found = pb.design(table(tmp_path, n=20_000, text=text))
+    q = stats.norm(10, math.sqrt(2)).ppf(0.9)
+    variance = 0.09 / stats.norm(10, math.sqrt(2)).pdf(q) ** 2
+    # beta is divided over two guardrails and one; 84 ranks to each side tell the variance within 16%
+    want = (Z(0.975) + Z(1 - 0.2 / 3)) ** 2 * 2 * variance / (0.02 * q) ** 2
+    assert found.by_metric["late"] / 2 == pytest.approx(want, rel=0.4)
+
+
+def test_a_quantile_of_rows_is_sized_by_its_units(tmp_path: Path) -> None:
+    """Every unit has four rows of one value, so the median is that of the units: variance .25 / density^2 per unit."""
+    draw = np.random.default_rng(6)
+    first = datetime(2026, 1, 5, tzinfo=UTC)
+    at = [first + timedelta(minutes=5 * i) for i in range(5000)]
+    exposures = [f"u{i},,{t:%Y-%m-%d %H:%M:%S}" for i, t in enumerate(at)]
+    values = draw.normal(40, 10, 5000)
+    orders = [
+        f"u{i},{t + timedelta(hours=h):%Y-%m-%d %H:%M:%S},{v:.6f}"
+        for i, (t, v) in enumerate(zip(at, values, strict=True))
+        for h in range(1, 5)
+    ]
+    (tmp_path / "exposures.csv").write_text("user,group,at\n" + "\n".join(exposures) + "\n")
+    (tmp_path / "orders.csv").write_text("user,at,amount\n" + "\n".join(orders) + "\n")
+    metric = "{name: middle, type: quantile, quantile: 0.5, source: orders, value: amount, level_of_rows: row}"
+    text = EVENTS.replace("START", "2026-06-01").replace(
+        "{name: revenue, type: mean, source: orders, value: amount, window_days: 7}", metric
+    )
+    (tmp_path / "experiment.yaml").write_text(text)
+    document = load(tmp_path / "experiment.yaml")
+    engine = open_engine(None, base_dir=tmp_path)
+    population = look(document, engine).populations["middle"]
+    engine.close()
+    assert population.value == pytest.approx(40, abs=0.5)
+    want = 0.25 / stats.norm(40, 10).pdf(40) ** 2
+    assert population.variance(adjusted=False).variance == pytest.approx(want, rel=0.15)
+
+
+def test_the_rule_is_simulated_with_quantile_guardrails(tmp_path: Path) -> None:
+    """A guardrail whose error is its margin is hardly ever shown safe, so that the rule hardly ever ships."""
+    text = TABLE.replace("value: revenue, role: secondary", "value: revenue, role: guardrail, margin: 2%")
+    document = load(table(tmp_path, text=text))
+    engine = open_engine(None, base_dir=tmp_path)
+    setting = sizing.setting_of(document, engine)
+    engine.close()
+    ships = [size(setting).rule[0].ship.value]
+    late = setting.populations["late"]
+    wide = replace(late, cov=late.cov * 100)
+    guarded = next(m for m in setting.design.metrics if m.name == "late")
+    found = characteristics(
+        setting.design,
+        {**setting.populations, "late": wide},
+        truths_of(setting.design, setting.effects, setting.populations)[:1],
+        units=by_method(size(setting, replications=0), Method.FIXED).maximum,
+    )
+    ships.append(found[0].ship.value)
+    assert guarded.type is MetricType.QUANTILE
+    assert ships[0] >= 0.7
+    assert ships[1] <= 0.1
 
 
 def test_history_gives_arrivals_that_get_fewer(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ import numpy as np
 from paribus.errors import InputError
 from paribus.experiments.document import Document
 from paribus.experiments.population import Population, of_moments
-from paribus.metrics.cells import Cells, ClusterSums, Measurement
-from paribus.metrics.definition import DataModel, Metric, MetricType
+from paribus.metrics.cells import Cells, ClusterSums, Measurement, Ranks
+from paribus.metrics.definition import DataModel, Metric
 from paribus.metrics.measure import measure
+from paribus.stats.arm import ratio
 from paribus.stats.estimate import Floats
 from paribus.stats.moments import Moments
+from paribus.stats.quantile import clustered_quantile_arm, quantile_arm
 from paribus.stats.runtime import Arrivals, observed_arrivals, saturating_arrivals
 from paribus.warehouse.engine import Engine
 from paribus.warehouse.one_arm import ALL, COARSE, FINE, VARIANT, OneArm
@@ -33,7 +35,7 @@ STRAIGHT = 0.1
 class History:
     """What history says.
 
-    populations  by metric; metrics that have no moments (quantiles) are left out, with a note
+    populations  by metric; a quantile whose variance the history does not tell is left out, with a note
     arrivals     cumulated new units by day since the first; None where the data have no times
     daily_units  mean of the first two weeks
     """
@@ -55,22 +57,11 @@ def look(document: Document, engine: Engine) -> History:
         EngineError: the engine failed.
     """
     design, start = document.design, document.design.plan.start
-    metrics = [m for m in design.metrics if m.type is not MetricType.QUANTILE]
-    left_out = [m.name for m in design.metrics if m.type is MetricType.QUANTILE]
     notes = []
-    if left_out:
-        notes.append(f"Quantiles have no variance per unit and are left out: {', '.join(left_out)}.")
-    if not metrics:
-        raise InputError(
-            "no metric has a mean and a variance",
-            where=document.position("metrics"),
-            rule="a sample size follows from a mean and a variance; quantiles have none per unit",
-            fix="add a mean, proportion, count or ratio",
-        )
     one_arm, model = in_one_arm(document.data, engine)
-    found = _measured(document, model, one_arm, metrics, start)
+    found = _measured(document, model, one_arm, design.metrics, start)
     if start is not None and _units(found) < LEAST_UNITS:
-        found = _measured(document, model, one_arm, metrics, None)
+        found = _measured(document, model, one_arm, design.metrics, None)
         notes.append("There is no history from before the plan's start: all data are taken as history.")
     if _units(found) < LEAST_UNITS:
         raise InputError(
@@ -79,11 +70,25 @@ def look(document: Document, engine: Engine) -> History:
             rule=f"at least {LEAST_UNITS} units, with the metrics as they are without the feature",
             fix="point the file at data from before the experiment, or give numbers: paribus design --baseline …",
         )
-    by_name = {m.name: m for m in metrics}
+    by_name = {m.name: m for m in design.metrics}
     populations = {
         name: _in_clusters(of_moments(by_name[name], _pooled(cells)), found.clusters.get(name))
         for name, cells in found.cells.items()
+        if name not in found.ranks
     }
+    for name, ranks in found.ranks.items():
+        own = _of_quantile(by_name[name], ranks, found, document.design.plan.confidence_level)
+        if own is None:
+            notes.append(f"The history does not say how much {name} varies; it is left out.")
+        else:
+            populations[name] = own
+    if not populations:
+        raise InputError(
+            "no metric has a variance",
+            where=document.position("metrics"),
+            rule="a sample size follows from a metric's variance",
+            fix="give a longer history, or add a mean, proportion, count or ratio",
+        )
     days = _new_units(found)
     arrivals = arrivals_of([n for _, n in days])
     return History(
@@ -132,7 +137,14 @@ def _measured(
 ) -> Measurement:
     timed = model.exposures is not None or (model.units is not None and model.units.exposed_at is not None)
     return measure(
-        engine, model, metrics, [ALL], as_of=cutoff, by_day=timed, tolerance=document.design.tolerance_seconds
+        engine,
+        model,
+        metrics,
+        [ALL],
+        as_of=cutoff,
+        by_day=timed,
+        tolerance=document.design.tolerance_seconds,
+        confidence_level=document.design.plan.confidence_level,
     )
 
 
@@ -177,6 +189,20 @@ def _in_clusters(population: Population, sums: ClusterSums | None) -> Population
     per_unit = float(spread / n.sum() / (base.sum() / n.sum()) ** 2)
     raw = population.variance(adjusted=False).variance
     return replace(population, inflation=per_unit / raw if raw > 0 else 1.0, clustered=True)
+
+
+def _of_quantile(metric: Metric, ranks: Ranks, found: Measurement, level: float) -> Population | None:
+    """The quantile as a mean whose variance is that of the quantile times the units behind it; None where unknown."""
+    (i,) = (i for i, key in enumerate(ranks.keys) if key.attribute is None)
+    q, lower, upper = (ranks.points[name][i] for name in ("q", "lower", "upper"))
+    arm = quantile_arm(ranks.n[i], q, lower, upper, level=level)
+    if ranks.clustered is not None:
+        arm = clustered_quantile_arm(arm, metric.quantile or 0.5, ratio(ranks.clustered.take(i), "s", "n"))
+    units = float(_pooled(found.cells[metric.name]).n)
+    variance = float(arm.var / arm.n) * units
+    if not (np.isfinite(variance) and variance > 0):
+        return None
+    return Population(metric, ("y",), np.array([q]), np.array([[variance]]))
 
 
 def _new_units(found: Measurement) -> list[tuple[date, int]]:

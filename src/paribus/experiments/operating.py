@@ -17,7 +17,7 @@ from paribus.experiments.plan import Design, Kind, Method, Seal
 from paribus.experiments.population import Population
 from paribus.experiments.result import Verdict, VerdictValue
 from paribus.metrics.cells import CellKey, Cells, Counts, Measurement
-from paribus.metrics.definition import Role
+from paribus.metrics.definition import Metric, MetricType, Role
 from paribus.stats.moments import Moments
 
 Progress = Callable[[float, str], None]
@@ -133,10 +133,11 @@ def characteristics(
 def _as_simulated(design: Design, populations: Mapping[str, Population], units: int, looks: tuple[int, ...]) -> Design:
     """The design with the end that is simulated.
 
-    Windows have closed for every unit drawn, and clusters are in the variance, so neither is asked for again. Without
-    `planned_units` the fractions of information are those of the planned looks, as drawn.
+    Windows have closed for every unit drawn, clusters are in the variance, and a quantile is drawn as a mean of its
+    variance, so none of these is asked for again. Without `planned_units` the fractions of information are those of
+    the planned looks, as drawn.
     """
-    metrics = tuple(replace(m, window_days=None, cap=None) for m in design.metrics if m.name in populations)
+    metrics = tuple(_drawn(m) for m in design.metrics if m.name in populations)
     plan = replace(
         design.plan,
         start=START if looks else None,
@@ -148,6 +149,11 @@ def _as_simulated(design: Design, populations: Mapping[str, Population], units: 
         min_sample_size=min(design.plan.min_sample_size, int(units * min(v.weight for v in design.variants) * 0.9)),
     )
     return replace(design, metrics=metrics, plan=plan, segments=(), kind=Kind.AB, time_zone="UTC")
+
+
+def _drawn(metric: Metric) -> Metric:
+    plain = replace(metric, window_days=None, cap=None)
+    return replace(plain, type=MetricType.MEAN, covariates=()) if metric.type is MetricType.QUANTILE else plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)

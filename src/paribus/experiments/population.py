@@ -1,5 +1,6 @@
 """What a metric is among the units that will come: its moments, from history or from a baseline that someone states.
 
+A quantile is like a mean of as many units, with the variance that its order statistics show (Deng, Knoblich, Lu 2018).
 Sample sizes are computed from it, and simulated experiments are drawn from it.
 """
 

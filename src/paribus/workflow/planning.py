@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.errors import InputError
 from paribus.workflow.architecture.journey import metric_events
 from paribus.workflow.audience import accepted, attributes
+from paribus.workflow.designing.margins import with_latency_margins
 from paribus.workflow.designing.units import Choice, choices, unit_type_of
 from paribus.workflow.facts.explore import ExploreFacts
 from paribus.workflow.facts.hypothesize import Hypothesis, HypothesizeFacts
@@ -260,6 +261,11 @@ def tried(
         setting = replace(setting, design=replace(setting.design, plan=own_plan))
         setting = held_out(setting, config.experiment_config.holdout)
         sizing = size(setting, seed=context.seed, replications=0)
+        body, widened = with_latency_margins(body, context.facts("explore", ExploreFacts), setting, sizing)
+        if widened:
+            notes += widened
+            setting = replace(setting, design=replace(history(body).design, plan=own_plan))
+            sizing = size(setting, seed=context.seed, replications=0)
         if (
             config.method is None
             and deciding == ANYTIME
