@@ -56,6 +56,14 @@ def test_a_share_by_the_pooled_test_is_the_textbook_number() -> None:
     assert reader(Method.FIXED).total(SHARE) / 2 == pytest.approx(1093.739, rel=1e-5)
 
 
+def test_what_has_no_daily_view_is_sized_by_the_sequence_that_reads_it() -> None:
+    """Planned looks read quantiles and clusters by an anytime-valid sequence; other methods have one rule for all."""
+    undated = replace(MEAN, undated=True)
+    assert reader(Method.GROUP_SEQUENTIAL).total(undated) == reader(Method.ANYTIME).total(MEAN)
+    assert reader(Method.GROUP_SEQUENTIAL).total(undated) > reader(Method.GROUP_SEQUENTIAL).total(MEAN)
+    assert reader(Method.FIXED).total(undated) == reader(Method.FIXED).total(MEAN)
+
+
 def test_a_mean_is_the_t_test_of_r() -> None:
     """R: power.t.test(delta = .5, sd = 1, power = .8) gives n = 63.76576."""
     c = Comparison("m", 0.5, 1.0, 10.0, 0.05, 0.8)

@@ -38,6 +38,7 @@ class Comparison:
     ratio      units in treatment over units in control
     share      a success metric that is compared as a table of counts
     upward     whether the metric moves up when the effect is as hoped
+    undated    read as it stands, without planned looks: a quantile, or a metric of clusters
     """
 
     metric: str
@@ -50,6 +51,7 @@ class Comparison:
     share: bool = False
     upward: bool = True
     is_guardrail: bool = False
+    undated: bool = False
     prior: Prior = field(default_factory=Prior)
 
     def variances(self, distance: float) -> tuple[float, float]:
@@ -77,7 +79,7 @@ class Reader:
         """Probability to show the distance by the end, with `total` units in the two arms together."""
         size = c.distance if distance is None else distance
         se = c.se(total, size)
-        match self.plan.method:
+        match self._method(c):
             case Method.FIXED:
                 return _fixed(c, total, size)
             case Method.GROUP_SEQUENTIAL:
@@ -113,7 +115,7 @@ class Reader:
         """Expected share of the sample at which this comparison stops, when the effect is as assumed or absent."""
         size = c.distance if effect else 0.0
         se = c.se(total, size)
-        match self.plan.method:
+        match self._method(c):
             case Method.FIXED:
                 return 1.0
             case Method.GROUP_SEQUENTIAL:
@@ -130,7 +132,7 @@ class Reader:
     def false_positive(self, c: Comparison, total: float) -> float:
         """Probability that the metric is shown better by the end though there is no effect."""
         se = c.se(total, 0.0)
-        match self.plan.method:
+        match self._method(c):
             case Method.FIXED:
                 return c.alpha / 2
             case Method.GROUP_SEQUENTIAL:
@@ -140,6 +142,11 @@ class Reader:
                 return float(power_over_looks(self._sequence(c, total), 0.0, se / np.sqrt(at), total * at)[1][-1])
             case _:
                 return float(self._bayesian_exits(c, se, 0.0)[1].sum())
+
+    def _method(self, c: Comparison) -> Method:
+        """What an undated metric is read by under planned looks holds at any time (`effects.undated_rule`)."""
+        method = self.plan.method
+        return Method.ANYTIME if c.undated and method is Method.GROUP_SEQUENTIAL else method
 
     def _design(self, c: Comparison) -> GroupSequentialDesign:
         return _group_sequential(spending(self.plan), self.fractions, c.alpha)

@@ -20,7 +20,7 @@ from paribus.experiments.plan import Design, Method, Plan, Prior
 from paribus.experiments.population import Population
 from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
 from paribus.experiments.sizing_result import MDE_DAYS, Curve, MethodSize, Sizing
-from paribus.metrics.definition import Role
+from paribus.metrics.definition import MetricType, Role
 from paribus.stats.estimate import Undetermined
 from paribus.stats.metric_power import power_per_metric
 from paribus.stats.runtime import Arrivals, runtime_days
@@ -231,6 +231,7 @@ def comparisons(
                 share=population.is_share and success,
                 upward=metric.direction == "increase",
                 is_guardrail=not success,
+                undated=metric.type is MetricType.QUANTILE or population.clustered,
                 prior=plan.priors.get(metric.name, Prior()),
             )
         )
