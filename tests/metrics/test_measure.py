@@ -344,6 +344,16 @@ def test_large_event_values_do_not_cancel() -> None:
     assert [s.name for s in found.statements].count("moments:shifted") == 1
 
 
+def test_an_exposure_from_after_the_as_of_time_is_no_row_and_no_stray() -> None:
+    exposed = exposures(("u1", "a", T0), ("u2", "b", T0 + hours(1)), ("u3", "a", T0 + hours(30)))
+    orders = pd.DataFrame({"user": ["u1"], "ts": [T0]})
+    metric, model = Metric("n", MetricType.COUNT, source="orders"), DataModel(exposures=EXPOSED, events=ORDERS)
+    for known, rows, outside in ((26, 2, {}), (40, 3, {"a": 1})):
+        times = {"start": T0, "end": T0 + hours(20), "as_of": T0 + hours(known)}
+        counts = of_events(exposed, orders, (metric,), model, **times).counts
+        assert (counts.rows, {v: n for v, n in counts.outside_window.items() if n}) == (rows, outside)
+
+
 def test_epochs_decide_who_is_mixed() -> None:
     exposed = exposures(
         ("u1", "a", T0, "e1"),

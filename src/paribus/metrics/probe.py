@@ -97,12 +97,14 @@ def exposure_probe(source: Source, exposures: Exposures, scope: Scope) -> str:
     if exposures.probability:
         columns["zx_p"] = sql.double(source.column(exposures.probability, "probability"))
         columns["zx_e"] = source.as_text(exposures.epoch, "epoch") if exposures.epoch else sql.null_text()
-    rows = statement.level("zx", sql.Select(columns, source.text, where=source.condition(exposures.filter, "filter")))
+    # A row from after the as-of time is not known yet, so it is no row; one without a time is counted.
+    known = None if scope.as_of is None else sql.either([sql.is_null(time), sql.less(time, hooks.literal(scope.as_of))])
+    where = sql.every([source.condition(exposures.filter, "filter"), known])
+    rows = statement.level("zx", sql.Select(columns, source.text, where=where))
     one, own_unit, own_time = sql.integer(1), sql.own("zx_u"), sql.own("zx_t")
     good = present(own_unit, is_text)
     early = None if scope.start is None else sql.less(own_time, hooks.literal(scope.start))
-    ends = [end for end in (scope.end, scope.as_of) if end is not None]
-    late = None if not ends else sql.at_least(own_time, hooks.literal(min(ends, key=_utc)))
+    late = None if scope.end is None else sql.at_least(own_time, hooks.literal(scope.end))
     outside = sql.either([early, late, sql.is_null(own_time)])
     last = {
         "z_v": sql.own("zx_v"),

@@ -165,6 +165,10 @@ WITH zx AS (
     "ts" AS zx_t,
     CAST("served" AS VARCHAR) AS zx_s
   FROM "analytics"."exposures"
+  WHERE
+    (
+      "ts" IS NULL OR "ts" < CAST('2026-03-20 00:00:00' AS TIMESTAMP)
+    )
 )
 SELECT
   zx_v AS z_v,

@@ -165,6 +165,10 @@ WITH zx AS (
     "TS" AS zx_t,
     CAST("SERVED" AS VARCHAR) AS zx_s
   FROM "ANALYTICS"."EXPOSURES"
+  WHERE
+    (
+      "TS" IS NULL OR "TS" < CAST('2026-03-20 00:00:00' AS TIMESTAMP_NTZ)
+    )
 )
 SELECT
   zx_v AS z_v,

@@ -176,6 +176,10 @@ WITH zx AS (
     [ts] AS zx_t,
     CAST([served] AS VARCHAR(MAX)) COLLATE Latin1_General_100_BIN2 AS zx_s
   FROM [analytics].[exposures]
+  WHERE
+    (
+      [ts] IS NULL OR [ts] < CAST('2026-03-20 00:00:00' AS DATETIME2)
+    )
 )
 SELECT
   zx_v AS z_v,
