@@ -22,6 +22,7 @@ import numpy as np
 from paribus.stats.estimate import Undetermined
 
 DATA = Path(__file__).parent / "data"
+EXACT_TO = 2**53
 
 
 class Unsupported(Exception):
@@ -41,9 +42,12 @@ def answer(case: dict[str, Any], topic: str) -> dict[str, Any]:
     """The answers of one case as JSON values, or why there are none."""
     try:
         run = topic_runner(case.get("topic", topic))
-        return {key: plain(value) for key, value in run(case["method"], case["inputs"]).items()}
+        answers = run(case.get("method", ""), whole(case["inputs"]))
+        return {key: plain(value) for key, value in answers.items()}
     except Unsupported as unsupported:
         return {"unsupported": str(unsupported)}
+    except KeyError as missing:
+        return {"unsupported": f"the case has no {missing}"}
     except Exception as failure:  # noqa: BLE001 (one broken case must not hide the answers of the others)
         return {"unsupported": f"{type(failure).__name__}: {failure}"}
 
@@ -52,7 +56,18 @@ def answers(path: str | Path) -> dict[str, dict[str, Any]]:
     """Answers of every case of an oracle file, by case id."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     topic = document.get("topic", Path(path).stem)
-    return {case["id"]: answer(case, topic) for case in document["cases"]}
+    cases = enumerate(document.get("cases", []), start=1)
+    return {str(case.get("id", number)): answer(case, topic) for number, case in cases}
+
+
+def whole(value: Any) -> Any:
+    """Inputs with whole numbers as integers, since writers of JSON differ in 5 and 5.0."""
+    if isinstance(value, dict):
+        return {key: whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_TO
+    return int(value) if is_whole else value
 
 
 def plain(value: Any) -> Any:

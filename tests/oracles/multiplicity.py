@@ -25,7 +25,7 @@ ADJUSTMENTS = {
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if method.startswith("Dunnett"):
-        critical = dunnett_critical_value(inputs["k"], inputs["alpha"], df=inputs.get("df", float("inf")))
+        critical = dunnett_critical_value(inputs["k"], inputs["alpha"], df=float(inputs.get("df") or "inf"))
         return {"crit": critical, "published_2dp": round(critical, 2)}
     if method.startswith("e-BH"):
         found = e_bh(inputs["e"], inputs["alpha"])

@@ -24,20 +24,22 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     raise Unsupported(f"no function for {method!r}")
 
 
-def alternative(inputs: dict[str, Any]) -> Alternative:
-    return "greater" if inputs.get("sided", 2) == 1 else "two-sided"
+def alternative(inputs: dict[str, Any], *, decrease: bool = False) -> Alternative:
+    one_sided: Alternative = "less" if decrease else "greater"
+    return one_sided if inputs.get("sided", 2) == 1 else "two-sided"
 
 
 def means(inputs: dict[str, Any]) -> dict[str, Any]:
-    options = {"power": inputs["power"], "alpha": inputs["alpha"], "alternative": alternative(inputs)}
+    sides = alternative(inputs, decrease=inputs["delta"] < 0)
+    options = {"power": inputs["power"], "alpha": inputs["alpha"], "alternative": sides}
     exact = sample_size_means(inputs["delta"], inputs["sd"], reference="t", **options)
     approximate = sample_size_means(inputs["delta"], inputs["sd"], reference="z", **options)
     return {"n_t": exact.control, "n_z": approximate.control, "n_t_ceil": exact.whole.control}
 
 
 def power_given_n(inputs: dict[str, Any]) -> dict[str, Any]:
-    n, alpha = inputs["n_per_arm"], inputs["alpha"]
-    return {"power_t": power_means(inputs["delta"], inputs["sd"], n, alpha=alpha, alternative=alternative(inputs))}
+    n, alpha, sides = inputs["n_per_arm"], inputs["alpha"], alternative(inputs, decrease=inputs["delta"] < 0)
+    return {"power_t": power_means(inputs["delta"], inputs["sd"], n, alpha=alpha, alternative=sides)}
 
 
 def proportions(inputs: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def proportions(inputs: dict[str, Any]) -> dict[str, Any]:
             test=test,
             power=inputs["power"],
             alpha=inputs["alpha"],
-            alternative=alternative(inputs),
+            alternative=alternative(inputs, decrease=inputs["p2"] < inputs["p1"]),
         ).control
         for key, test in {
             "n_pooled": "pooled",
@@ -65,7 +67,7 @@ def proportions_total(inputs: dict[str, Any]) -> dict[str, Any]:
         effect=inputs["abs_mde"],
         power=inputs["power"],
         alpha=inputs["alpha"],
-        alternative=alternative(inputs),
+        alternative=alternative(inputs, decrease=inputs["abs_mde"] < 0),
     )
     return {"n_total": size.total}
 

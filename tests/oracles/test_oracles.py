@@ -12,6 +12,7 @@ import pytest
 from tests.oracles import DATA, answers
 
 FILES = sorted(path for path in DATA.glob("*.json") if path.name != "methods_without_values.json")
+FURTHER = sorted((DATA / "further").glob("*.json"))
 
 
 @cache
@@ -56,6 +57,13 @@ def test_every_supported_case_is_within_its_tolerance(path: Path) -> None:
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("path", FURTHER, ids=lambda path: path.stem)
+def test_every_further_case_of_the_same_methods_is_answered_within_its_tolerance(path: Path) -> None:
+    found = answered(path)
+    problems = [mismatch(found[case["id"]], case["expected"], case["tol"], case["id"]) for case in cases(path)]
+    assert not any(problems), "\n".join(problem for problem in problems if problem)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_no_topic_is_unsupported(path: Path) -> None:
     found = answered(path)
@@ -68,3 +76,36 @@ def test_at_least_97_percent_of_the_254_cases_are_supported() -> None:
     unsupported = {case: reply["unsupported"] for case, reply in replies.items() if "unsupported" in reply}
     assert len(replies) == 254
     assert len(unsupported) <= 0.03 * len(replies), unsupported
+
+
+def test_what_cannot_be_answered_says_why_and_hides_nothing(tmp_path: Path) -> None:
+    good = {"id": "good", "method": "Welch t", "inputs": {"control": [1.0, 2, 4], "treatment": [2, 3.0, 7]}}
+    odd = {
+        "topic": {**good, "topic": "astrology"},
+        "method": {**good, "method": "guess"},
+        "missing": {**good, "inputs": {"control": [1, 2]}},
+        "wrong": {**good, "inputs": {"control": "two", "treatment": None}},
+        "without": {"method": "Welch t"},
+    }
+    file = tmp_path / "mean_difference.json"
+    file.write_text(json.dumps({"cases": [good, *({**case, "id": name} for name, case in odd.items())]}))
+    found = answers(file)
+    assert found["good"]["diff"] == pytest.approx(5 / 3)
+    assert all(list(found[name]) == ["unsupported"] and found[name]["unsupported"] for name in odd)
+
+
+def test_whole_numbers_may_be_written_either_way_and_keys_in_any_order(tmp_path: Path) -> None:
+    file = tmp_path / "group_sequential.json"
+    inputs = {"kMax": 2, "alpha": 0.05, "sided": 2}
+    as_floats = dict(reversed([(key, float(value)) for key, value in inputs.items()]))
+    case = {"method": "Pocock"}
+    file.write_text(json.dumps({"cases": [{**case, "id": "i", "inputs": inputs}, {**case, "inputs": as_floats}]}))
+    integers, floats = answers(file).values()
+    assert integers == floats
+    assert integers["critical_values"][0] == pytest.approx(2.178, abs=5e-4)
+
+
+def test_a_file_without_cases_has_no_answers(tmp_path: Path) -> None:
+    file = tmp_path / "srm.json"
+    file.write_text('{"topic": "srm", "cases": []}')
+    assert answers(file) == {}

@@ -51,13 +51,13 @@ def expected_power(
     Args:
         power_at: power as a vectorized function of the effect.
         prior_mean: of the effect.
-        prior_sd: of the effect, positive.
+        prior_sd: of the effect; 0 gives the power at `prior_mean`.
         points: nodes over 9 standard deviations on each side.
     """
     from scipy.special import roots_legendre
 
-    if not prior_sd > 0:
-        raise InputError(f"prior_sd is {prior_sd}", rule="prior_sd > 0")
+    if not prior_sd >= 0:
+        raise InputError(f"prior_sd is {prior_sd}", rule="prior_sd >= 0")
     nodes, weights = roots_legendre(points)
     z = 9 * nodes
     density = 9 * weights * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
