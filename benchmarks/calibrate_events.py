@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.calibrate_engine import VARIANTS, design_of
 from benchmarks.calibrate_gate import Gate, share_gate
-from paribus.experiments.analysis import infer, measure_design
+from paribus.experiments.analysis import infer
+from paribus.experiments.measuring import measure_design
 from paribus.experiments.plan import Plan
 from paribus.metrics.definition import Covariate, DataModel, EventSource, Exposures, Metric, MetricType, Role
 from paribus.stats.estimate import Estimate

@@ -21,9 +21,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
 from paribus.experiments.maintaining import keep, upkeep
+from paribus.experiments.measuring import measure_design
 from paribus.experiments.on_lake import Snapshot, lake_engine
 from paribus.experiments.serving import Serving, read_many
 from paribus.lake.maintained import MaintainedTables

@@ -12,10 +12,10 @@ from tests.experiments.lake_files import START, Shop
 from tests.experiments.simulated import design
 
 from paribus.experiments import checks
-from paribus.experiments.analysis import measure_design
 from paribus.experiments.checks import Subject
 from paribus.experiments.document import load
 from paribus.experiments.measurement_text import measurement_from_plain, measurement_to_plain
+from paribus.experiments.measuring import measure_design
 from paribus.experiments.on_lake import Snapshot, lake_engine
 from paribus.experiments.result import Check
 from paribus.metrics.cells import Counts, Measurement

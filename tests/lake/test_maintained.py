@@ -13,9 +13,9 @@ import pytest
 from tests.experiments.lake_files import START, Shop, first_exposures, per_unit
 
 from paribus.errors import InputError
-from paribus.experiments.analysis import measure_design
 from paribus.experiments.document import Document, load
 from paribus.experiments.maintaining import Upkeep, keep, not_kept, upkeep
+from paribus.experiments.measuring import measure_design
 from paribus.experiments.on_lake import Snapshot, lake_engine
 from paribus.experiments.serving import read_cells, read_many
 from paribus.lake.maintained import MaintainedTables

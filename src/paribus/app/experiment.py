@@ -295,7 +295,7 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
     Raises:
         ProofError: it is not a result of Paribus.
     """
-    from paribus.experiments.analysis import measure_again
+    from paribus.experiments.measuring import measure_again
     from paribus.experiments.on_lake import reads_lake
     from paribus.experiments.serialize import read_result
     from paribus.experiments.verify import verify as verify_result

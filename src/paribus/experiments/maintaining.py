@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
-from paribus.experiments.analysis import earliest
 from paribus.experiments.document import Document
+from paribus.experiments.measuring import earliest
 from paribus.experiments.on_lake import Snapshot, event_table, flag_of, reads_lake, snapshot_of
 from paribus.lake.maintained import MaintainedTables, State
 from paribus.lake.maintained_definition import Definition, Enrolment, NewRows, UnitSum

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from paribus.errors import EngineError, InputError
-from paribus.experiments.analysis import analyze, earliest, measure_again
+from paribus.experiments.analysis import analyze
 from paribus.experiments.document import Document
+from paribus.experiments.measuring import earliest, measure_again
 from paribus.experiments.plan import Design, Seal
 from paribus.experiments.reading import planned_end
 from paribus.experiments.result import Result

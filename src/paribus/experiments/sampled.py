@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError, did_you_mean
-from paribus.experiments.analysis import earliest
+from paribus.experiments.measuring import earliest
 from paribus.experiments.reading import planned_end
 from paribus.metrics.definition import Metric, Role
 from paribus.metrics.unit_rows import MOST, TYPES, UnitRows, unit_rows

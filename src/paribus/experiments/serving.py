@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError
-from paribus.experiments.analysis import earliest
 from paribus.experiments.maintaining import Upkeep, new_files
+from paribus.experiments.measuring import earliest
 from paribus.experiments.on_lake import Snapshot
 from paribus.experiments.plan import Design
 from paribus.experiments.reading import planned_end
