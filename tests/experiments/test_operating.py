@@ -19,7 +19,7 @@ from tests.experiments.simulated import design
 
 from paribus.experiments.analysis import infer, verdicts
 from paribus.experiments.operating import START, Characteristics, Rate, Truth, characteristics, truths_of
-from paribus.experiments.plan import Design, Method, Plan, Seal
+from paribus.experiments.plan import Design, Kind, Method, Plan, Seal
 from paribus.experiments.population import Population
 from paribus.metrics.cells import CellKey, Cells, Counts, Measurement
 from paribus.metrics.definition import Metric, MetricType, Role
@@ -156,6 +156,21 @@ def test_a_share_is_simulated_by_its_counts() -> None:
     truth = Truth("planned", "", {"converted": 0.25}, True)
     (found,) = characteristics(design(converted), populations, [truth], units=2188, replications=150)
     agrees(found.ship, 0.8)
+
+
+def test_a_share_of_clusters_has_the_variance_of_clusters() -> None:
+    """Twice the variance of single units asks for twice as many; the rule itself is no check of the drawing."""
+    converted = Metric("converted", MetricType.PROPORTION)
+    populations = {
+        "converted": Population(converted, ("y",), np.array([0.2]), np.array([[0.16]]), 0.0, 2.0, clustered=True)
+    }
+    made = replace(design(converted), kind=Kind.CLUSTER, interference="cluster: shop")
+    world = [Truth("planned", "", {"converted": 0.25}, True), Truth("none", "", {}, False)]
+    planned, none = characteristics(made, {"converted": shops}, world, units=2 * 2188, replications=300)
+    agrees(planned.ship, 0.8)
+    agrees(none.ship, 0.025)
+    agrees(none.roll_back, 0.025)
+    assert none.invalid.count <= 3
 
 
 # ── looks ────────────────────────────────────────────────────────────────────────────────────────────────────────────

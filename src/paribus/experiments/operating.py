@@ -17,7 +17,7 @@ from paribus.experiments.plan import Design, Kind, Method, Seal
 from paribus.experiments.population import Population
 from paribus.experiments.result import Verdict, VerdictValue
 from paribus.metrics.cells import CellKey, Cells, Counts, Measurement
-from paribus.metrics.definition import Metric, MetricType, Role
+from paribus.metrics.definition import SHARES, Metric, MetricType, Role
 from paribus.stats.moments import Moments
 
 Progress = Callable[[float, str], None]
@@ -27,6 +27,7 @@ REPLICATIONS = 400
 REPLICATIONS_WITH_LOOKS = 120
 AT_ONCE = 60  # experiments that are inferred together
 START = datetime(2000, 1, 3, tzinfo=UTC)  # a Monday; only differences of days matter
+_NO_CLUSTERS = "none because clusters are in the variance of what is drawn"
 DECIDED = (VerdictValue.SHIP, VerdictValue.ROLL_BACK, VerdictValue.INVALID)
 
 
@@ -137,7 +138,7 @@ def _as_simulated(design: Design, populations: Mapping[str, Population], units: 
     variance, so none of these is asked for again. Without `planned_units` the fractions of information are those of
     the planned looks, as drawn.
     """
-    metrics = tuple(_drawn(m) for m in design.metrics if m.name in populations)
+    metrics = tuple(_drawn(m, populations[m.name]) for m in design.metrics if m.name in populations)
     plan = replace(
         design.plan,
         start=START if looks else None,
@@ -148,12 +149,17 @@ def _as_simulated(design: Design, populations: Mapping[str, Population], units: 
         n_opt=design.plan.n_opt or units,
         min_sample_size=min(design.plan.min_sample_size, int(units * min(v.weight for v in design.variants) * 0.9)),
     )
-    return replace(design, metrics=metrics, plan=plan, segments=(), kind=Kind.AB, time_zone="UTC")
+    return replace(
+        design, metrics=metrics, plan=plan, segments=(), kind=Kind.AB, interference=_NO_CLUSTERS, time_zone="UTC"
+    )
 
 
-def _drawn(metric: Metric) -> Metric:
+def _drawn(metric: Metric, population: Population) -> Metric:
+    """The metric as it is drawn; a share of clustered units has not the variance of a share."""
     plain = replace(metric, window_days=None, cap=None)
-    return replace(plain, type=MetricType.MEAN, covariates=()) if metric.type is MetricType.QUANTILE else plain
+    if metric.type is MetricType.QUANTILE or (population.clustered and metric.type in SHARES):
+        return replace(plain, type=MetricType.MEAN, covariates=())
+    return plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
