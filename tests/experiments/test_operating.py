@@ -161,9 +161,7 @@ def test_a_share_is_simulated_by_its_counts() -> None:
 def test_a_share_of_clusters_has_the_variance_of_clusters() -> None:
     """Twice the variance of single units asks for twice as many; the rule itself is no check of the drawing."""
     converted = Metric("converted", MetricType.PROPORTION)
-    populations = {
-        "converted": Population(converted, ("y",), np.array([0.2]), np.array([[0.16]]), 0.0, 2.0, clustered=True)
-    }
+    shops = Population(converted, ("y",), np.array([0.2]), np.array([[0.16]]), inflation=2.0, clustered=True)
     made = replace(design(converted), kind=Kind.CLUSTER, interference="cluster: shop")
     world = [Truth("planned", "", {"converted": 0.25}, True), Truth("none", "", {}, False)]
     planned, none = characteristics(made, {"converted": shops}, world, units=2 * 2188, replications=300)
