@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import process_time
 
 import numpy as np
@@ -19,7 +19,7 @@ from paribus.experiments.analysis import infer
 from paribus.experiments.plan import Method, Plan, Prior
 from paribus.experiments.result import Comparison, Result, VerdictValue
 from paribus.metrics.cells import CellKey, Cells, ClusterSums, Counts, Measurement, Ranks
-from paribus.metrics.definition import Metric, MetricType, Role
+from paribus.metrics.definition import Covariate, Metric, MetricType, Role
 from paribus.stats.estimate import Estimate, Reason, Undetermined
 from paribus.stats.moments import Moments
 
@@ -537,6 +537,18 @@ def test_data_notes_count_and_decide() -> None:
     result = infer(design(MEAN), replace(made, counts=counts))
     assert any(note.startswith("7 rows name no unit") for note in result.data_notes)
     assert any(note.startswith("5 units") for note in result.data_notes)
+
+
+def test_a_history_from_before_the_first_event_is_said_to_be_unknown() -> None:
+    """Exposed on the 5th to the 14th with 7 days of history, and events from the 1st: known whole from the 9th on."""
+    made = two_arms("revenue", ["y"], *shifted(0.0))
+    by_day = {(None, f"2026-01-{day:02}", arm): 10 for day in range(5, 15) for arm in ("control", "treatment")}
+    units = {"control": 100, "treatment": 100}
+    read = design(replace(MEAN, covariates=(Covariate(days=7),)))
+    for first, early in ((datetime(2026, 1, 1, 9), 40), (datetime(2025, 12, 29, 9), 0)):
+        counts = Counts(200, units, by_day=by_day, events_first_time=first)
+        notes = [note for note in infer(read, replace(made, counts=counts)).data_notes if "Events begin" in note]
+        assert [f"{early} units have a history that is known in part" in note for note in notes] == [True] * bool(early)
 
 
 # ── the Bayesian reading ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 from paribus.charts.numbers import count, moment, share
 from paribus.experiments.phrases import agreeing, counted, listing
 from paribus.experiments.plan import Design
 from paribus.metrics.cells import Counts, LakeState, Measurement
+
+_A_DAY = timedelta(days=1)
 
 
 def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
@@ -30,6 +33,7 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
     if early:
         seconds = f"{design.tolerance_seconds:g} s"
         notes.append(f"{counted(early, 'event row', 'are')} less than {seconds} before exposure and not counted.")
+    notes += _short_histories(design, counts)
     immature: dict[int, list[str]] = {}
     for name, cells in measurement.cells.items():
         waiting = sum(int(n) for key, n in zip(cells.keys, cells.immature or (), strict=False) if key.attribute is None)
@@ -41,6 +45,30 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
             f"{counted(waiting, 'unit', 'have')} not matured for {listing(names)} and {left} left out of {them}."
         )
     return (*notes, *_lake(measurement.lake))
+
+
+def _short_histories(design: Design, counts: Counts) -> list[str]:
+    """Covariates that read further back than there are events: of early units nobody knows whether they had a history.
+
+    They count as units without one. Whole days, as the first event of a day may come at any hour.
+    """
+    first = counts.events_first_time
+    reaching: dict[int, list[str]] = {}
+    for metric in design.metrics if first is not None and design.plan.cuped else ():
+        longest = max((covariate.days or 0 for covariate in metric.covariates), default=0)
+        if longest:
+            reaching.setdefault(longest, []).append(metric.name)
+    notes = []
+    for days, names in reaching.items():
+        known = first.date() + timedelta(days=days) if first is not None else date.min
+        early = sum(n for (_, day, _), n in counts.by_day.items() if date.fromisoformat(day) + _A_DAY < known)
+        if early and first is not None:
+            begin = f"Events begin on {moment(first)}, and covariates of {listing(names)} read {days} days back"
+            notes.append(
+                f"{begin}: {counted(early, 'unit', 'have')} a history that is known in part or not at all; "
+                "what is not known counts as none."
+            )
+    return notes
 
 
 def _lake(lake: LakeState | None) -> list[str]:
