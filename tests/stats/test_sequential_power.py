@@ -90,7 +90,10 @@ def test_assurance_is_power_averaged_over_the_prior() -> None:
     from functools import partial
 
     closed = assurance(0.1, 0.5, 0.2)
-    assert expected_power(partial(power_upward, se=0.2), 0.1, 0.5) == pytest.approx(closed, abs=1e-10)
+    for se in (0.2, 0.004, 1e-6, 30.0):  # steep and flat against the prior
+        averaged = expected_power(partial(power_upward, se=se), 0.1, 0.5)
+        assert averaged == pytest.approx(assurance(0.1, 0.5, se), abs=1e-9)
+    assert expected_power(partial(power_upward, se=0.2), 0.1, 0.0) == pytest.approx(assurance(0.1, 0.0, 0.2), abs=1e-9)
     rng = np.random.default_rng(2)
     z = (rng.normal(0.1, 0.5, 400_000) + rng.normal(0, 0.2, 400_000)) / 0.2
     assert (z > norm.isf(0.025)).mean() == pytest.approx(closed, abs=3e-3)
