@@ -47,6 +47,14 @@ def test_planned_units_are_those_of_the_two_arms() -> None:
     assert found.planned_units == 6_000
 
 
+def test_of_several_arms_each_is_named() -> None:
+    result = infer(design(MEAN), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL)
+    (one,) = result.comparisons
+    other = replace(one, treatment=replace(one.treatment, variant="other"))
+    found = reached(replace(result, comparisons=(one, other)))
+    assert [each.sentence.partition(":")[0] for each in found] == ["revenue in treatment", "revenue in other"]
+
+
 def test_only_success_metrics_and_nothing_while_effects_are_hidden() -> None:
     guard = Metric("revenue", MetricType.MEAN, role=Role.GUARDRAIL, margin=0.1)
     assert reached(infer(design(guard), two_arms("revenue", ["y"], *exact(0.3)), registered=SEAL)) == ()

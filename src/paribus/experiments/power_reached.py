@@ -28,6 +28,7 @@ class Reached:
     detectable     smallest true effect that would be shown now with the plan's power; None where nothing can be read
     is_relative    whether it is relative to control's value
     power          the plan's
+    is_only_arm    whether control is compared with this arm alone, so that it needs no name
     """
 
     metric: str
@@ -39,6 +40,7 @@ class Reached:
     is_relative: bool
     power: float
     is_share: bool = False
+    is_only_arm: bool = True
 
     @property
     def words(self) -> str:
@@ -49,12 +51,13 @@ class Reached:
     @property
     def sentence(self) -> str:
         """Units of those planned, and what they can show."""
+        what = self.metric if self.is_only_arm else f"{self.metric} in {self.arm}"
         of = f" of {count(self.planned_units)} planned" if self.planned_units else ""
         reached = f" ({share(self.information)} of the information)" if self.information is not None else ""
         if self.detectable is None:
-            return f"{self.metric}: {count(self.units)}{of} units{reached}; they determine no effect."
+            return f"{what}: {count(self.units)}{of} units{reached}; they determine no effect."
         return (
-            f"{self.metric}: {count(self.units)}{of} units{reached}; a true effect of {self.words} would be shown now "
+            f"{what}: {count(self.units)}{of} units{reached}; a true effect of {self.words} would be shown now "
             f"with {self.power:.0%} power."
         )
 
@@ -64,6 +67,7 @@ def reached(result: Result) -> tuple[Reached, ...]:
     if any(check.severity == "blocking" and check.status == "failed" for check in result.checks):
         return ()
     found = []
+    arms = {c.treatment.variant for c in result.comparisons}
     for c in result.comparisons:
         if c.role is not Role.SUCCESS or c.method == "not read":
             continue
@@ -80,6 +84,7 @@ def reached(result: Result) -> tuple[Reached, ...]:
                 is_relative=isinstance(c.relative, Estimate),
                 power=float(_plan(result, "power") or 0.8),
                 is_share=c.type in SHARES,
+                is_only_arm=len(arms) == 1,
             )
         )
     return tuple(found)
