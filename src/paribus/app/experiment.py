@@ -138,7 +138,7 @@ def analyze(
 
         document = from_columns(
             relation,
-            look(engine, relation, variant=variant, metrics=metrics),
+            look(engine, relation, variant=variant, metrics=metrics, unit=unit),
             unit=unit,
             variant=variant,
             metrics=metrics,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from paribus.errors import InputError, did_you_mean
 from paribus.experiments.document import Document
+from paribus.experiments.levels import levels_of, refuse_look_alikes, same_level
 from paribus.experiments.plan import Design, Kind, Plan, Variant
+from paribus.experiments.written_numbers import WrittenNumbers, read_text
 from paribus.metrics.definition import Covariate, DataModel, Direction, Metric, MetricType, UnitTable
 from paribus.warehouse.engine import ColumnKind, Engine
 
@@ -18,6 +20,7 @@ NUMBERS = frozenset({"number", "integer", "boolean"})
 NOT_ANSWERED = "not answered"
 MOST_LEVELS = 50
 FIRST_ROWS = 20_000
+FEW_OTHERS, MANY_ROWS = 3, 20  # values that are not 0 or 1 in a column of many that are
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Words that SQL keeps for itself: a column of that name is quoted.
@@ -42,12 +45,14 @@ class Facts:
     levels    rows by value of the variant column (as text), missing values left out
     zero_one  the numeric columns whose values are all 0 or 1
     rows      rows in the table
+    written   how metrics that are text are read as numbers, by column
     """
 
     kinds: Mapping[str, ColumnKind]
     levels: Mapping[str, int] = field(default_factory=dict)
     zero_one: frozenset[str] = frozenset()
     rows: int = 0
+    written: Mapping[str, WrittenNumbers] = field(default_factory=dict)
 
 
 def from_columns(
@@ -112,7 +117,10 @@ def from_columns(
     for name in (*lower, *(covariates or {})):
         if name not in metrics:
             raise InputError(f"{name!r} is not one of the metrics", where=relation, fix=did_you_mean(name, metrics))
-    levels = _planned(_levels(facts, variant, relation), weights, relation)
+    found = _levels(facts, variant, relation)
+    if weights is not None:
+        weights = {_by_number(name, found): weight for name, weight in weights.items()}
+    levels = _planned(found, weights, relation)
     chosen = _control(levels, control, variant, relation)
     design = Design(
         key=key or key_of(relation),
@@ -145,21 +153,21 @@ def from_columns(
     return Document(design, DataModel(units=units, segments=design.segments))
 
 
-def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: Sequence[str] = ()) -> Facts:
+def look(
+    engine: Engine, relation: str, *, variant: str | None = None, metrics: Sequence[str] = (), unit: str | None = None
+) -> Facts:
     """Asks the engine for the columns, the variant's levels and which metrics hold only 0 and 1.
 
+    With `unit`, metrics that are text are read too, and rows without a unit or a variant do not say what a metric is.
+
     Raises:
-        InputError: the relation or a column is not there.
+        InputError: the relation or a column is not there, or a metric is text that is no number.
     """
     kinds = engine.columns(relation)
     facts = Facts(kinds)
     source = engine.relation_sql(relation)
-    levels: dict[str, int] = {}
-    if variant is not None:
-        column = quoted(_column(variant, facts, relation), engine.dialect)
-        table = engine.query(f"SELECT {column} AS level, COUNT(*) AS n FROM {source} AS t GROUP BY {column}")
-        found = {_text(level): int(n) for level, n in table.rows if level is not None and _text(level).strip()}
-        levels = dict(sorted(found.items()))
+    known = [_column(name, facts, relation) for name in (unit, variant) if name is not None]
+    levels = levels_of(engine, relation, known[-1], known[0] if unit else None) if variant is not None else {}
     # A ratio has no type to be found out.
     alone = [name for name in metrics if len(parts_of(name, facts)) == 1]
     numeric = list(dict.fromkeys(_column(name, facts, relation) for name in alone))
@@ -167,10 +175,29 @@ def look(engine: Engine, relation: str, *, variant: str | None = None, metrics: 
     # Most columns show in the first rows that they are no proportion; only the others are read whole.
     few = f"(SELECT * FROM {source} AS s LIMIT {FIRST_ROWS})"
     _, first = _zero_one(engine, few, numeric)
-    rows, whole = _zero_one(engine, source, [name for name, (_, other) in first.items() if not other])
+    rows, whole = _zero_one(engine, source, [name for name, (_, other) in first.items() if other <= FEW_OTHERS])
     binary = {name for name, (zero_one, other) in whole.items() if zero_one and not other}
+    doubtful = [name for name, (zero_one, other) in whole.items() if zero_one and 0 < other <= FEW_OTHERS]
+    if doubtful and len(known) == 2 and rows > MANY_ROWS:  # a line of totals names no unit or no variant
+        told = " AND ".join(_is_told(name, engine, kinds) for name in known)
+        _, inside = _zero_one(engine, f"(SELECT * FROM {source} AS s WHERE {told})", doubtful)
+        binary |= {name for name, (_, other) in inside.items() if not other}
     booleans = {name for name, kind in kinds.items() if kind == "boolean"}
-    return Facts(kinds, levels, frozenset(booleans.union(binary)), rows)
+    written: dict[str, WrittenNumbers] = {}
+    if unit is not None:
+        parts = {_column(part, facts, relation) for name in metrics for part in parts_of(name, facts)}
+        texts = sorted(name for name in parts.difference(known) if kinds[name] == "text")
+        for name in texts:
+            spelled = quoted(name, engine.dialect)
+            written[name] = read_text(engine, relation, name, spelled, fragment_of_column(name))
+            engine.notes.append(f"{relation}: {written[name].said}")
+        binary |= {name for name, reading in written.items() if reading.is_binary}
+    return Facts(kinds, levels, frozenset(booleans.union(binary)), rows, written)
+
+
+def _is_told(name: str, engine: Engine, kinds: Mapping[str, ColumnKind]) -> str:
+    column = quoted(name, engine.dialect)
+    return f"{column} IS NOT NULL" + (f" AND TRIM({column}) <> ''" if kinds[name] == "text" else "")
 
 
 def _zero_one(engine: Engine, source: str, columns: Sequence[str]) -> tuple[int, dict[str, tuple[int, int]]]:
@@ -192,7 +219,7 @@ def control_among(levels: Sequence[str]) -> str | None:
     >>> control_among(["Treatment", "Control"])
     'Control'
     """
-    named = [level for level in levels if level.strip().lower() in CONTROL_NAMES]
+    named = [level for level in levels if re.sub(r"^0\.0+$", "0", level.strip().lower()) in CONTROL_NAMES]
     return named[0] if len(named) == 1 else None
 
 
@@ -231,7 +258,10 @@ def _column(name: str, facts: Facts, relation: str) -> str:
     same = [known for known in facts.kinds if known.lower() == name.lower()]
     if len(same) == 1:
         return same[0]
-    raise InputError(f"there is no column {name!r}", where=relation, fix=did_you_mean(name, facts.kinds))
+    fix = did_you_mean(name, facts.kinds)
+    if list(facts.kinds) == [f"col{i}" for i in range(len(facts.kinds))]:
+        fix += " The first row reads like data, so the columns have no names but these: is the header missing?"
+    raise InputError(f"there is no column {name!r}", where=relation, fix=fix)
 
 
 def _candidates(facts: Facts, taken: Collection[str]) -> list[str]:
@@ -247,6 +277,7 @@ def _levels(facts: Facts, variant: str, relation: str) -> list[str]:
             rule=f"an experiment has at most {MOST_LEVELS} variants",
             fix="name the column that holds the variant",
         )
+    refuse_look_alikes(facts.levels, variant, relation)
     if len(levels) < 2:
         only = f"only the value {levels[0]!r}" if levels else "no value"
         raise InputError(
@@ -261,14 +292,14 @@ def _levels(facts: Facts, variant: str, relation: str) -> list[str]:
 def _control(levels: list[str], control: str | None, variant: str, relation: str) -> str:
     listed = ", ".join(levels)
     if control is not None:
-        same = [level for level in levels if level.lower() == control.lower()]
-        if control not in levels and len(same) != 1:
+        same = same_level(control, levels)
+        if same is None:
             raise InputError(
                 f"{control!r} is not a value of {variant!r}",
                 where=relation,
                 fix=f"{did_you_mean(control, levels)} (values: {listed})",
             )
-        return control if control in levels else same[0]
+        return same
     found = control_among(levels)
     if found is None:
         raise InputError(
@@ -278,6 +309,12 @@ def _control(levels: list[str], control: str | None, variant: str, relation: str
             fix=f"--control and one of: {listed}",
         )
     return found
+
+
+def _by_number(name: str, levels: Sequence[str]) -> str:
+    """The level of that number: 0 is 0.0 in a column that was read as numbers."""
+    same = same_level(name, levels)
+    return same if same is not None and same.lower() != name.lower() else name
 
 
 def _planned(levels: list[str], weights: Mapping[str, float] | None, relation: str) -> list[str]:
@@ -321,11 +358,15 @@ def parts_of(metric: str, facts: Facts) -> tuple[str, ...]:
     return (numerator.strip(), denominator.strip())
 
 
+def _fragment(column: str, facts: Facts) -> str:
+    return facts.written[column].fragment if column in facts.written else fragment_of_column(column)
+
+
 def _metric(
     name: str, columns: Sequence[str], facts: Facts, lower: Collection[str], covariates: Sequence[str], relation: str
 ) -> Metric:
     for column in columns:
-        if facts.kinds[column] not in NUMBERS:
+        if facts.kinds[column] not in NUMBERS and column not in facts.written:
             raise InputError(
                 f"the metric {name!r} is a column of kind {facts.kinds[column]}",
                 where=relation,
@@ -339,16 +380,7 @@ def _metric(
         name=name,
         type=MetricType.RATIO if denominator else kind,
         direction=direction,
-        value=fragment_of_column(column),
-        denominator=fragment_of_column(denominator[0]) if denominator else None,
+        value=_fragment(column, facts),
+        denominator=_fragment(denominator[0], facts) if denominator else None,
         covariates=tuple(Covariate(value=fragment_of_column(c)) for c in covariates),
     )
-
-
-def _text(level: object) -> str:
-    """A level as it compares with variant names: 1.0 is "1", True is "true"."""
-    if isinstance(level, bool):
-        return "true" if level else "false"
-    if isinstance(level, float) and level.is_integer():
-        return str(int(level))
-    return str(level)

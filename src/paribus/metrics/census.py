@@ -65,7 +65,14 @@ def of_table(compiler: Compiler, ask: Ask, is_columnar: Callable[[str], bool] | 
         last_time=probe.as_time(row.get("z_last")),
     )
     care = Care(trusted=not any((rows - known, blank, null_variant, *unknown.values())))
-    return _repeated_units(compiler, ask, Census(counts, care)) if repeated else Census(counts, care)
+    untimed = rows - int(row["z_timed"]) if units.exposed_at else 0
+    warnings = (
+        (f"{untimed:,} of {rows:,} rows have no time in {units.exposed_at}: they are counted, and belong to no day",)
+        if untimed
+        else ()
+    )
+    census = Census(counts, care, warnings)
+    return _repeated_units(compiler, ask, census) if repeated else census
 
 
 def _repeated_units(compiler: Compiler, ask: Ask, census: Census) -> Census:
@@ -84,10 +91,10 @@ def _repeated_units(compiler: Compiler, ask: Ask, census: Census) -> Census:
         conflicting += n_units if int(row["z_c"]) else 0
     counts = replace(census.counts, duplicate_rows=duplicates, conflicting_units=conflicting, mixed_units=mixed)
     if not conflicting:
-        return Census(counts, replace(census.care, repeated=bool(duplicates or mixed)))
+        return replace(census, counts=counts, care=replace(census.care, repeated=bool(duplicates or mixed)))
     if units.cluster is not None and units.cluster == units.unit:
         warning = f"rows are observations clustered by {units.unit}"
-        return Census(counts, replace(census.care, rows=True), (warning,))
+        return Census(counts, replace(census.care, rows=True), (*census.warnings, warning))
     raise InputError(
         f"{conflicting:,} values of {units.unit!r} have several rows with different metric values",
         where=compiler.main.name,

@@ -42,7 +42,7 @@ def table_probe(source: Source, units: UnitTable, *, bounds: bool = False) -> st
         columns["z_distinct"] = repeats.distinct(source, units, unit)
     if units.exposed_at:
         time = source.instant(units.exposed_at, "exposed_at")
-        columns |= {"z_first": sql.smallest(time), "z_last": sql.largest(time)}
+        columns |= {"z_first": sql.smallest(time), "z_last": sql.largest(time), "z_timed": sql.known(time)}
     select = sql.Select(columns, source.text, where=source.condition(units.filter, "filter"))
     return sql.Statement().sql(select, source.hooks.name)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from paribus.errors import InputError
+from paribus.warehouse.csv_types import MISSING
 
 SAMPLE_BYTES = 262_144
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -61,11 +62,13 @@ def read_layout(path: Path, *, encoding: str | None = None) -> Layout:
             head = stream.read(SAMPLE_BYTES)
     except (OSError, EOFError) as error:
         raise InputError(f"the file cannot be read: {error}", where=path.name) from error
-    if not head.strip():
+    if not head.strip().removeprefix(codecs.BOM_UTF8).strip():
         raise InputError("the file is empty", where=path.name, fix="export it again: even its header is missing")
     encoding = encoding or detect_encoding(head, path)
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
     lines = text.splitlines(keepends=True)
+    if not text.strip("\ufeff \t\r\n"):
+        raise InputError("the file is empty", where=path.name, fix="export it again: even its header is missing")
     if len(head) == SAMPLE_BYTES and len(lines) > 1:
         lines.pop()  # cut in the middle
     skipped, declared = 0, None
@@ -95,6 +98,8 @@ def detect_encoding(head: bytes, path: Path) -> str:
     """The encoding that the first bytes show: a byte order mark, UTF-16 by its zeros, UTF-8, else Windows-1252."""
     if head.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     zeros = head.count(0)
@@ -189,6 +194,12 @@ def _first_row_is_header(rows: list[list[str]]) -> bool:
     first, rest = rows[0], rows[1:]
     if not any(cell.strip() for cell in first):
         return False
+    columns = [[row[i] for row in rest if i < len(row) and row[i].strip()] for i in range(len(first))]
+    above = [(cell.strip(), below) for cell, below in zip(first, columns, strict=True) if cell.strip()]
+    if not any(_reads_as_value(cell) for cell, _ in above) and any(
+        sum(_reads_as_value(value) for value in below) > 0.9 * len(below) > 0 for _, below in above
+    ):
+        return True  # words over numbers, whatever else is repeated below
     for i, cell in enumerate(first):
         below = [row[i] for row in rest if i < len(row) and row[i].strip()]
         for pattern in (_NUMBER, _DATE):
@@ -199,6 +210,10 @@ def _first_row_is_header(rows: list[list[str]]) -> bool:
         if cell.strip() and below.count(cell) > 0 and len(set(below)) < len(below):
             return False
     return True
+
+
+def _reads_as_value(cell: str) -> bool:
+    return bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell) or cell.strip() in MISSING)
 
 
 def _column_names(header: list[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -20,7 +20,7 @@ from paribus.warehouse import frames as frame_registry
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.engine import ColumnKind, Table
 from paribus.warehouse.event_files import EventFiles
-from paribus.warehouse.file_views import FileView, describe_files, engine_error
+from paribus.warehouse.file_views import FileView, describe_files, engine_error, keep_types
 from paribus.warehouse.files import FileSet, names_of_files, resolve_files
 from paribus.warehouse.held_rows import held_rows
 
@@ -64,6 +64,9 @@ class DuckDBEngine:
         self._database = database
         self._events = events
         self._frames = {name: frame_registry.readable(name, frame) for name, frame in (frames or {}).items()}
+        for name, frame in (frames or {}).items():
+            for twice in frame_registry.repeated_names(frame):
+                self.notes.append(f"{name}: several columns are called {twice!r}: it is the first, others have numbers")
         self._views: dict[str, FileView] = {}
         self._kinds: dict[str, dict[str, ColumnKind]] = {}
         self._temporary = Path(tempfile.mkdtemp(prefix="paribus-"))
@@ -185,6 +188,7 @@ class DuckDBEngine:
             connection.execute("SET TimeZone = 'UTC'")
             # A statement names a file in several places; DuckDB looks again at one that changed.
             connection.execute("SET parquet_metadata_cache = true")
+            keep_types(connection)
             if self._database is not None:
                 path = str(self._database).replace("'", "''")
                 connection.execute(f"ATTACH '{path}' AS {ATTACHED} (READ_ONLY)")
@@ -195,7 +199,11 @@ class DuckDBEngine:
             try:
                 frame.register(connection, name)
             except duckdb.Error as error:
-                raise InputError(f"the frame cannot be read: {engine_error(error).what}", where=name) from error
+                raise InputError(
+                    f"the frame cannot be read: {engine_error(error).what}",
+                    where=name,
+                    fix="convert the column, for instance to float64, or leave it out",
+                ) from error
         return connection
 
     def _lock(self) -> None:

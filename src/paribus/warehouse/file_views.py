@@ -43,6 +43,17 @@ def describe_files(files: FileSet, connection: duckdb.DuckDBPyConnection, copies
     return describe(files, connection, copies)
 
 
+def keep_types(connection: duckdb.DuckDBPyConnection) -> None:
+    """Has a cast mean the value and not the characters in the file.
+
+    DuckDB 2 reads a column of a CSV file as text where the statement casts it to text: True is then "True" in one
+    statement, and "true" in another that compares it before.
+    """
+    known = {name for (name,) in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()}
+    if "type_pushdown" in known:
+        connection.execute("SET disabled_optimizers = 'type_pushdown'")
+
+
 def engine_error(error: Exception) -> ParibusError:
     """DuckDB's error in our words: a bad row of a CSV file by its line, all others by their first line."""
     message = str(error)
@@ -51,8 +62,24 @@ def engine_error(error: Exception) -> ParibusError:
         file = re.search(r"file = (.+)", message)
         name = Path(file[1].strip()).name if file else "CSV file"
         return _bad_line(message, f"{name}:{line[1]}")
-    if ("reading" in message and "Parquet" in message) or "No magic bytes" in message:
-        return InputError(_first_line(message), rule="a Parquet file is complete", fix="export the file again")
+    if re.search(
+        r"No magic bytes|to be a Parquet file|reading.*Parquet|decompression fail|[Ii]nvalid .*[Pp]arquet", message
+    ):
+        file = re.search(r"file '?\"?([^'\"]+)['\"]", message, re.IGNORECASE)
+        said = re.sub(r"^(Invalid Input|IO|Invalid) Error: ", "", _first_line(message))
+        return InputError(
+            f"the Parquet file cannot be read: {said}",
+            where=Path(file[1]).name if file else None,
+            rule="a Parquet file is complete",
+            fix="export the file again",
+        )
+    if re.search(r"Conversion Error.*([Tt]imestamp|TimeZone|invalid date)", message):
+        value = re.search(r"\"(.{1,60}?)( is not ISO 8601)?\"|TimeZone '(.{1,40}?)'", message)
+        return InputError(
+            f"the text {(value[1] or value[3])!r} is no time" if value else "a text is no time",
+            rule="a time is a date, a timestamp, or ISO 8601 text such as 2026-03-01 12:00:00+00:00",
+            fix="write all times of the column so",
+        )
     if "Malformed JSON" in message:
         return InputError(_first_line(message), rule="JSON lines: one object per line")
     fix = None

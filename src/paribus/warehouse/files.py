@@ -160,6 +160,12 @@ def _readable_format(path: Path, relation: str) -> FileFormat:
         instead = f"a DuckDB database: use the connection duckdb:///{relation} and name its table"
     elif head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         instead = "a zip archive or a spreadsheet: unpack it, or save it as CSV"
+    elif head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
+        instead = "a document or a picture: save its table as CSV"
+    elif head.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        instead = "a web page or XML (often what a server answers to who is not signed in): export the table as CSV"
+    elif _format_of(path) == "parquet" and head and not head.startswith(b"PAR1"):
+        instead = "named like Parquet and holds something else: rename it after what it is, such as .csv"
     elif head.startswith((b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")):
         instead = "compressed in a way that is not read: decompress it, or use gzip"
     elif path.name.lower().endswith(".gz") != head.startswith(b"\x1f\x8b") and head:

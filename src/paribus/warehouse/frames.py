@@ -5,6 +5,7 @@ None of the libraries is imported: a frame is told by its type's module and by t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,12 +78,19 @@ def readable(name: str, frame: object) -> Frame:
     library = type(frame).__module__.partition(".")[0]
     kind = type(frame).__name__
     if library == "pandas" and kind == "DataFrame":
-        return Registered(frame)
+        return Registered(_with_index(frame))
     if library == "polars" and kind == "LazyFrame":
         return Stream(frame.collect())  # type: ignore[attr-defined]  # a LazyFrame, told by its name
     if hasattr(frame, "__arrow_c_stream__") and kind != "Series":
         # A table knows how many rows it has and can be exported again; a reader or a generator cannot.
-        again = any(hasattr(frame, size) for size in ("num_rows", "height", "shape", "__len__"))
+        try:
+            again = any(hasattr(frame, size) for size in ("num_rows", "height", "shape", "__len__"))
+        except Exception as error:  # a relation asks its connection
+            raise InputError(
+                f"the frame cannot be read: {str(error).partition(chr(10))[0]}",
+                where=name,
+                fix="keep its connection open until it has been read",
+            ) from error
         return Stream(frame) if again else SingleUse(frame)
     if hasattr(frame, "__arrow_c_array__") and hasattr(frame, "num_rows"):
         return Registered(frame)  # one record batch
@@ -92,3 +100,22 @@ def readable(name: str, frame: object) -> Frame:
         rule="tables in memory: pandas, Polars, Arrow tables, DuckDB relations, objects with __arrow_c_stream__",
         fix="convert it, for instance with pandas.DataFrame(data)",
     )
+
+
+def repeated_names(frame: object) -> list[str]:
+    """Names that several columns of a pandas frame or an Arrow table have; only the first of each keeps its name."""
+    columns = getattr(frame, "columns", None)
+    schema = getattr(frame, "schema", None)
+    names = getattr(schema, "names", None) if type(frame).__module__.startswith("pyarrow") else columns
+    if not isinstance(names, Iterable):
+        return []
+    seen = [str(name).lower() for name in names]
+    return sorted({str(name) for name in names if seen.count(str(name).lower()) > 1})
+
+
+def _with_index(frame: Any) -> Any:
+    """The pandas frame with its index as columns, where the index has names: it is data that somebody put there."""
+    names = list(frame.index.names)
+    if any(name is None for name in names) or set(names) & set(frame.columns):
+        return frame
+    return frame.reset_index()

@@ -12,7 +12,7 @@ from typing import Any
 from paribus.errors import EngineError
 from paribus.warehouse.csv_types import quote
 from paribus.warehouse.engine import ColumnKind, Table
-from paribus.warehouse.file_views import engine_error
+from paribus.warehouse.file_views import engine_error, keep_types
 
 MEMORY = "1GB"
 
@@ -46,6 +46,7 @@ class WorkingCopy:
         self._connection = duckdb.connect(str(self._folder / "copy.db"), config=config)
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET parquet_metadata_cache = true")
+        keep_types(self._connection)
 
     def keep(self, name: str, select: str, *, as_view: bool = False) -> None:
         """The answer of a SELECT as a table of that name, replacing one that stood there.

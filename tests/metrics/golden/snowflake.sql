@@ -11,7 +11,8 @@ SELECT
   COUNT("GROUP") AS z_variants,
   COUNT(DISTINCT "user id") AS z_distinct,
   MIN("EXPOSED_AT") AS z_first,
-  MAX("EXPOSED_AT") AS z_last
+  MAX("EXPOSED_AT") AS z_last,
+  COUNT("EXPOSED_AT") AS z_timed
 FROM "RESULTS";
 
 -- probe:variants

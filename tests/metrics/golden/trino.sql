@@ -11,7 +11,8 @@ SELECT
   COUNT("group") AS z_variants,
   COUNT(DISTINCT "user id") AS z_distinct,
   MIN("exposed_at") AS z_first,
-  MAX("exposed_at") AS z_last
+  MAX("exposed_at") AS z_last,
+  COUNT("exposed_at") AS z_timed
 FROM "results";
 
 -- probe:variants

@@ -16,7 +16,8 @@ SELECT
   COUNT([group]) AS z_variants,
   COUNT(DISTINCT CAST([user id] AS VARCHAR(MAX)) COLLATE Latin1_General_100_BIN2) AS z_distinct,
   MIN([exposed_at]) AS z_first,
-  MAX([exposed_at]) AS z_last
+  MAX([exposed_at]) AS z_last,
+  COUNT([exposed_at]) AS z_timed
 FROM [results];
 
 -- probe:variants

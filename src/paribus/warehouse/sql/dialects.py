@@ -138,7 +138,14 @@ def _duckdb_hash(value: Expr) -> Expr:
 
 
 def _duckdb_instant(column: Expr, kind: str | None) -> Expr:
-    """As `_plain_instant`; arithmetic where the calendar library would cost five times as much, infinity aside."""
+    """As `_plain_instant`; arithmetic where the calendar library would cost five times as much, infinity aside.
+
+    A text that does not begin with a year of four digits fails: DuckDB reads 01/03/26 as the year 1.
+    """
+    if kind == "text":
+        is_iso = exp.Like(this=column.copy(), expression=text("____-%"))
+        refused = exp.DPipe(this=column.copy(), expression=text(" is not ISO 8601"))
+        column = exp.Case(ifs=[exp.If(this=is_iso, true=column.copy())], default=refused)
     plain = _plain_instant(column, kind)
     if kind != "timestamp_tz":
         return plain
