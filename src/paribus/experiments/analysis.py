@@ -188,6 +188,9 @@ def analyze(
     from paribus.experiments.proof import build_proof, with_proof
 
     started = perf_counter()
+    # Days and segments are those of the design: a file that was changed since it was sealed names others.
+    declared = tuple(dict.fromkeys((*design.segments, *model.segments)))
+    model = replace(model, time_zone=design.time_zone, segments=declared)
     if segments is not None:
         design = replace(design, segments=tuple(segments))
     measurement = measure_design(
