@@ -213,8 +213,8 @@ def test_text_among_numbers_is_refused_or_counted(path: Path) -> None:
     marked = [(u, g, c, "n/a" if i == 7 else r) for i, (u, g, c, r) in enumerate(rows())]
     result = analyzed(path, text(marked))
     assert "1 of 400 values are markers such as NA or NULL, read as missing" in said(result)
-    with pytest.raises(InputError, match="the metric 'revenue' is a column of kind text"):
-        analyzed(path, text([(u, g, c, f"${r}") for u, g, c, r in rows()]))
+    with pytest.raises(InputError, match="the metric column 'revenue' is of kind text"):
+        analyzed(path, text([(u, g, c, f"about {r}") for u, g, c, r in rows()]))
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -177,6 +177,28 @@ def test_markers_of_missing_values_in_a_numeric_column(read: Read) -> None:
     assert notes == ["column 'v': 2 of 3 values are markers such as NA or NULL, read as missing"]
 
 
+def test_words_for_none_in_a_column_of_text(read: Read) -> None:
+    kinds, rows, notes = read("id,country\na,NULL\nb,NA\nnan,None\nd,\\N\n")
+    assert kinds == {"id": "text", "country": "text"}
+    assert rows == [("a", None), ("b", "NA"), (None, "None"), ("d", None)]  # Namibia is a country
+    assert notes == [
+        "column 'id': 1 value is a word for none, such as NULL or NaN, and read as missing",
+        "column 'country': 2 values are words for none, such as NULL or NaN, and read as missing",
+    ]
+
+
+def test_a_cast_to_text_means_the_value_and_not_the_characters(tmp_path: Path) -> None:
+    """DuckDB 2 reads the file's characters where a statement casts a column, unless it is told not to."""
+    (tmp_path / "t.csv").write_text("a,b\nTrue,1.50\nFALSE,2.00\n")
+    engine = open_engine(None, base_dir=tmp_path)
+    try:
+        source = engine.relation_sql("t.csv")
+        said = engine.query(f"SELECT CAST(a AS VARCHAR) AS a, CAST(b AS VARCHAR) AS b FROM {source}").rows
+    finally:
+        engine.close()
+    assert said == [("true", "1.5"), ("false", "2.0")]
+
+
 def test_infinities_and_nan_are_numbers_to_be_counted_later(read: Read) -> None:
     kinds, rows, _ = read("v\n1.5\ninf\n-Infinity\nNaN\n1e400\n")
     assert kinds == {"v": "number"}

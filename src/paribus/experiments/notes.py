@@ -21,7 +21,10 @@ def data_notes(design: Design, measurement: Measurement) -> tuple[str, ...]:
         odd = f"{counted(n, 'value')} of {name} {agreeing(n, 'are')} NaN or infinite"
         notes.append(f"{odd} and {agreeing(n, 'count')} as missing.")
     for name, n in _some(counts.null_values):
-        notes.append(f"{counted(n, 'unit', 'have')} no value of {name} and {agreeing(n, 'are')} left out of it.")
+        if counts.unmatched_event_rows:  # of events, each a part of a unit's value
+            notes.append(f"{counted(n, 'row', 'have')} no value of {name} and {agreeing(n, 'add')} nothing to it.")
+        else:
+            notes.append(f"{counted(n, 'unit', 'have')} no value of {name} and {agreeing(n, 'are')} left out of it.")
     for name, n in _some(counts.negative_units):
         kept = "it is" if n == 1 else "they are"
         notes.append(f"{counted(n, 'unit', 'have')} a negative value of {name} (refunds, losses); {kept} kept.")

@@ -12,6 +12,7 @@ from paribus.errors import InputError
 from paribus.metrics import exposed, probe, repeats, table
 from paribus.metrics.cells import UNKNOWN_FIRST, Counts
 from paribus.metrics.compile import Compiler
+from paribus.metrics.demand import Demand
 from paribus.metrics.exposed import RANDOMIZED
 from paribus.metrics.level import Care
 
@@ -150,7 +151,7 @@ def of_exposures(compiler: Compiler, ask: Ask, ask_events: AskEvents) -> Census:
         last_time=max(times, default=None),
         identity=_identity(compiler, ask),
     )
-    return _events(compiler, ask_events, counts)
+    return _events(compiler, ask, ask_events, counts)
 
 
 def _identity(compiler: Compiler, ask: Ask) -> dict[str, int]:
@@ -162,8 +163,9 @@ def _identity(compiler: Compiler, ask: Ask) -> dict[str, int]:
     return {"joined": int(row["z_joined"]), "mixed": int(row["z_mixed"])}
 
 
-def _events(compiler: Compiler, ask_events: AskEvents, counts: Counts) -> Census:
+def _events(compiler: Compiler, ask: Ask, ask_events: AskEvents, counts: Counts) -> Census:
     rows: dict[str, int] = {}
+    warnings: list[str] = []
     repeated: dict[str, int] = {}
     missing: dict[str, int] = {}
     odd: dict[str, int] = {}
@@ -171,6 +173,7 @@ def _events(compiler: Compiler, ask_events: AskEvents, counts: Counts) -> Census
     for name, asked in compiler.event_probes().items():
         row = ask_events(name, asked)
         rows[name] = int(row["z_rows"])
+        warnings += _untimed(compiler, ask, name)
         firsts.append(probe.as_time(row["z_first"]))
         lasts.append(probe.as_time(row["z_last"]))
         if "z_ids" in row and int(row["z_ids"]) > int(row["z_distinct"]):
@@ -180,6 +183,8 @@ def _events(compiler: Compiler, ask_events: AskEvents, counts: Counts) -> Census
                 if demand.source == name and demand in asked.values:
                     missing_alias, odd_alias = asked.values[demand]
                     add(missing, metric.name, int(row[missing_alias]))
+                    if int(row[missing_alias]) > rows[name] / 2:
+                        _refuse_text(compiler, ask, name, demand, rows[name])
                     add(odd, metric.name, int(row[odd_alias]))
     care = Care(
         not_finite=frozenset(name for name, n in odd.items() if n),
@@ -194,7 +199,38 @@ def _events(compiler: Compiler, ask_events: AskEvents, counts: Counts) -> Census
         repeated_event_rows=repeated,
         unmatched_event_rows={name: n - repeated.get(name, 0) for name, n in rows.items()},
     )
-    return Census(counted, care, last_time=last)
+    return Census(counted, care, tuple(warnings), last_time=last)
+
+
+def _untimed(compiler: Compiler, ask: Ask, name: str) -> list[str]:
+    """Event rows without a time are in no window: how many, where asking costs no scan."""
+    if compiler.dialect != "duckdb":
+        return []
+    text = probe.untimed(compiler.event_source(name), compiler.model.events[name])
+    n = int(ask(f"probe:{name}:untimed", text)[0]["z_n"])
+    said = "row of {} has no time and is in no window" if n == 1 else "rows of {} have no time and are in no window"
+    return [f"{n:,} {said.format(name)}"] if n else []
+
+
+def _refuse_text(compiler: Compiler, ask: Ask, name: str, demand: Demand, rows: int) -> None:
+    """A column of text that holds no numbers would be a metric that is 0 for everybody.
+
+    Raises:
+        InputError: most of its values are given and are no numbers.
+    """
+    source = compiler.event_source(name)
+    column = probe.column_of_text(source, demand.value)
+    if column is None:
+        return
+    row = ask(f"probe:{name}:text", probe.text_without_number(source, column))[0]
+    if int(row["z_n"]) > rows / 2:
+        raise InputError(
+            f"the column {column!r} is text: {int(row['z_n']):,} of its values are no numbers, such as "
+            f"{str(row['z_example'])[:40]!r}",
+            where=f"{demand.where}.value",
+            rule="a metric value is a number, or a text that is one",
+            fix=f"write an expression, such as CAST(REPLACE({column}, '$', '') AS DOUBLE)",
+        )
 
 
 def _filtered(compiler: Compiler, ask: Ask, fragment: str | None) -> int:

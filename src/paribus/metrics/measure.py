@@ -330,6 +330,12 @@ class _Run:
             for variant, n in by_variant.items():
                 add(early, variant, n)
         matched = reading.matched
+        for name, n in counts.unmatched_event_rows.items():
+            if n and name in matched and not matched[name] and sum(units.values()):
+                self.warnings.append(
+                    f"none of the {n:,} rows of {name} is of an exposed unit: "
+                    "do ids differ by case, blanks or leading zeros?"
+                )
         return replace(
             counts,
             units=units,

@@ -191,6 +191,32 @@ def event_probe(
     )
 
 
+def untimed(source: Source, event: EventSource) -> str:
+    """Event rows that pass the source's filter and have no time."""
+    missing = sql.is_null(source.column(event.time, "time"))
+    where = sql.every([source.condition(event.filter, "filter"), missing])
+    return sql.Statement().sql(sql.Select({"z_n": sql.rows()}, source.text, where=where), source.hooks.name)
+
+
+def column_of_text(source: Source, value: str | None) -> str | None:
+    """The column, where a metric's value is the name of a column of text and no more."""
+    if value is None or source.columns is None:
+        return None
+    found = [name for name in source.columns if name.lower() == value.strip().strip('"').lower()]
+    return found[0] if len(found) == 1 and source.kind(found[0]) == "text" else None
+
+
+def text_without_number(source: Source, column: str) -> str:
+    """How many values of a column of text are given and are no numbers, and one of them."""
+    value = source.column(column, "value")
+    odd = sql.every([sql.is_known(value), sql.is_null(source.hooks.parse(value)), sql.negate(blank(value))])
+    columns = {
+        "z_n": sql.known(sql.case((odd, sql.integer(1)))),
+        "z_example": sql.smallest(sql.case((odd, value))),
+    }
+    return sql.Statement().sql(sql.Select(columns, source.text), source.hooks.name)
+
+
 def mixed_units(level_statement: sql.Statement, units: str, source: Source) -> str:
     """Mixed units by the variant of their first exposure."""
     rows = sql.relation("zx")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MISSING = ("NA", "N/A", "n/a", "NULL", "null", "None", "none", "#N/A", "\\N")
+# In a column of text only what no person writes: NA is Namibia, and None may be an answer.
+MISSING_TEXT = ("NULL", "null", "\\N", "#N/A", "NaN", "nan", "<NA>", "NaT")
 SAMPLE_ROWS = 2000
 SUGGESTED_SHARE = 0.5  # a column with more numbers (or dates) than this is worth a sentence when it is read as text
 
@@ -136,7 +138,10 @@ class Column:
 
     def expression(self, quoted: str) -> str:
         """The column in the SELECT list of the view over the file."""
-        if self.reading is None or self.stored_type != "VARCHAR":
+        if self.reading is None:
+            kept = f"CASE WHEN {quoted} NOT IN ({_TEXT_MARKERS}) THEN {quoted} END AS {quoted}"
+            return kept if self.has_markers else quoted
+        if self.stored_type != "VARCHAR":
             return quoted
         value = f"CASE WHEN trim({quoted}) NOT IN ({_MARKERS}) THEN {quoted} END" if self.has_markers else quoted
         convert = self.reading.convert or f"CAST({{v}} AS {self.reading.type})"
@@ -156,6 +161,7 @@ def _text_literal(text: str) -> str:
 
 
 _MARKERS = ", ".join(_text_literal(marker) for marker in MISSING)
+_TEXT_MARKERS = ", ".join(_text_literal(marker) for marker in MISSING_TEXT)
 
 
 def decide_types(names: Sequence[str], sample: Sequence[Sequence[str]], delimiter: str, rows: Rows) -> Types:
@@ -175,7 +181,8 @@ def decide_types(names: Sequence[str], sample: Sequence[Sequence[str]], delimite
         quoted = quote(name)
         parts.append(f"count(*) FILTER (WHERE {quoted} IS NOT NULL AND NOT coalesce({reading.accepts(quoted)}, false))")
     # Columns of text are counted too: only columns that a statement names are checked for the file's encoding.
-    parts += [f"count({quote(name)})" for name in names if name not in checked]
+    others = [name for name in names if name not in checked]
+    parts += [f"count({quote(name)})" for name in others] + [_marked(name) for name in others]
     total, *counted = rows(f"SELECT {', '.join(parts)} FROM file")[0]
     if not total:
         return Types([Column(name) for name in names], ["a header and no data row"])
@@ -188,7 +195,21 @@ def decide_types(names: Sequence[str], sample: Sequence[Sequence[str]], delimite
             found[column.name] = column
             notes += note
     notes += _zone_notes(found, rows)
+    marked = dict(zip(others, counted[len(counted) - len(others) :], strict=True))
+    texts = [name for name in names if found.get(name, Column(name)).reading is None]
+    late = [name for name in texts if name not in marked]  # the first rows were no text
+    if late:
+        marked |= dict(zip(late, rows(f"SELECT {', '.join(map(_marked, late))} FROM file")[0], strict=True))
+    for name in texts:
+        if n := int(str(marked[name])):
+            found[name] = Column(name, has_markers=True)
+            are = "value is a word" if n == 1 else "values are words"
+            notes.append(f"column {name!r}: {n:,} {are} for none, such as NULL or NaN, and read as missing")
     return Types([found.get(name, Column(name)) for name in names], notes)
+
+
+def _marked(name: str) -> str:
+    return f"count(*) FILTER (WHERE {quote(name)} IN ({_TEXT_MARKERS}))"
 
 
 def quote(name: str) -> str:

@@ -26,15 +26,19 @@ def look(subject: Subject) -> Check:
 
 
 def look_missing(subject: Subject) -> Check:
-    """Warns when units have no value of a metric; they are left out of that metric."""
+    """Warns when units have no value of a metric, or rows of events none; they are left out of that metric."""
     found = {name: n for name, n in subject.counts.null_values.items() if n}
     if not found:
         return answer("missing values", "warning", False, "no value is missing")
-    named = listing([f"{counted(n, 'unit', 'have')} no value of {name}" for name, n in found.items()])
+    total = sum(found.values())
+    of_events = bool(subject.counts.unmatched_event_rows)
+    one = "row" if of_events else "unit"
+    named = listing([f"{counted(n, one, 'have')} no value of {name}" for name, n in found.items()])
+    left = f"{agreeing(total, 'add')} nothing to it" if of_events else f"{agreeing(total, 'are')} left out of it"
     return answer(
         "missing values",
         "warning",
         True,
-        f"{named} and {agreeing(sum(found.values()), 'are')} left out of it",
+        f"{named} and {left}",
         evidence=dict(found),
     )

@@ -311,6 +311,8 @@ class _Check(CallRules):
             self.refuse(f"is a {found} and no condition", "a filter is true or false", f"compare it: {self.text} = 1")
         if isinstance(root, exp.Cast):
             is_condition = getattr(root.to.this, "name", "") == "BOOLEAN"
+        elif isinstance(root, exp.Anonymous):
+            is_condition = str(root.this).upper() in words.CONDITIONS
         else:
             is_condition = type(root).__name__ in _CONDITIONS
         if not is_condition:
@@ -319,7 +321,7 @@ class _Check(CallRules):
 
 _CONDITIONS = words.words(
     "And Or Xor Not EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is Like ILike Escape Between In Boolean "
-    "StartsWith EndsWith Contains IsNan Case If Coalesce"
+    "StartsWith EndsWith Contains IsNan Case If Coalesce RegexpLike RegexpILike Dot Bracket Nvl2 DecodeCase"
 )
 
 

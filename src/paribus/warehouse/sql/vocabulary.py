@@ -119,6 +119,9 @@ UNTYPED: dict[str, dict[str, tuple[str, ...]]] = {
     | {"MULTIIF": ("value", "value", "value*")},
 }
 
+# Those of them that are true or false.
+CONDITIONS = words("PREFIX SUFFIX EMPTY NOTEMPTY ISNULL ISNOTNULL JSONHAS JSONEXTRACTBOOL")
+
 # Dialects with records (`payload.price`) and lists (`items[1]`).
 WITH_FIELDS = words("duckdb clickhouse bigquery spark databricks trino athena")
 WITH_ILIKE_PATTERNS = words("postgres redshift duckdb snowflake")
