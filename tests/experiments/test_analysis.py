@@ -16,7 +16,7 @@ from tests.experiments.simulated import ADJUSTED, MEAN, SEAL, START, cells, dail
 
 from paribus.errors import InputError
 from paribus.experiments.analysis import infer
-from paribus.experiments.plan import Method, Plan, Prior
+from paribus.experiments.plan import Amendment, Method, Plan, Prior
 from paribus.experiments.result import Comparison, Result, VerdictValue
 from paribus.metrics.cells import CellKey, Cells, ClusterSums, Counts, Measurement, Ranks
 from paribus.metrics.definition import Covariate, Metric, MetricType, Role
@@ -537,6 +537,14 @@ def test_data_notes_count_and_decide() -> None:
     result = infer(design(MEAN), replace(made, counts=counts))
     assert any(note.startswith("7 rows name no unit") for note in result.data_notes)
     assert any(note.startswith("5 units") for note in result.data_notes)
+
+
+def test_a_plan_that_was_extended_after_data_says_so() -> None:
+    later = Amendment(START, "Eve", "more time", "sealed after data", ("plan.runtime_days: before 14, now 28",))
+    made = two_arms("revenue", ["y"], *shifted(0.0))
+    (said,) = infer(design(MEAN), made, registered=replace(SEAL, amendments=(later,))).deviations
+    assert "after data" in said
+    assert said.endswith("by Eve (more time): plan.runtime_days: before 14, now 28")
 
 
 def test_a_history_from_before_the_first_event_is_said_to_be_unknown() -> None:

@@ -105,6 +105,9 @@ def test_sealing_again_takes_an_amendment_with_a_reason(tmp_path: Path) -> None:
     assert [(a.reason, a.author, a.time, a.timing) for a in second.amendments] == [
         ("a holiday", "Bo", later, "sealed after data")
     ]
+    (amendment,) = second.amendments
+    assert amendment.changed[-1] == "plan.runtime_days: before 14, now 21"
+    assert amendment.sentence.startswith("sealed again after data on 2026-01-07 by Bo (a holiday): plan.end: before")
     assert [entry["hash"] for entry in content(tmp_path)["entries"]] == [first.hash, second.hash]
     assert seal.read(tmp_path / "experiment.seal.json") == second
 

@@ -156,6 +156,8 @@ def seal(
         return
     typer.echo(f"sealed {path} as {done.hash[:16]}… by {done.author}, {done.time:%Y-%m-%d %H:%M} UTC")
     typer.echo(f"  {done.timing}: {done.rows_readable:,} rows could be read when it was sealed; unanchored")
+    if done.amendments:
+        typer.echo(f"  {done.amendments[-1].sentence}")
     typer.echo(f"  keep {seal_path(path)} in version control: a commit dates it for others")
 
 

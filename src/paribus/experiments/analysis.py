@@ -91,7 +91,7 @@ def infer(
         registered=registered is not None,
         plan=plan_body(design),
         seal=None if registered is None else to_plain(registered),
-        deviations=deviations,
+        deviations=(*(each.sentence for each in (registered.amendments if registered else ())), *deviations),
         data_notes=data_notes(design, measurement),
         statements=measurement.statements,
         proof={},

@@ -125,12 +125,23 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """A plan sealed again after the first time, with the reason that was given."""
+    """A plan sealed again after the first time, with the reason that was given.
+
+    changed  what differs from the plan before, a sentence for each field
+    """
 
     time: datetime
     author: str
     reason: str
     timing: Literal["sealed before data", "sealed after data"]
+    changed: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What everybody who reads the result has to know of it."""
+        changed = f": {'; '.join(self.changed)}" if self.changed else ""
+        timing = self.timing.removeprefix("sealed ")
+        return f"sealed again {timing} on {self.time:%Y-%m-%d} by {self.author} ({self.reason}){changed}"
 
 
 @dataclass(frozen=True, slots=True)

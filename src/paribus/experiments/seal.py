@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -306,7 +307,13 @@ def _chain(before: str, entry: Plain) -> str:
 
 def _seal(entries: list[Plain]) -> Seal:
     last = entries[-1]
-    amendments = [{k: e[k] for k in ("time", "author", "reason", "timing")} for e in entries[1:]]
+    amendments = [
+        {
+            **{k: entry[k] for k in ("time", "author", "reason", "timing")},
+            "changed": [_sentence(*each, "before") for each in differences(before["plan"], entry["plan"])],
+        }
+        for before, entry in pairwise(entries)
+    ]
     fields: dict[str, Any] = {
         **{k: last[k] for k in ("hash", "author", "time", "watermark", "rows_readable", "timing", "chain")},
         "registered": last["plan"],
@@ -334,12 +341,12 @@ def _is_resolved_cap(path: str, before: Any, after: Any, then: Plain) -> bool:
     return False
 
 
-def _sentence(path: str, before: Any, after: Any) -> str:
+def _sentence(path: str, before: Any, after: Any, then: str = "sealed") -> str:
     if before is None:
         return f"{path}: added, {_words(after)}"
     if after is None:
         return f"{path}: removed, was {_words(before)}"
-    return f"{path}: sealed {_words(before)}, now {_words(after)}"
+    return f"{path}: {then} {_words(before)}, now {_words(after)}"
 
 
 def _words(value: Any) -> str:
