@@ -179,7 +179,10 @@ def _effects(page: Document, result: Result) -> None:
 def _adjustments(page: Document, comparisons: Sequence[Comparison]) -> None:
     several = len(arms(tuple(comparisons))) > 1
     said = [
-        (f"{c.metric}, {c.treatment.variant}" if several else c.metric, "; ".join(tags(c)))
+        (
+            f"{c.metric}, {c.treatment.variant}" if several else c.metric,
+            "; ".join(tag.removesuffix(".") for tag in tags(c)),
+        )
         for c in comparisons
         if tags(c)
     ]
