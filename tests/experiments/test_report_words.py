@@ -9,8 +9,8 @@ from tests.experiments.results import ANYTIME, CONVERTED, ERRORS, LATENCY, NOT_Y
 
 from paribus.experiments.decision import RULES
 from paribus.experiments.report import csv, method, page
-from paribus.experiments.report.row import Reading, margin, reading, row
-from paribus.stats.estimate import Reason, Undetermined
+from paribus.experiments.report.row import Reading, absolute_effect, margin, reading, row
+from paribus.stats.estimate import Estimate, Reason, Undetermined
 
 
 def test_every_rule_of_the_decision_has_words() -> None:
@@ -23,6 +23,15 @@ def test_when_a_result_may_be_read() -> None:
     assert method.may_be_read(ANYTIME).startswith("May be read at any time")
     assert "days 4, 7, 10, 14 after 2 Mar 2026" in method.may_be_read(SEQUENTIAL)
     assert method.may_be_read(RESULTS["unregistered"]).startswith("No plan says when to read it")
+
+
+def test_a_corrected_relative_interval_has_no_uncorrected_absolute_one_beside_it() -> None:
+    relative = CONVERTED.relative
+    assert isinstance(relative, Estimate)
+    alone = replace(CONVERTED, simultaneous=(relative.lower, relative.upper))
+    assert "[" in absolute_effect(alone)
+    wider = replace(CONVERTED, simultaneous=(relative.lower - 0.01, relative.upper + 0.01))
+    assert absolute_effect(wider) == absolute_effect(alone).partition(" [")[0] + " pp"
 
 
 def test_progress_counts_days_and_units() -> None:

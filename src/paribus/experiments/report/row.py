@@ -137,8 +137,20 @@ def arm_detail(comparison: Comparison, arm: ArmValue) -> str:
 
 
 def absolute_effect(comparison: Comparison) -> str:
-    """The absolute effect with its interval, or why there is none."""
-    return quantity(comparison.absolute, "points" if comparison.type in SHARES else "number")
+    """The absolute effect with its interval, or why there is none.
+
+    Where a correction widened the relative interval, the absolute one, which is not corrected, is not beside it: the
+    two could contradict each other.
+    """
+    unit: Unit = "points" if comparison.type in SHARES else "number"
+    absolute, relative, ends = comparison.absolute, comparison.relative, comparison.simultaneous
+    if isinstance(absolute, Estimate) and isinstance(relative, Estimate) and ends not in (None, _ends(relative)):
+        return number(absolute.value, se=absolute.se, unit=unit, signed=True)
+    return quantity(absolute, unit)
+
+
+def _ends(of: Estimate) -> tuple[float, float]:
+    return of.lower, of.upper
 
 
 def quantity(of: Quantity, unit: Unit) -> str:
