@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def across(y: Any, treated: Any, cluster: Any, covariance: Any) -> tuple[Any, ..
 
 
 def petersen(inputs: dict[str, Any]) -> dict[str, Any]:
-    columns = np.genfromtxt(DATA / inputs["data_file"].removeprefix("data/"), delimiter=",", skip_header=1)
+    columns = np.genfromtxt(DATA / Path(inputs["data_file"].split()[0]).name, delimiter=",", skip_header=1)
     firm, year, x, y = columns.T
     design = np.column_stack([np.ones(len(y)), x])
     fits = {

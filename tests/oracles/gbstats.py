@@ -16,6 +16,7 @@ Comparison = Callable[..., stats.Estimates]
 
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    inputs = named(method) | inputs
     if "strata" in inputs:
         return poststratified(inputs)
     if "target_mde" in inputs:
@@ -46,6 +47,18 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     raise Unsupported(f"no method {method!r}")
 
 
+def named(method: str) -> dict[str, Any]:
+    """The inputs that a method's name carries: the scale of the effect, and a normal prior."""
+    scale = re.search(r"\b(abs|absolute|rel|relative)\b", method)
+    prior = re.search(r"N\(([-+.\de]+), ?([-+.\de]+) var\)", method)
+    found: dict[str, Any] = {}
+    if scale:
+        found["difference"] = "absolute" if scale[1].startswith("abs") else "relative"
+    if prior:
+        found |= {"prior_mean": float(prior[1]), "prior_variance": float(prior[2])}
+    return found
+
+
 def arm(inputs: dict[str, Any], which: str) -> stats.Arm:
     """A mean from n, sum and sum of squares, or a proportion from n and sum."""
     given = inputs[which]
@@ -56,8 +69,8 @@ def arm(inputs: dict[str, Any], which: str) -> stats.Arm:
 
 def tuning(method: str, inputs: dict[str, Any]) -> float | None:
     """n_opt of a confidence sequence, from the inputs or from the method's name; None for a fixed horizon."""
-    named = re.search(r"(?:n_opt|tuning)[ =]*(\d+)", method)
-    return inputs.get("n_opt", float(named[1]) if named else None)
+    told = re.search(r"(?:n_opt|tuning)[ =]*(\d+)", method)
+    return inputs.get("n_opt", float(told[1]) if told else None)
 
 
 def compare(inputs: dict[str, Any], **conventions: Any) -> Comparison:
@@ -226,8 +239,8 @@ def posterior(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def posterior_answer(method: str, inputs: dict[str, Any], found: stats.Estimates, baseline: Any) -> dict[str, Any]:
     """The posterior of an effect under a prior of the lift; `baseline` brings it to the scale of a difference."""
-    named = re.search(r"prior var ([\d.e+-]+)", method)
-    variance = inputs.get("prior_variance", float(named[1]) if named else np.inf)
+    spread = re.search(r"prior var ([\d.e+-]+)", method)
+    variance = inputs.get("prior_variance", float(spread[1]) if spread else np.inf)
     effect = stats.normal_posterior(
         found.value,
         found.se,

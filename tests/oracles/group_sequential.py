@@ -30,7 +30,7 @@ BETA_SPENDING = {
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if method.startswith("type I error of naive repeated"):
-        error = peeking_error(inputs["looks"], inputs["z"])
+        error = peeking_error(inputs["looks"], inputs["z"], sides=1 if "one-sided" in method else 2)
         return {"type1": error, "published": round(error, 3)}
     if method.startswith("repeated CI"):
         return analysis(inputs)

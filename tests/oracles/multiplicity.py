@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Literal
 
 from tests.oracles import Unsupported
 
@@ -25,7 +26,10 @@ ADJUSTMENTS = {
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if method.startswith("Dunnett"):
-        critical = dunnett_critical_value(inputs["k"], inputs["alpha"], df=float(inputs.get("df") or "inf"))
+        named = re.search(r"df ?= ?(\d+)", method)
+        df = inputs.get("df") or (named[1] if named else "inf")
+        sides: Literal[1, 2] = 1 if "one-sided" in method else 2
+        critical = dunnett_critical_value(inputs["k"], inputs["alpha"], df=float(df), sides=sides)
         return {"crit": critical, "published_2dp": round(critical, 2)}
     if method.startswith("e-BH"):
         found = e_bh(inputs["e"], inputs["alpha"])

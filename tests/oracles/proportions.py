@@ -43,7 +43,9 @@ LARGEST_EXACT = 50_000
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if "delta0" in inputs:
         found = stats.farrington_manning(
-            inputs["x2"], inputs["n2"], inputs["x1"], inputs["n1"], null=inputs["delta0"], alternative="greater"
+            *(inputs[name] for name in ("x2", "n2", "x1", "n1")),
+            null=inputs["delta0"],
+            alternative="less" if ">=" in method else "greater",
         )
         return {"z": found.statistic, "p_value": found.p_value}
     if "x" in inputs:

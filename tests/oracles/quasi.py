@@ -8,6 +8,7 @@ BSD-3-Clause), unchanged.
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import Any
 
 from tests.oracles import DATA, Unsupported
@@ -30,7 +31,7 @@ def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def proposition_99(inputs: dict[str, Any]) -> dict[str, Any]:
-    path = DATA / inputs["data_file"].split()[0]
+    path = DATA / Path(inputs["data_file"].split()[0]).name
     if not path.exists():
         raise Unsupported(f"no file {path.name}")
     with path.open(encoding="utf-8", newline="") as file:
