@@ -8,12 +8,14 @@ from tests.oracles import Unsupported
 
 from paribus import stats
 
+METAFOR = 1.220703125e-4  # where metafor's search for tau2 stops
+
 
 def run(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if "x_a" in inputs:
         return beta_binomial(inputs)
     if "yi" in inputs:
-        found = stats.random_effects(inputs["yi"], inputs["vi"], method=inputs["method"])
+        found = stats.random_effects(inputs["yi"], inputs["vi"], method=inputs["method"], accuracy=METAFOR)
         if isinstance(found, stats.Undetermined):
             raise Unsupported(str(found))
         return {

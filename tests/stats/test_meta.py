@@ -29,6 +29,12 @@ def test_paule_mandel_makes_the_generalized_q_its_expectation() -> None:
     assert (w * (EFFECTS - w @ EFFECTS / w.sum()) ** 2).sum() == pytest.approx(5.0, rel=1e-9)
 
 
+def test_a_coarse_search_of_tau2_stops_within_its_accuracy() -> None:
+    exact, coarse = (random_effects(EFFECTS, VARIANCES, method="PM", accuracy=a) for a in (0.0, 0.01))
+    assert coarse.tau2 != exact.tau2
+    assert coarse.tau2 == pytest.approx(exact.tau2, abs=0.01)
+
+
 def test_reml_maximizes_the_restricted_likelihood() -> None:
     def log_likelihood(tau2: float) -> float:
         w = 1 / (VARIANCES + tau2)

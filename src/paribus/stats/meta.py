@@ -7,7 +7,6 @@ failed: a prior from winners believes in winners.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +17,8 @@ from paribus.errors import InputError, did_you_mean
 from paribus.stats.estimate import Estimates, Floats, Reason, Undetermined
 
 TauMethod = Literal["DL", "PM", "REML"]
+
+_WIDEST = 100.0  # where a search for tau2 that may stop early begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class RandomEffects:
 
 
 def random_effects(
-    estimates: ArrayLike, variances: ArrayLike, *, method: TauMethod = "REML"
+    estimates: ArrayLike, variances: ArrayLike, *, method: TauMethod = "REML", accuracy: float = 0.0
 ) -> RandomEffects | Undetermined:
     """Random-effects meta-analysis of independent estimates with known variances.
 
@@ -58,6 +59,8 @@ def random_effects(
         estimates: one effect per experiment (or segment), shape (k,); NaN entries are refused, not dropped.
         variances: their squared standard errors, positive.
         method: "DL" (DerSimonian, Laird 1986), "PM" (Paule, Mandel 1982), "REML" (restricted likelihood).
+        accuracy: error of tau2 at which the search of "PM" over [0, 100] may stop; 0 searches to the last digit. R's
+            metafor stops at 2^-13, which is coarse where effects are small.
 
     Returns:
         The analysis, or Undetermined with fewer than two estimates.
@@ -79,7 +82,10 @@ def random_effects(
         return Undetermined(Reason.TOO_FEW_UNITS, f"{y.size} estimates, at least 2 are needed")
     if method not in ("DL", "PM", "REML"):
         raise InputError(f"no estimator {method!r} of tau2", fix=did_you_mean(method, ("DL", "PM", "REML")))
-    tau2 = {"DL": _dersimonian_laird, "PM": _paule_mandel, "REML": _restricted_likelihood}[method](y, v)
+    if method == "PM":
+        tau2 = _paule_mandel(y, v, accuracy)
+    else:
+        tau2 = _dersimonian_laird(y, v) if method == "DL" else _restricted_likelihood(y, v)
     w0 = 1 / v
     q = _heterogeneity(y, w0)
     w = 1 / (v + tau2)
@@ -182,9 +188,19 @@ def _dersimonian_laird(y: Floats, v: Floats) -> float:
     return max(0.0, (_heterogeneity(y, w) - (y.size - 1)) / float(w.sum() - (w**2).sum() / w.sum()))
 
 
-def _paule_mandel(y: Floats, v: Floats) -> float:
+def _paule_mandel(y: Floats, v: Floats, accuracy: float) -> float:
     """The tau2 at which the generalized Q equals its expectation, k - 1."""
-    return _root(lambda tau2: _heterogeneity(y, 1 / (v + tau2)) - (y.size - 1), y, v)
+    from scipy.optimize import brentq
+
+    def excess(tau2: float) -> float:
+        return _heterogeneity(y, 1 / (v + tau2)) - (y.size - 1)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    top = float(np.var(y) * y.size + v.max())
+    if accuracy:
+        return float(brentq(excess, 0.0, max(top, _WIDEST), xtol=accuracy))
+    return float(brentq(excess, 0.0, top, xtol=1e-14 * top, rtol=1e-13))
 
 
 def _restricted_likelihood(y: Floats, v: Floats) -> float:
@@ -219,12 +235,3 @@ def _polish(tau2: float, y: Floats, v: Floats) -> float:
         if abs(step) < 1e-13 * max(tau2, 1e-300):
             break
     return tau2
-
-
-def _root(f: Callable[[float], float], y: Floats, v: Floats) -> float:
-    from scipy.optimize import brentq
-
-    if f(0.0) <= 0:
-        return 0.0
-    top = float(np.var(y) * y.size + v.max())
-    return float(brentq(f, 0.0, top, xtol=1e-14 * top, rtol=1e-13))
