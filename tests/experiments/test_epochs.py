@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
-from tests.experiments.simulated import ADJUSTED, MEAN, cells, design, key, measurement
+from tests.experiments.simulated import ADJUSTED, MEAN, START, cells, design, key, measurement
 
+from paribus.experiments import looks
 from paribus.experiments.analysis import infer
+from paribus.experiments.layout import batches
+from paribus.experiments.plan import Method, Plan
+from paribus.experiments.reading import reading
 from paribus.experiments.result import Comparison, Result
 from paribus.metrics.cells import CellKey, ClusterSums, Measurement, Ranks
 from paribus.metrics.definition import Metric, MetricType
@@ -163,3 +168,20 @@ def test_clusters_and_quantiles_know_no_epochs_so_a_moved_split_hides_them() -> 
         for comparison in found.comparisons[:2]:
             reason = comparison.absolute.reason if isinstance(comparison.absolute, Undetermined) else None
             assert (reason is Reason.SPLIT_MOVED) is hidden
+
+
+def test_planned_looks_count_the_variance_of_the_sum_where_the_split_moves() -> None:
+    """Half of the units at 1:1, half at 9:1, each of variance 1: the sums' variances are 4 n and 4 n + 11.1 n."""
+    n = {("1", "control"): 500, ("1", "treatment"): 500, ("2", "control"): 900, ("2", "treatment"): 100}
+    shape = np.linspace(-1, 1, 100)
+    rows = {place: np.tile(shape / shape.std(ddof=1), size // 100) for place, size in n.items()}
+    plan = Plan(method=Method.GROUP_SEQUENTIAL, start=START, looks=(1, 2), planned_units=2000)
+    found = measured(["y"], keyed(rows), MOVED)
+    about = design(MEAN, plan=plan, split_declared=False)
+    (batch,) = batches(about, found.cells)
+    read = reading(about, found, START + timedelta(days=2), batch.grid.days)
+    panel = looks.whole(batch, about, read, np.full((1, 1), 0.95), np.zeros((1, 1), dtype=np.bool_))
+    assert panel.rules is not None
+    first, second = panel.rules[-1, 0, 0].information
+    assert first == pytest.approx(0.5)
+    assert second / first == pytest.approx((4 + 1 / 0.9 + 1 / 0.1) / 4, rel=0.01)

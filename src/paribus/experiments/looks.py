@@ -57,7 +57,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     both = _with_rare(by_look([arms(batch, own, adjust[:, None, :]) for own in pairs]), batch.metrics)
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
-    rules = _rules(design, looks, both)
+    rules = _rules(design, looks, both, mixed=len(batch.grid.strata) > 1)
     boundary = _boundary(rules, plan.confidence_level)
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
@@ -172,11 +172,13 @@ def by_look(each: Sequence[Arms]) -> Arms:
     )
 
 
-def _rules(design: Design, looks: Sequence[Look], both: Arms) -> NDArray[np.object_]:
+def _rules(design: Design, looks: Sequence[Look], both: Arms, *, mixed: bool) -> NDArray[np.object_]:
     """The rule of every (look, treatment, metric).
 
     Group-sequential information is 1 / se^2; its planned end is that of the planned units, at the information per unit
-    that the first look measured: later looks cannot change what an earlier one spent.
+    that the first look measured: later looks cannot change what an earlier one spent. Arms that are mixed of strata or
+    epochs have independent increments in n times the effect, so that information is its variance, n^2 se^2: a split
+    that moves changes what a unit tells, and looks would be less alike than 1 / se^2 says (error .062 for .05).
     """
     plan = design.plan
     rules = np.empty(both.control.value.shape, dtype=object)
@@ -196,7 +198,7 @@ def _rules(design: Design, looks: Sequence[Look], both: Arms) -> NDArray[np.obje
         for k, look in enumerate(looks):
             error, n = float(se[k, t, m]), float(units[k, t, m])
             if error > 0:
-                information = error**-2
+                information = (n * error) ** 2 if mixed else error**-2
                 per_unit = information / n if np.isnan(per_unit) else per_unit
                 least = fractions[-1] + LEAST_STEP if fractions else 0.0
                 fractions.append(max(information / (per_unit * planned), least))
