@@ -311,6 +311,35 @@ def test_windows_close_before_units_count() -> None:
     assert only(result).treatment.units == 400  # days 0 to 3, whose three-day windows closed by day 7
 
 
+@pytest.mark.parametrize("family", ["obrien_fleming", "pocock"])
+def test_looks_by_days_are_as_correlated_as_their_information(family: str) -> None:
+    """A window of 5 days: on day 7 two days of units have matured of the nine on day 14, and half of the days are over.
+
+    Alpha is spent by days; that both looks together err at .05 is checked by a bivariate normal distribution.
+    """
+    plan = Plan(method=Method.GROUP_SEQUENTIAL, start=START, looks=(7, 14), spending=family)  # type: ignore[arg-type]
+    read = design(replace(MEAN, window_days=5), plan=plan)
+    made = daily(np.random.default_rng(3), 14, 400)
+    critical, information = [], []
+    for day in (7, 14):
+        effect = shown(only(infer(read, made, registered=SEAL, as_of=START + timedelta(days=day))).absolute)
+        critical.append((effect.upper - effect.lower) / (2 * effect.se))
+        information.append(effect.se**-2)
+    share = information[0] / information[1]
+    assert share == pytest.approx(2 / 9, abs=0.02)
+    both = scipy_stats.multivariate_normal(cov=[[1, share**0.5], [share**0.5, 1]])
+    inside = both.cdf(critical, lower_limit=[-c for c in critical])
+    assert 1 - inside == pytest.approx(0.05, abs=2e-4)
+    assert 1 - scipy_stats.norm.cdf(critical[0]) == pytest.approx(alpha_spent(family, 0.5) / 2, rel=0.02)  # t for z
+
+
+def alpha_spent(family: str, t: float) -> float:
+    """Lan and DeMets 1983: both sides together, .025 on each."""
+    if family == "pocock":
+        return 2 * 0.025 * math.log(1 + (math.e - 1) * t)
+    return 4 * (1 - float(scipy_stats.norm.cdf(scipy_stats.norm.ppf(1 - 0.025 / 2) / math.sqrt(t))))
+
+
 def test_the_curve_of_a_fixed_plan_ends_in_its_own_interval() -> None:
     made = daily(np.random.default_rng(17), 14, 200)
     result = infer(design(MEAN, plan=FIXED), made, registered=SEAL, as_of=START + timedelta(days=14))

@@ -301,13 +301,13 @@ def control_of(design: Design) -> int:
     return [variant.name for variant in design.variants].index(design.control)
 
 
-def rule_of(plan: Plan, look: Look, information: tuple[float, ...] = ()) -> Rule:
+def rule_of(plan: Plan, look: Look, information: tuple[float, ...] = (), times: tuple[float, ...] = ()) -> Rule:
     """The boundary's rule at one look; without observed information, that of the planned looks."""
     n_opt = float(plan.n_opt or plan.planned_units or N_OPT)
     if plan.method is Method.GROUP_SEQUENTIAL and not information:
         days = sorted(plan.looks) or [1]
         information = tuple(day / days[-1] for day in days[: look.number])
-    return Rule(plan, n_opt, information, look.final)
+    return Rule(plan, n_opt, information, look.final, times)
 
 
 def undated_rule(plan: Plan, look: Look) -> Rule:

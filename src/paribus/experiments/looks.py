@@ -24,7 +24,7 @@ from paribus.experiments.effects import (
 from paribus.experiments.guardrails import margin_p
 from paribus.experiments.layout import WHOLE, Batch, Pairs, joined_by_metric
 from paribus.experiments.phrases import p_words
-from paribus.experiments.plan import Design, Method
+from paribus.experiments.plan import Design, Method, Plan
 from paribus.experiments.reading import EachCell, Look, Reading, Rule
 from paribus.metrics.definition import SHARES, Metric, Role
 from paribus.stats.anytime import running_intersection, running_minimum
@@ -37,6 +37,8 @@ from paribus.stats.moments import Moments
 # Information gained from look to look, as a fraction of the plan: where the variance grew so much that less is known
 # than before, this much is assumed.
 LEAST_STEP = 0.01
+# Fractions of information that are this near to those of the days are taken to be them.
+AS_PLANNED = 0.05
 
 # Events in both arms together from which a share's own moments say how far it may be off.
 FEW_EVENTS = 1.5
@@ -57,7 +59,7 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     both = _with_rare(by_look([arms(batch, own, adjust[:, None, :]) for own in pairs]), batch.metrics)
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
-    rules = _rules(design, looks, both, mixed=len(batch.grid.strata) > 1)
+    rules = _rules(design, looks, both)
     boundary = _boundary(rules, plan.confidence_level)
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
@@ -172,21 +174,24 @@ def by_look(each: Sequence[Arms]) -> Arms:
     )
 
 
-def _rules(design: Design, looks: Sequence[Look], both: Arms, *, mixed: bool) -> NDArray[np.object_]:
+def _rules(design: Design, looks: Sequence[Look], both: Arms) -> NDArray[np.object_]:
     """The rule of every (look, treatment, metric).
 
     Group-sequential information is 1 / se^2; its planned end is that of the planned units, at the information per unit
-    that the first look measured: later looks cannot change what an earlier one spent. Arms that are mixed of strata or
-    epochs have independent increments in n times the effect, so that information is its variance, n^2 se^2: a split
-    that moves changes what a unit tells, and looks would be less alike than 1 / se^2 says (error .062 for .05).
+    that the first look measured: later looks cannot change what an earlier one spent. Without planned units alpha is
+    spent by the days of the looks, and how they are correlated follows from the information all the same.
     """
     plan = design.plan
     rules = np.empty(both.control.value.shape, dtype=object)
-    if plan.method is not Method.GROUP_SEQUENTIAL or not plan.planned_units:
+    if plan.method is not Method.GROUP_SEQUENTIAL:
         for k, t, m in np.ndindex(*rules.shape):
             rules[k, t, m] = rule_of(plan, looks[k])
         return rules
     se, _ = spread(both.control, both.treatment)
+    if not plan.planned_units:
+        for k, t, m in np.ndindex(*rules.shape):
+            rules[k, t, m] = _by_days(plan, looks[: k + 1], se[: k + 1, t, m])
+        return rules
     units = both.control.n + both.treatment.n
     weight = {v.name: v.weight for v in design.variants}
     total = sum(weight.values())
@@ -198,12 +203,33 @@ def _rules(design: Design, looks: Sequence[Look], both: Arms, *, mixed: bool) ->
         for k, look in enumerate(looks):
             error, n = float(se[k, t, m]), float(units[k, t, m])
             if error > 0:
-                information = (n * error) ** 2 if mixed else error**-2
+                information = error**-2
                 per_unit = information / n if np.isnan(per_unit) else per_unit
                 least = fractions[-1] + LEAST_STEP if fractions else 0.0
                 fractions.append(max(information / (per_unit * planned), least))
             rules[k, t, m] = rule_of(plan, look, tuple(fractions))
     return rules
+
+
+def _by_days(plan: Plan, looks: Sequence[Look], se: Floats) -> Rule:
+    """The rule of the last look, with alpha spent by days; looks before there was any information cannot have decided.
+
+    Information that grew about as the days did is taken as grown so: the boundary is then the planned one.
+    """
+    days = sorted(plan.looks)
+    known = [k for k, error in enumerate(se.tolist()) if error > 0]
+    if not days or len(known) < 2 or known[-1] != len(looks) - 1:
+        return rule_of(plan, looks[-1])
+    times = tuple(days[looks[k].number - 1] / days[-1] for k in known)
+    information = np.maximum.accumulate(se[known] ** -2.0)
+    fractions = times[-1] * information / information[-1]
+    if np.all(np.abs(fractions - times) <= AS_PLANNED):
+        return rule_of(plan, looks[-1])
+    for i in range(len(fractions) - 2, -1, -1):
+        fractions[i] = min(fractions[i], fractions[i + 1] - LEAST_STEP)
+    if fractions[0] <= 0:
+        return rule_of(plan, looks[-1])
+    return rule_of(plan, looks[-1], tuple(fractions.tolist()), times)
 
 
 def _boundary(rules: NDArray[np.object_], level: float, *, intervals: bool = False) -> Boundary:

@@ -228,12 +228,14 @@ class Rule:
     n_opt        anytime-valid (and beside a posterior): units at which the sequence is tightest
     information  group-sequential: information at the looks so far, as fractions of the planned end
     final        group-sequential: no look follows
+    times        group-sequential: fractions at which alpha is spent, where that is not the information
     """
 
     plan: Plan
     n_opt: float = np.nan
     information: tuple[float, ...] = ()
     final: bool = True
+    times: tuple[float, ...] = ()
 
     def __call__(self, level: float) -> Boundary:
         """The boundary whose two-sided interval has this level."""
@@ -244,7 +246,7 @@ class Rule:
             ratio = (tuned_rho(1.0, 1 - level) / tuned_rho(1.0, 1 - plan.confidence_level)) ** 2
             return AsymptoticSequence(self.n_opt * ratio, level)
         if plan.method is Method.GROUP_SEQUENTIAL and self.information:
-            design = _efficacy(spending(plan), 1 - level, self.information, self.final)
+            design = _efficacy(spending(plan), 1 - level, self.information, self.final, self.times)
             return GroupSequentialLook(design, len(self.information))
         return Fixed(level)
 
@@ -255,8 +257,9 @@ class Rule:
             return -np.inf
         tail = (1 - plan.confidence_level) / 2
         binding = plan.futility == "binding"
-        design = _with_futility(spending(plan), tail, plan.power, binding, self.information, self.final)
-        return design.futility[len(self.information) - 1]
+        information = self.times or self.information
+        design = _with_futility(spending(plan), tail, plan.power, binding, information, self.final)
+        return design.futility[len(information) - 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,8 +302,11 @@ def spending(plan: Plan) -> Spending:
 
 
 @lru_cache(maxsize=4096)
-def _efficacy(rule: Spending, alpha: float, information: tuple[float, ...], final: bool) -> GroupSequentialDesign:
-    return actual_looks(group_sequential_design(rule, looks=1, alpha=alpha), information, 1.0, final=final)
+def _efficacy(
+    rule: Spending, alpha: float, information: tuple[float, ...], final: bool, times: tuple[float, ...]
+) -> GroupSequentialDesign:
+    design = group_sequential_design(rule, looks=1, alpha=alpha)
+    return actual_looks(design, information, 1.0, final=final, spending_time=times or None)
 
 
 @lru_cache(maxsize=1024)

@@ -181,7 +181,12 @@ def peeking_error(looks: int, critical: float, sides: Literal[1, 2] = 2) -> floa
 
 
 def actual_looks(
-    design: GroupSequentialDesign, information: ArrayLike, planned: float, *, final: bool = False
+    design: GroupSequentialDesign,
+    information: ArrayLike,
+    planned: float,
+    *,
+    final: bool = False,
+    spending_time: ArrayLike | None = None,
 ) -> GroupSequentialDesign:
     """The design's critical values for looks that came at other information than planned.
 
@@ -195,6 +200,8 @@ def actual_looks(
         information: information observed at the looks so far (1 / se^2), increasing.
         planned: information planned at the end, in the same unit.
         final: no look follows.
+        spending_time: fractions at which alpha is spent, where that is another time than the information's, as the
+            calendar's is where nobody planned how much information there will be (Lan, DeMets 1989).
     """
     if not isinstance(design.rule, Spending):
         raise InputError(
@@ -206,7 +213,9 @@ def actual_looks(
     if len(observed) == 0 or observed[0] <= 0 or np.any(np.diff(observed) <= 0) or not planned > 0:
         raise InputError("information must be positive and increase from look to look", where=str(observed.tolist()))
     fraction = observed / planned
-    time = np.minimum(fraction, 1.0)
+    time = np.minimum(fraction if spending_time is None else np.asarray(spending_time, dtype=np.float64), 1.0)
+    if len(time) != len(fraction):
+        raise InputError("every look has a time", where=f"{len(time)} times for {len(fraction)} looks")
     if final:
         time[-1] = 1.0
     looks, times = tuple(fraction.tolist()), tuple(time.tolist())
