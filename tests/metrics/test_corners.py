@@ -11,7 +11,7 @@ import pytest
 from paribus.errors import InputError
 from paribus.metrics.cells import Cells, Measurement
 from paribus.metrics.columns_read import columns_read
-from paribus.metrics.compile import table_name
+from paribus.metrics.compile import statements, table_name
 from paribus.metrics.definition import (
     Cap,
     Covariate,
@@ -198,3 +198,66 @@ def test_the_columns_that_are_read_are_all_of_those_named() -> None:
     assert {"buyer", "at", "id", "paid", "amount", "items", "kind"} <= set(found["sold"])
     assert {"viewer", "when", "pages"} <= set(found["views"])
     assert "amount" not in found["views"]
+
+
+def test_gaps_and_repeats_of_one_table_are_counted_apart() -> None:
+    rows = [("u1", "a"), ("u1", "a"), ("u2", "b"), ("u3", None), (None, "a"), (None, "purple"), ("u4", "purple")]
+    frame = pd.DataFrame(rows, columns=["user", "arm"]).assign(y=1.0)
+    found = of_table(frame, Metric("y", MetricType.MEAN, value="y")).counts
+    assert (found.null_unit_rows, found.null_variant_rows, found.duplicate_rows) == (2, 1, 1)
+    assert found.unknown_variant_rows == {"purple": 1}, "the row without a unit is counted as that alone"
+    assert found.units == {"a": 1, "b": 1}
+
+
+def test_a_metric_without_a_source_takes_the_only_one_there_is() -> None:
+    exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": [T0, T0]})
+    events = pd.DataFrame({"user": ["u1"], "ts": [T0 + timedelta(hours=1)]})
+    count = Metric("n", MetricType.COUNT)
+    assert means(of_events(exposed, events, count).cells["n"], "a") == {"y": 1.0}
+    model = DataModel(
+        exposures=Exposures("exposures", "user", "arm", "ts"),
+        events={name: EventSource("orders", "user", "ts") for name in ("orders", "views")},
+    )
+    engine = open_engine(None, frames={"exposures": exposed, "orders": events})
+    with pytest.raises(InputError, match="names no source"):
+        measure(engine, model, (count,), ARMS)
+
+
+def test_statements_that_are_shown_name_what_an_earlier_one_computes() -> None:
+    table = DataModel(units=UnitTable("results", "user", "arm"))
+    metrics = [Metric("spent", MetricType.MEAN, value="spent"), Metric("any", MetricType.PROPORTION, value="spent")]
+    (moments,) = [s.sql for s in statements(table, metrics, "postgres", variants=ARMS) if s.name == "moments"]
+    assert "spent_y" in moments
+    assert "any_y" not in moments, "a 0/1 variable is not shifted"
+    model = DataModel(
+        exposures=Exposures("exposures", "user", "arm", "ts"), events={"orders": EventSource("orders", "user", "ts")}
+    )
+    open_, closed = (Metric("n", MetricType.COUNT, source="orders", window_days=days) for days in (None, 7))
+    for metric, shown in ((open_, True), (closed, False)):
+        names = [s.name for s in statements(model, [metric], "postgres", variants=ARMS, cut_at=[T0])]
+        assert ("cutoffs" in names) is shown
+
+
+def test_values_that_are_too_large_to_square_are_said(units: pd.DataFrame) -> None:
+    units["huge"] = units["spent"] * 1e200
+    found = of_table(
+        units, Metric("huge", MetricType.MEAN, value="huge"), Metric("fine", MetricType.MEAN, value="spent")
+    )
+    assert [w for w in found.warnings if "too large to square" in w] == [
+        "huge: the sums are not finite; its values are too large to square"
+    ]
+
+
+def test_a_large_offset_takes_no_digits_from_the_spread(units: pd.DataFrame) -> None:
+    # The first 20,000 units give the shifts; where they are far from the rest, better ones are taken.
+    n = 20_000
+    far = pd.DataFrame({"user": range(1000, 1000 + n), "arm": np.where(np.arange(n) % 2, "a", "b")})
+    frame = pd.concat([units[["user", "arm", "spent"]], far.assign(spent=lambda f: 1e9 + f["user"] % 7)])
+    found = of_table(
+        frame, Metric("y", MetricType.MEAN, value="spent"), Metric("z", MetricType.MEAN, value="spent + 1e12")
+    )
+    for name, offset in (("y", 0.0), ("z", 1e12)):
+        for i, key in enumerate(found.cells[name].keys):
+            own = frame.loc[frame["arm"] == key.variant, "spent"].to_numpy() + offset
+            m2 = float(((own - own.mean()) ** 2).sum())
+            assert found.cells[name].moments.m2[i, 0, 0] == pytest.approx(m2, rel=1e-9)
