@@ -9,7 +9,7 @@ RUN := $(BIN)/python
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup services lint test clients chaos demo calibrate bench neighbors oracles fuzz docs schemas clean
+.PHONY: help setup services lint test clients chaos demo calibrate bench mutate neighbors oracles fuzz docs schemas clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -64,6 +64,9 @@ bench: $(VENV)/.development ## speed, as ratios within one run, results in bench
 	.cache/bench/bin/python -m benchmarks.speed
 	$(RUN) -m benchmarks.live
 	$(RUN) -m benchmarks.listeners
+
+mutate: $(VENV)/.development ## would the tests notice a changed metric compiler? A sample of mutants, in benchmarks/results/
+	$(RUN) -m benchmarks.mutate --seed $(SEED) --out benchmarks/results/mutation-$$(date +%F)
 
 neighbors: $(VENV)/.development ## generated pipelines in dbt and Airflow, each in an environment of its own
 	@test -x .cache/neighbors/dbt/bin/dbt || { $(BIN)/uv venv -q .cache/neighbors/dbt && $(BIN)/uv pip install -q --python .cache/neighbors/dbt/bin/python 'dbt-core>=1.11,<1.12' 'dbt-duckdb>=1.11,<1.12'; }
