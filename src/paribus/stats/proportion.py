@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paribus.errors import InputError, did_you_mean
+from paribus.stats.barnard import barnard, boschloo
 from paribus.stats.estimate import Alternative, Floats
 
 OneSample = Literal["wilson", "wilson_cc", "clopper_pearson", "agresti_coull", "jeffreys"]
@@ -91,7 +92,7 @@ def proportion_test(
     Args:
         x_c, n_c, x_t, n_t: successes and units of control and treatment, any broadcastable shapes.
         method: "z" with the variance pooled under the null, "z_unpooled", "chi2" (Pearson), "g" (likelihood ratio),
-            and by scipy, cell by cell, the exact tests "fisher", "barnard" (pooled Wald statistic), "boschloo".
+            and cell by cell the exact tests "fisher", "barnard" (pooled Wald statistic), "boschloo".
         correction: continuity correction: (1/n_c + 1/n_t) / 2 on the difference for "z"; Yates for "chi2" and "g".
         alternative: "greater" when treatment's proportion is larger; "chi2" and "g" are two-sided only.
 
@@ -225,22 +226,13 @@ def _exact_test(
         a, m, b, n = (int(column[index]) for column in columns)
         if min(m, n) == 0:
             continue
-        # Treatment in the first column, so that "greater" speaks about treatment in all three.
-        table = np.array([[b, a], [n - b, m - a]])
         if method == "fisher":
             statistic[index], p_value[index] = _fisher(a, m, b, n, alternative)
         elif a + b in (0, m + n):
             p_value[index] = 1.0  # one column is empty: every table is as extreme
-        elif method == "barnard":
-            from scipy.stats import barnard_exact  # seconds to import, unlike scipy.special
-
-            barnard = barnard_exact(table, alternative=alternative)
-            statistic[index], p_value[index] = barnard.statistic, barnard.pvalue
         else:
-            from scipy.stats import boschloo_exact
-
-            boschloo = boschloo_exact(table, alternative=alternative)
-            statistic[index], p_value[index] = boschloo.statistic, boschloo.pvalue
+            unconditional = barnard if method == "barnard" else boschloo
+            statistic[index], p_value[index] = unconditional(a, m, b, n, alternative)
     return TwoSampleTest(statistic, p_value)
 
 
