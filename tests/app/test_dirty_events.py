@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +149,25 @@ def test_conflicting_assignments_leave_with_a_count(run: Run) -> None:
 
 @pytest.mark.parametrize("form", ["%d/%m/%y %H:%M", "%d.%m.%y", "%b %d %Y", "%Y%m%d"])
 def test_times_in_another_form_are_refused_and_not_guessed(run: Run, form: str) -> None:
-    with pytest.raises(InputError, match=r"is no time|holds integer values"):
+    with pytest.raises(InputError, match="is no time"):
         run(lambda i, u, v, t: f"{u},{v},{t.strftime(form)}")
+
+
+@pytest.mark.parametrize("parts", [1, 1_000, 1_000_000])
+def test_counts_since_1970_are_times(run: Run, parts: int) -> None:
+    def count(t: datetime) -> int:
+        return int(t.replace(tzinfo=UTC).timestamp()) * parts
+
+    result = run(lambda i, u, v, t: f"{u},{v},{count(t)}", lambda i, u, t, a: f"{u},{count(t) if i % 9 else ''},{a}")
+    assert _means(result) == pytest.approx(_expected(events=EVENTS[[i % 9 != 0 for i in range(len(EVENTS))]]))
+    assert "exposures.csv: the whole numbers of ts are read as seconds, or parts of them, since 1970" in _said(result)
+    assert f"{-(-len(EVENTS) // 9)} rows of purchases have no time" in _said(result)
+
+
+@pytest.mark.parametrize("count", [0, 46082, 20260301, 202603011030, 20260301103000, 2**62])
+def test_numbers_that_are_no_counts_since_1970_are_refused(run: Run, count: int) -> None:
+    with pytest.raises(InputError, match=f"'{count}' is no time"):
+        run(lambda i, u, v, t: f"{u},{v},{count}")
 
 
 def test_a_field_of_a_record_a_pattern_and_a_difference_in_one_file(run: Run) -> None:

@@ -171,6 +171,13 @@ def test_files_that_are_something_else(analyze: Analyze, content: str | bytes, n
     assert says in str(caught.value)
 
 
+def test_a_ratio_of_nothing_says_so(analyze: Analyze) -> None:
+    text = _csv(lambda _, row: [*row, 0], HEADER.replace("\n", ",orders\n"))
+    (found,) = analyze(text, metrics=["revenue/orders"]).comparisons
+    assert str(found.relative) == "the denominator is zero"
+    assert found.conclusion == "undetermined"
+
+
 def test_utf_32_is_read(analyze: Analyze) -> None:
     assert _values(analyze(_csv().encode("utf-32")), "revenue") == pytest.approx((_mean(3, "A"), _mean(3, "B")))
 
@@ -201,3 +208,40 @@ def test_numbers_among_text_in_a_frame() -> None:
     frame.loc[3, "revenue"] = "abc"
     with pytest.raises(InputError, match="1 of 200 values are no numbers, such as 'abc'"):
         pb.analyze(frame, unit="user_id", variant="group", metrics="revenue")
+
+
+UNITS = """paribus: 1
+experiment: demo
+interference: none because each user sees one page
+variants: {A: 50, B: 50}
+control: A
+units: {table: t.csv, unit: user_id, variant: group}
+metrics:
+  - {name: revenue, type: mean, value: VALUE, role: success}
+"""
+
+
+def _of_a_plan(folder: Path, content: str, value: str) -> Result:
+    (folder / "t.csv").write_text(content)
+    (folder / "experiment.yaml").write_text(UNITS.replace("VALUE", value))
+    return pb.analyze(folder / "experiment.yaml")
+
+
+def test_a_plan_on_text_that_is_no_number_is_refused_and_its_fix_works(tmp_path: Path) -> None:
+    dollars = _with(3, lambda _, row: f"${row[3]}")
+    with pytest.raises(InputError, match=r"200 of its values are no numbers, such as '\$") as caught:
+        _of_a_plan(tmp_path, dollars, "revenue")
+    assert caught.value.where == "metrics.revenue.value"
+    fix = str(caught.value.fix).removeprefix("write an expression, such as ")
+    result = _of_a_plan(tmp_path, dollars, f'"{fix}"')
+    assert _values(result, "revenue") == pytest.approx((_mean(3, "A"), _mean(3, "B")))
+
+
+def test_a_cast_that_fails_names_the_text_and_try_cast_counts_it(tmp_path: Path) -> None:
+    some = _with(3, lambda i, row: "n.a." if i % 10 == 0 else row[3])
+    with pytest.raises(InputError, match=r"the text 'n.a.' of revenue cannot be cast to DOUBLE"):
+        _of_a_plan(tmp_path, some, "CAST(revenue AS DOUBLE)")
+    result = _of_a_plan(tmp_path, some, "TRY_CAST(revenue AS DOUBLE)")
+    kept = [row for i, row in enumerate(ROWS) if i % 10]
+    assert _values(result, "revenue") == pytest.approx((_mean(3, "A", kept), _mean(3, "B", kept)))
+    assert "20 units have no value of revenue and are left out of it" in _said(result)

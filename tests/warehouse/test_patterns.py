@@ -78,6 +78,7 @@ def test_classes_by_name_are_accepted() -> None:
         "a{",
         "a{,5}",
         "a{2}{3}",
+        "a\tb",
         "(",
         ")",
         "(a))",

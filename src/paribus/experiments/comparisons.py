@@ -13,7 +13,7 @@ from paribus.experiments.plan import Design
 from paribus.experiments.records import records
 from paribus.experiments.result import ArmValue, Comparison, Conclusion, Quantity
 from paribus.metrics.cells import Measurement
-from paribus.metrics.definition import Metric, Role
+from paribus.metrics.definition import Metric, MetricType, Role
 from paribus.stats.estimate import Estimate, Estimates, Floats, Reason, Undetermined
 from paribus.stats.metric_power import power_per_metric
 from paribus.stats.power import sample_size_non_inferiority
@@ -60,6 +60,8 @@ def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted:
     for i, (t, _, m) in enumerate(np.ndindex(*shape)):
         metric = panel.metrics[m]
         absolute, relative, plain = (each[i] for each in lists)
+        if metric.type is MetricType.RATIO and np.isnan(controls[i].value + values[i].value):
+            absolute, relative, plain = map(_of_nothing, (absolute, relative, plain))
         p = float(adjusted[t, m])
         sign = float(panel.sign[t, m]) if panel.sign is not None else 0.0
         conclusion = concluded(design, metric, absolute, relative, p, sign)
@@ -93,6 +95,11 @@ def of_whole(design: Design, panel: Panel, family: dict[Role, Family], adjusted:
             )
         )
     return found
+
+
+def _of_nothing(effect: Quantity) -> Quantity:
+    """A ratio whose denominators sum to zero in an arm has no effect for that reason, not for odd values."""
+    return _NONE[Reason.ZERO_DENOMINATOR] if effect == _NONE[Reason.NOT_FINITE] else effect
 
 
 def concluded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,9 +13,9 @@ from paribus.errors import InputError
 from paribus.metrics import exposed, probe, repeats, table
 from paribus.metrics.cells import UNKNOWN_FIRST, Counts
 from paribus.metrics.compile import Compiler
-from paribus.metrics.demand import Demand
 from paribus.metrics.exposed import RANDOMIZED
 from paribus.metrics.level import Care
+from paribus.metrics.source import Source
 
 Ask = Callable[[str, str], list[dict[str, Any]]]  # runs a statement by name and text
 AskEvents = Callable[[str, probe.EventProbe], Mapping[str, Any]]  # the answer to the probe of an events source
@@ -72,7 +73,7 @@ def of_table(compiler: Compiler, ask: Ask, is_columnar: Callable[[str], bool] | 
         if untimed
         else ()
     )
-    census = Census(counts, care, warnings)
+    census = Census(counts, care, (*_counts_of_time(source, units.exposed_at), *warnings))
     return _repeated_units(compiler, ask, census) if repeated else census
 
 
@@ -165,7 +166,7 @@ def _identity(compiler: Compiler, ask: Ask) -> dict[str, int]:
 
 def _events(compiler: Compiler, ask: Ask, ask_events: AskEvents, counts: Counts) -> Census:
     rows: dict[str, int] = {}
-    warnings: list[str] = []
+    warnings = _counts_of_time(compiler.main, compiler.exposures.time)
     repeated: dict[str, int] = {}
     missing: dict[str, int] = {}
     odd: dict[str, int] = {}
@@ -173,6 +174,7 @@ def _events(compiler: Compiler, ask: Ask, ask_events: AskEvents, counts: Counts)
     for name, asked in compiler.event_probes().items():
         row = ask_events(name, asked)
         rows[name] = int(row["z_rows"])
+        warnings += _counts_of_time(compiler.event_source(name), compiler.model.events[name].time)
         warnings += _untimed(compiler, ask, name)
         firsts.append(probe.as_time(row["z_first"]))
         lasts.append(probe.as_time(row["z_last"]))
@@ -184,7 +186,7 @@ def _events(compiler: Compiler, ask: Ask, ask_events: AskEvents, counts: Counts)
                     missing_alias, odd_alias = asked.values[demand]
                     add(missing, metric.name, int(row[missing_alias]))
                     if int(row[missing_alias]) > rows[name] / 2:
-                        _refuse_text(compiler, ask, name, demand, rows[name])
+                        refuse_text(compiler.event_source(name), ask, demand.value, f"{demand.where}.value", rows[name])
                     add(odd, metric.name, int(row[odd_alias]))
     care = Care(
         not_finite=frozenset(name for name, n in odd.items() if n),
@@ -202,6 +204,12 @@ def _events(compiler: Compiler, ask: Ask, ask_events: AskEvents, counts: Counts)
     return Census(counted, care, tuple(warnings), last_time=last)
 
 
+def _counts_of_time(source: Source, column: str | None) -> list[str]:
+    if column is None or not source.counts_time(column):
+        return []
+    return [f"{source.name}: the whole numbers of {column} are read as seconds, or parts of them, since 1970 in UTC"]
+
+
 def _untimed(compiler: Compiler, ask: Ask, name: str) -> list[str]:
     """Event rows without a time are in no window: how many, where asking costs no scan."""
     if compiler.dialect != "duckdb":
@@ -212,25 +220,26 @@ def _untimed(compiler: Compiler, ask: Ask, name: str) -> list[str]:
     return [f"{n:,} {said.format(name)}"] if n else []
 
 
-def _refuse_text(compiler: Compiler, ask: Ask, name: str, demand: Demand, rows: int) -> None:
-    """A column of text that holds no numbers would be a metric that is 0 for everybody.
+def refuse_text(source: Source, ask: Ask, value: str | None, where: str, rows: int) -> None:
+    """A column of text that holds no numbers would be a metric that is 0, or nothing, for everybody.
 
     Raises:
         InputError: most of its values are given and are no numbers.
     """
-    source = compiler.event_source(name)
-    column = probe.column_of_text(source, demand.value)
+    column = probe.column_of_text(source, value)
     if column is None:
         return
-    row = ask(f"probe:{name}:text", probe.text_without_number(source, column))[0]
-    if int(row["z_n"]) > rows / 2:
-        raise InputError(
-            f"the column {column!r} is text: {int(row['z_n']):,} of its values are no numbers, such as "
-            f"{str(row['z_example'])[:40]!r}",
-            where=f"{demand.where}.value",
-            rule="a metric value is a number, or a text that is one",
-            fix=f"write an expression, such as CAST(REPLACE({column}, '$', '') AS DOUBLE)",
-        )
+    row = ask(f"probe:text {column}", probe.text_without_number(source, column))[0]
+    if int(row["z_n"]) <= rows / 2:
+        return
+    example = str(row["z_example"])[:40]
+    number = f"CAST(REPLACE({column}, '$', '') AS DOUBLE)"
+    raise InputError(
+        f"the column {column!r} is text: {int(row['z_n']):,} of its values are no numbers, such as {example!r}",
+        where=where,
+        rule="a metric value is a number, or a text that is one",
+        fix=f"write an expression, such as {number if re.search('[0-9]', example) else f'{column} = {example!r}'}",
+    )
 
 
 def _filtered(compiler: Compiler, ask: Ask, fragment: str | None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from paribus.errors import EngineError, InputError
 from paribus.metrics import clusters, cutoffs, limits, probe, ranks, sums, table
 from paribus.metrics.cells import Cells, Counts, Measurement, StatementText
-from paribus.metrics.census import add, of_exposures, of_table, some
+from paribus.metrics.census import add, of_exposures, of_table, refuse_text, some
 from paribus.metrics.columns_read import columns_read
 from paribus.metrics.compile import Compiler, make_scope
 from paribus.metrics.definition import DataModel, Metric, MetricType
@@ -112,6 +112,7 @@ class _Run:
     care: Care = field(default_factory=Care)
     ran: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    rows: int = 0
 
     def ask(self, name: str, text: str) -> list[dict[str, Any]]:
         self.ran.append((name, text))
@@ -148,7 +149,7 @@ class _Run:
             census = of_table(compiler, self.ask, getattr(self.engine, "is_columnar", None))
         else:
             census = of_exposures(compiler, self.ask, self._ask_events)
-        self.care, self.warnings = census.care, list(census.warnings)
+        self.care, self.warnings, self.rows = census.care, list(census.warnings), census.counts.rows
         if compiler.scope.closed is None:
             compiler.scope = replace(compiler.scope, closed=census.last_time)
         caps = self._caps()
@@ -274,6 +275,8 @@ class _Run:
         null, odd, gaps = {}, {}, set()
         for i, metric in enumerate(compiler.metrics):
             null[metric.name], odd[metric.name] = int(row[f"z_m{i + 1}n"]), int(row[f"z_m{i + 1}f"])
+            if null[metric.name] > self.rows / 2:
+                refuse_text(compiler.main, self.ask, metric.value, f"metrics.{metric.name}.value", self.rows)
             gaps |= {(metric.name, j) for j in range(len(metric.covariates)) if int(row[f"z_m{i + 1}x{j + 1}"])}
         self.care = replace(
             self.care,

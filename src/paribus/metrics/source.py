@@ -68,7 +68,7 @@ class Source:
     def instant(self, name: str, where: str) -> sql.Expr:
         """The time column as a UTC instant."""
         kind = self.kind(name)
-        if kind in {"number", "integer", "boolean"}:
+        if kind in {"number", "integer", "boolean"} and not self.counts_time(name):
             raise InputError(
                 f"the time column {name!r} of {self.name} holds {kind} values",
                 where=where,
@@ -76,6 +76,10 @@ class Source:
                 fix="convert it in a view, or name another column",
             )
         return self.hooks.instant(self.column(name, where), kind)
+
+    def counts_time(self, name: str) -> bool:
+        """Whether the time column holds whole numbers that count from 1970."""
+        return self.hooks.counts_time and self.kind(name) == "integer"
 
     def condition(self, fragment: str | None, where: str) -> sql.Expr | None:
         """A boolean fragment, None when there is none."""

@@ -80,6 +80,14 @@ def engine_error(error: Exception) -> ParibusError:
             rule="a time is a date, a timestamp, or ISO 8601 text such as 2026-03-01 12:00:00+00:00",
             fix="write all times of the column so",
         )
+    value = re.search(r"Conversion Error: Could not convert string '(.{0,60}?)' to (\w+)", message)
+    if value:
+        column = re.search(r"source column (\w+)", message)
+        return InputError(
+            f"the text {value[1]!r}{f' of {column[1]}' if column else ''} cannot be cast to {value[2]}",
+            rule="CAST takes what every row holds; TRY_CAST makes the others missing, and they are counted",
+            fix="write TRY_CAST, or REPLACE what stands in the way",
+        )
     if "Malformed JSON" in message:
         return InputError(_first_line(message), rule="JSON lines: one object per line")
     fix = None

@@ -106,6 +106,7 @@ class Hooks:
     as_hash      64-bit hash, the same for equal values; None where COUNT(DISTINCT) of the values is as good
     marked       how many integers there are between two bounds, by a bit for each; None where there is no bitmap
     session      statements that a connection should run first
+    counts_time  whether `instant` reads whole numbers: seconds, milliseconds or microseconds since 1970, by their size
     """
 
     name: str
@@ -120,6 +121,7 @@ class Hooks:
     as_hash: Callable[[Expr], Expr] | None = None
     marked: Callable[[Expr, Expr, Expr], Expr] | None = None
     session: tuple[str, ...] = ()
+    counts_time: bool = False
 
     def column(self, name: str) -> Expr:
         return exp.Column(this=self.identify(name))
@@ -142,6 +144,8 @@ def _duckdb_instant(column: Expr, kind: str | None) -> Expr:
 
     A text that does not begin with a year of four digits fails: DuckDB reads 01/03/26 as the year 1.
     """
+    if kind == "integer":
+        return _duckdb_count(column)
     if kind == "text":
         is_iso = exp.Like(this=column.copy(), expression=text("____-%"))
         refused = exp.DPipe(this=column.copy(), expression=text(" is not ISO 8601"))
@@ -150,6 +154,19 @@ def _duckdb_instant(column: Expr, kind: str | None) -> Expr:
     if kind != "timestamp_tz":
         return plain
     return function("COALESCE", function("MAKE_TIMESTAMP", function("EPOCH_US", column.copy())), plain)
+
+
+def _duckdb_count(column: Expr) -> Expr:
+    """A count since 1970 as an instant of the years 1998 to 2100; 20260301 and 46082 are no such counts and fail."""
+    whole = _cast(column, "bigint")
+    branches = []
+    for power in (0, 3, 6):
+        low, high = (integer(bound * 10**power) for bound in (900_000_000, 4_102_444_800))
+        micros = whole.copy() if power == 6 else exp.Mul(this=whole.copy(), expression=integer(10 ** (6 - power)))
+        within = exp.Between(this=whole.copy(), low=low, high=high)
+        branches.append(exp.If(this=within, true=function("MAKE_TIMESTAMP", micros)))
+    refused = exp.DPipe(this=as_text(column.copy()), expression=text(" is not ISO 8601"))
+    return exp.Case(ifs=branches, default=_cast(refused, "timestamp"))
 
 
 def _duckdb_marked(value: Expr, low: Expr, high: Expr) -> Expr:
@@ -337,6 +354,7 @@ _TABLE = (
         as_hash=_duckdb_hash,
         marked=_duckdb_marked,
         session=("SET TimeZone = 'UTC'",),
+        counts_time=True,
     ),
     Hooks("postgres", parse=_number_by_pattern, session=_UTC_SESSION),
     Hooks("redshift", parse=_number_by_pattern, session=("SET timezone TO 'UTC'",)),

@@ -25,6 +25,8 @@ def why_refused(pattern: str) -> str | None:
     """
     if not pattern or len(pattern) > MAX_CHARACTERS:
         return f"is empty or longer than {MAX_CHARACTERS} characters"
+    if not pattern.isprintable():
+        return "holds a character that cannot be seen"
     rest = pattern.removeprefix("(?i)")
     varies = [False]  # does the group that is open repeat or choose, the whole first
     open_repeats = position = 0
