@@ -26,10 +26,13 @@ def levels_of(engine: Engine, relation: str, variant: str, unit: str | None) -> 
     table = Source(relation, sql.verbatim("t"), kinds, own, engine.dialect)
     column, text = (expression.sql(engine.dialect) for expression in (own.column(variant), table.as_text(variant, "")))
     source = engine.relation_sql(relation)
+    # Values are grouped as they are and written as text then, which costs less, unless the engine would merge a and A.
+    grouped, shown = (text, "level") if own.exact is not None else (column, text)
 
     def counted(where: str = "") -> dict[str, int]:
-        groups = f"SELECT {column}, COUNT(*) AS n FROM {source} AS s{where} GROUP BY {column}"
-        found = engine.query(f"SELECT {text} AS level, n FROM ({groups}) AS t").rows
+        named = f"{grouped} AS level" if own.exact is not None else grouped
+        groups = f"SELECT {named}, COUNT(*) AS n FROM {source} AS s{where} GROUP BY {grouped}"
+        found = engine.query(f"SELECT {shown} AS level, n FROM ({groups}) AS t").rows
         return {_shown(level): int(n) for level, n in found if level is not None and _shown(level).strip()}
 
     levels = counted()
