@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paribus.charts.numbers import count
-from paribus.experiments.phrases import listing
+from paribus.experiments.phrases import agreeing, listing
 from paribus.experiments.result import Conclusion, Verdict, VerdictValue
 from paribus.metrics.definition import Role
 
@@ -147,6 +147,10 @@ def _reasons(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
+def _are(findings: tuple[Finding, ...]) -> str:
+    return agreeing(len(findings), "are")
+
+
 def _named(findings: tuple[Finding, ...]) -> str:
     return "; ".join(f"{f.metric} ({f.words})" if f.words else f.metric for f in findings)
 
@@ -164,8 +168,8 @@ def _roll_back(evidence: Evidence) -> tuple[str, str]:
     parts = []
     for arm in harmed:
         guardrails, success = arm.of(Role.GUARDRAIL, "harmful"), arm.of(Role.SUCCESS, "worse")
-        said = [f"{_named(guardrails)} is shown worse than the margin allows"] if guardrails else []
-        said += [f"{_named(success)} is shown worse"] if success else []
+        said = [f"{_named(guardrails)} {_are(guardrails)} shown worse than the margin allows"] if guardrails else []
+        said += [f"{_named(success)} {_are(success)} shown worse"] if success else []
         parts.append(f"in {arm.variant} {' and '.join(said)}")
     return f"Roll back {listing([arm.variant for arm in harmed])}: {'; '.join(parts)}.", harmed[0].variant
 
@@ -197,7 +201,8 @@ def _underpowered(evidence: Evidence) -> tuple[str, str]:
     needed = [f.required_units for f in arm.unsafe if f.required_units is not None]
     ask = f"; about {count(max(needed))} units in each arm would settle it" if needed else ""
     return (
-        f"Iterate: in {arm.variant} {_named(arm.superior)} is shown better, but {_named(arm.unsafe)} is shown neither "
+        f"Iterate: in {arm.variant} {_named(arm.superior)} {_are(arm.superior)} shown better, but "
+        f"{_named(arm.unsafe)} {_are(arm.unsafe)} shown neither "
         f"safe nor harmful{ask}.",
         arm.variant,
     )
