@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -233,7 +233,8 @@ def test_statements_that_are_shown_name_what_an_earlier_one_computes() -> None:
         exposures=Exposures("exposures", "user", "arm", "ts"), events={"orders": EventSource("orders", "user", "ts")}
     )
     open_, closed = (Metric("n", MetricType.COUNT, source="orders", window_days=days) for days in (None, 7))
-    for metric, shown in ((open_, True), (closed, False)):
+    median = Metric("q", MetricType.QUANTILE, source="orders", value="amount", quantile=0.5)
+    for metric, shown in ((open_, True), (closed, False), (median, False)):
         names = [s.name for s in statements(model, [metric], "postgres", variants=ARMS, cut_at=[T0])]
         assert ("cutoffs" in names) is shown
 
@@ -261,3 +262,32 @@ def test_a_large_offset_takes_no_digits_from_the_spread(units: pd.DataFrame) -> 
             own = frame.loc[frame["arm"] == key.variant, "spent"].to_numpy() + offset
             m2 = float(((own - own.mean()) ** 2).sum())
             assert found.cells[name].moments.m2[i, 0, 0] == pytest.approx(m2, rel=1e-9)
+
+
+def test_a_ratio_is_not_finite_where_one_of_its_parts_is_not(units: pd.DataFrame) -> None:
+    units["visits"] = units["visits"].astype(float)
+    units.loc[[3, 5], "visits"] = np.inf
+    units.loc[[8], "spent"] = -np.inf
+    ratio = Metric("r", MetricType.RATIO, value="spent", denominator="visits")
+    found = of_table(units, ratio)
+    assert found.counts.not_finite == {"r": 3}
+    kept = units.drop(index=[3, 5, 8])
+    for arm in ARMS:
+        own = kept[kept["arm"] == arm]
+        assert means(found.cells["r"], arm) == pytest.approx({"y": own["spent"].mean(), "d": own["visits"].mean()})
+
+
+def test_no_unit_to_draw_is_no_error(units: pd.DataFrame) -> None:
+    engine = open_engine(None, frames={"results": units})
+    model = DataModel(units=UnitTable("results", "user", "arm", filter="spent < 0"))
+    found = unit_rows(engine, model, Metric("spent", MetricType.MEAN, value="spent"), ARMS, [])
+    assert (found.total, len(found.outcome)) == (0, 0)
+
+
+def test_times_with_a_zone_are_instants() -> None:
+    local = pd.to_datetime([T0, T0 + timedelta(hours=5)]).tz_localize("America/New_York")
+    exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": local})
+    events = pd.DataFrame({"user": ["u1"], "ts": local[:1] + timedelta(hours=1)})
+    counts = of_events(exposed, events, Metric("n", MetricType.COUNT, source="orders")).counts
+    assert counts.first_time == datetime(2026, 3, 1, 5, tzinfo=UTC)
+    assert counts.events_first_time == datetime(2026, 3, 1, 6, tzinfo=UTC)
