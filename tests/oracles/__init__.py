@@ -56,8 +56,12 @@ def answers(path: str | Path) -> dict[str, dict[str, Any]]:
     """Answers of every case of an oracle file, by case id."""
     document = json.loads(Path(path).read_text(encoding="utf-8"))
     topic = document.get("topic", Path(path).stem)
-    cases = enumerate(document.get("cases", []), start=1)
-    return {str(case.get("id", number)): answer(case, topic) for number, case in cases}
+    found: dict[str, dict[str, Any]] = {}
+    for number, case in enumerate(document.get("cases", []), start=1):
+        is_case = isinstance(case, dict)
+        name = str(case.get("id", number)) if is_case else str(number)
+        found[name] = answer(case, topic) if is_case else {"unsupported": f"{case!r} is not a case"}
+    return found
 
 
 def whole(value: Any) -> Any:

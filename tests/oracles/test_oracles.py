@@ -88,8 +88,9 @@ def test_what_cannot_be_answered_says_why_and_hides_nothing(tmp_path: Path) -> N
         "without": {"method": "Welch t"},
     }
     file = tmp_path / "mean_difference.json"
-    file.write_text(json.dumps({"cases": [good, *({**case, "id": name} for name, case in odd.items())]}))
+    file.write_text(json.dumps({"cases": [good, "junk", *({**case, "id": name} for name, case in odd.items())]}))
     found = answers(file)
+    assert list(found["2"]) == ["unsupported"]
     assert found["good"]["diff"] == pytest.approx(5 / 3)
     assert all(list(found[name]) == ["unsupported"] and found[name]["unsupported"] for name in odd)
 
