@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from paribus.experiments.canonical import Plain, sha256
+from paribus.experiments.canonical import Plain
 
 SHORT = 16  # hexadecimal digits: enough to name an accident; whole parts have all 64 beside
 
@@ -20,7 +22,23 @@ def part_hashes(value: Any, levels: int) -> Any:
         return {key: part_hashes(item, levels - 1) for key, item in value.items()}
     if levels > 0 and isinstance(value, list) and value:
         return [part_hashes(item, levels - 1) for item in value]
-    return sha256([value])[:SHORT]
+    return _short(value)
+
+
+def _short(value: Any) -> str:
+    """The short hash of a value's JSON, in which 1.0 is 1: tools that copy JSON write the one for the other."""
+    text = json.dumps(_whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:SHORT]
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return value
 
 
 def unlike_parts(recorded: Any, value: Any, levels: int, at: str) -> Iterator[str]:
