@@ -171,6 +171,19 @@ def test_files_that_are_something_else(analyze: Analyze, content: str | bytes, n
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.97])
+def test_a_damaged_parquet_file_is_named(analyze: Analyze, tmp_path: Path, part: float) -> None:
+    _frame().to_parquet(tmp_path / "whole.parquet")
+    data = (tmp_path / "whole.parquet").read_bytes()
+    at = int(part * len(data))
+    with pytest.raises(InputError) as caught:
+        analyze(data[:at] + b"\xff" * min(200, len(data) - at - 8) + data[-8:], "t.parquet")
+    assert "the Parquet file cannot be read" in str(caught.value)
+    assert caught.value.where
+    with pytest.raises(InputError, match=r"t\.parquet"):
+        analyze(data[:at], "t.parquet")
+
+
 def test_a_ratio_of_nothing_says_so(analyze: Analyze) -> None:
     text = _csv(lambda _, row: [*row, 0], HEADER.replace("\n", ",orders\n"))
     (found,) = analyze(text, metrics=["revenue/orders"]).comparisons

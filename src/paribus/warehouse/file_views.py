@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_BROKEN_PARQUET = re.compile(
+    r"No magic bytes|to be a Parquet file|reading.*Parquet|decompression fail|TProtocolException|don't know what type|"
+    r"Out of buffer|read enough bytes|Parquet file|\.parquet|invalid TType|TTransport|Corrupted file"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FileView:
     """One relation's reader. `read_paths` are the files actually opened: the user's, or UTF-8 copies of them.
@@ -62,9 +68,7 @@ def engine_error(error: Exception) -> ParibusError:
         file = re.search(r"file = (.+)", message)
         name = Path(file[1].strip()).name if file else "CSV file"
         return _bad_line(message, f"{name}:{line[1]}")
-    if re.search(
-        r"No magic bytes|to be a Parquet file|reading.*Parquet|decompression fail|[Ii]nvalid .*[Pp]arquet", message
-    ):
+    if _BROKEN_PARQUET.search(message):
         file = re.search(r"file '?\"?([^'\"]+)['\"]", message, re.IGNORECASE)
         said = re.sub(r"^(Invalid Input|IO|Invalid) Error: ", "", _first_line(message))
         return InputError(
@@ -255,7 +259,10 @@ def _describe_parquet(files: FileSet, connection: duckdb.DuckDBPyConnection, cop
             absent = len(files.paths) - count
             notes.append(f"column {name!r} is absent from {absent} of {len(files.paths)} files and missing there")
     reader = f"read_parquet({listed}, union_by_name = {union}, {_partitions(files)})"
-    _fetch(connection, f"DESCRIBE SELECT * FROM {reader}")
+    try:
+        _fetch(connection, f"DESCRIBE SELECT * FROM {reader}")
+    except InputError as error:
+        raise InputError(error.what, where=error.where or files.relation, rule=error.rule, fix=error.fix) from error
     return FileView(files, f"SELECT * FROM {reader}", files.paths, tuple(notes))
 
 
