@@ -265,6 +265,48 @@ def test_a_fragment_is_written_for_the_dialect_it_runs_in() -> None:
     assert fragment.sql("postgres") == 'COALESCE("qty", 0)'
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("ROUND(revenue, 2)", 'ROUND(CAST("revenue" AS DECIMAL), 2)'),
+        ("ROUND(revenue)", 'ROUND("revenue")'),
+        ("LOG10(revenue)", 'LOG("revenue")'),
+        ("LN(revenue)", 'LN("revenue")'),
+    ],
+)
+def test_postgresql_is_asked_for_what_it_has(text: str, written: str) -> None:
+    """It rounds to digits, and takes a logarithm to a base, of NUMERIC only."""
+    for dialect in ("postgres", "duckdb"):
+        fragment = parse_fragment(text, dialect=dialect, columns=COLUMNS, target="postgres")
+        assert fragment.sql("postgres") == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name ~ '^a'", "DATE_DIFF('day', signup, ts)", "STRFTIME(ts, '%Y')", "payload.price", "items[1]", "EPOCH(ts)"],
+)
+def test_what_engines_read_differently_runs_where_it_was_written_for(text: str) -> None:
+    assert parse_fragment(text, dialect="duckdb", columns=COLUMNS).columns
+    with pytest.raises(FragmentError, match="which duckdb and postgres read differently"):
+        parse_fragment(text, dialect="duckdb", columns=COLUMNS, target="postgres")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [",revenue", "revenue AS", "CAST(qty AS INT FORMAT)", "ABS(ALL revenue)", "revenue:", "ABS(revenue) (+)", "INT()"],
+)
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake", "tsql"])
+def test_what_a_parser_passes_over_in_silence_is_refused(text: str, dialect: str) -> None:
+    with pytest.raises(FragmentError):
+        parse_fragment(text, dialect=dialect, columns=COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["name ~ '^a'", "payload.ok", "items[1]", "PREFIX(name, 'a')", "name !~ 'a'"])
+def test_patterns_and_parts_are_conditions(text: str) -> None:
+    dialect = "postgres" if "!~" in text else "duckdb"
+    assert parse_fragment(text, dialect=dialect, columns=COLUMNS, kind="boolean").columns
+
+
 def test_now_is_a_word_in_a_text_and_the_time_of_the_run_elsewhere() -> None:
     assert parse_fragment("name = 'now'", dialect="postgres", columns=COLUMNS).columns == ("name",)
     for columns in (COLUMNS, list(COLUMNS), None):
