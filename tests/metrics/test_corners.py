@@ -158,6 +158,16 @@ def test_a_funnel_alone_reads_its_steps_from_the_first_instant() -> None:
     assert [means(cells, arm) for arm in ARMS] == [{"y": 0.5, "d": 0.5}, {"y": 0.0, "d": 1.0}]
 
 
+@pytest.mark.parametrize(("user", "warned"), [("U1", True), ("u1", False)])
+def test_a_funnel_that_nobody_went_through_asks_after_the_ids(user: str, warned: bool) -> None:
+    exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": [T0, T0]})
+    events = pd.DataFrame({"user": [user] * 2, "ts": [T0 + timedelta(minutes=5)] * 2})
+    funnel = Metric("f", MetricType.FUNNEL, steps=(FunnelStep("see", "orders"),), window_days=1)
+    found = of_events(exposed, events, funnel, start=T0, as_of=T0 + timedelta(days=3))
+    said = "no unit went through f, and orders has 2 rows: do ids differ by case, blanks or leading zeros?"
+    assert (said in found.warnings) is warned
+
+
 def test_a_step_of_no_source_is_named() -> None:
     exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": [T0, T0]})
     steps = (FunnelStep("see", "ordres"),)

@@ -339,6 +339,14 @@ class _Run:
                     f"none of the {n:,} rows of {name} is of an exposed unit: "
                     "do ids differ by case, blanks or leading zeros?"
                 )
+            # Rows that only the steps of funnels read are not matched one by one.
+            steps = [m.name for m in self.compiler.metrics if any(step.source == name for step in m.steps)]
+            done = any(reading.totals.get(metric) for metric in steps)
+            if n and steps and name not in matched and not done and sum(units.values()):
+                self.warnings.append(
+                    f"no unit went through {' or '.join(steps)}, and {name} has {n:,} rows: "
+                    "do ids differ by case, blanks or leading zeros?"
+                )
         return replace(
             counts,
             units=units,
