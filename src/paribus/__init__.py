@@ -22,6 +22,7 @@ _EXPORTS = {
     "heterogeneity": "paribus.app",
     "init": "paribus.app",
     "seal": "paribus.app",
+    "sensitivity": "paribus.app",
     "sql": "paribus.app",
     "verify": "paribus.app",
     "ParibusError": "paribus.errors",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from paribus.app import heterogeneity as heterogeneity
     from paribus.app import init as init
     from paribus.app import seal as seal
+    from paribus.app import sensitivity as sensitivity
     from paribus.app import sql as sql
     from paribus.app import verify as verify
     from paribus.errors import ParibusError as ParibusError

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from paribus.experiments.plan import Plan, Seal
     from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
+    from paribus.experiments.sensitivity import Sensitivity
     from paribus.experiments.sizing import Sizing
     from paribus.experiments.verify import Verification
     from paribus.metrics.cells import Measurement, StatementText
@@ -324,6 +325,22 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
             return measure_again(proof, engine)
 
     return verify_result(plain, remeasure=remeasure if data else None)
+
+
+def sensitivity(result: str | Path | Mapping[str, Any]) -> Sensitivity:
+    """Every comparison of a result by other methods, from the moments in its proof; none of them decides.
+
+    Args:
+        result: a result file (`--json`, or saved from Python), or the same as a dict.
+
+    Raises:
+        InputError: the plan or a health check hides effects.
+        ProofError: it is not a result of Paribus.
+    """
+    from paribus.experiments.sensitivity import sensitivity as of_result
+    from paribus.experiments.serialize import read_result, result_from_dict
+
+    return of_result(result_from_dict(dict(result) if isinstance(result, Mapping) else read_result(result)))
 
 
 def load(source: object) -> Document:

@@ -46,6 +46,7 @@ for command in (
     experiment.design,
     proof.sql,
     proof.verify,
+    proof.sensitivity,
     serve.serve,
     signals.signals,
     flag.kill,

@@ -65,7 +65,7 @@ def infer(
         as_of: the time of reading; looks are those planned up to it.
         deviations: what differs from the sealed plan, in sentences.
     """
-    opened = _opened(design, measurement, as_of)
+    opened = opened_of(design, measurement, as_of)
     read, health, family = opened.read, opened.health, families(design)
     if opened.is_hidden:
         effects = _hidden(design, opened)
@@ -114,7 +114,7 @@ def verdicts(
         measurements: of the experiments; metrics without clusters and ranks, values known by cohort.
     """
     family = families(design)
-    each_opened = [_opened(design, each, as_of, blocking_only=True) for each in measurements]
+    each_opened = [opened_of(design, each, as_of, blocking_only=True) for each in measurements]
     shown = [opened for opened in each_opened if not opened.is_hidden]
     together = [
         looks.whole_of_each(
@@ -221,7 +221,7 @@ def analyze(
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
     """A measurement as it may be read: its cells in batches, what the plan allows, and what the checks say."""
 
     measurement: Measurement
@@ -247,9 +247,9 @@ class _Opened:
         return bool(self.blocking or self.read.forbidden)
 
 
-def _opened(
+def opened_of(
     design: Design, measurement: Measurement, as_of: datetime | None, *, blocking_only: bool = False
-) -> _Opened:
+) -> Opened:
     grouped = batches(design, measurement.cells, measurement.cutoffs)
     read = reading(design, measurement, as_of, _days(grouped))
     subject = checks.Subject(
@@ -259,7 +259,7 @@ def _opened(
         horizon=planned_end(design.plan, design.plan.start or measurement.counts.first_time) is not None,
         imbalances=tuple(each for batch in grouped for each in imbalances(batch, design)),
     )
-    return _Opened(measurement, grouped, read, subject, checks.run(subject, blocking_only=blocking_only))
+    return Opened(measurement, grouped, read, subject, checks.run(subject, blocking_only=blocking_only))
 
 
 def _days(grouped: list[Batch]) -> tuple[date, ...]:
@@ -276,12 +276,12 @@ class _Effects:
     futile: bool = False
 
 
-def _hidden(design: Design, opened: _Opened) -> _Effects:
+def _hidden(design: Design, opened: Opened) -> _Effects:
     reason = Reason.BLOCKED if opened.blocking else Reason.PLAN_FORBIDS
     return _Effects(hidden(design, opened.measurement, opened.grouped, reason))
 
 
-def _effects(design: Design, opened: _Opened, family: dict[Role, Family]) -> _Effects:
+def _effects(design: Design, opened: Opened, family: dict[Role, Family]) -> _Effects:
     measurement, read, days = opened.measurement, opened.read, opened.days
     told = measurement.counts.probabilities
     panels: list[Panel] = []

@@ -13,6 +13,7 @@ from paribus.stats.estimate import Estimate, Undetermined
 
 if TYPE_CHECKING:
     from paribus.charts import Figure
+    from paribus.experiments.sensitivity import Sensitivity
 
 Quantity = Estimate | Undetermined
 
@@ -218,6 +219,16 @@ class Result:
         from paribus.experiments.serialize import result_from_dict
 
         return result_from_dict(plain)
+
+    def sensitivity(self) -> Sensitivity:
+        """Every comparison read again by other methods, from the proof's moments; none of them decides.
+
+        Raises:
+            InputError: the plan or a health check hides effects.
+        """
+        from paribus.experiments.sensitivity import sensitivity
+
+        return sensitivity(self)
 
     def plot(self, *, width: float = 720) -> Figure:
         """The interval plot of all comparisons: shows itself in a notebook, `save("effects.svg")` writes it."""
