@@ -188,6 +188,7 @@ class _Check(CallRules):
             dangles = (
                 (sign == "," and (before in _NOTHING_BEFORE or after in _NOTHING_AFTER))
                 or (sign in {"AS", ":", "."} and not re.match(r"[\w\"`\[(']", after))
+                or (sign in {"AS", "::"} and after[:1] in {'"', "`", "["})  # a type of somebody's own
                 or (sign == "(" and after == ")")
                 or (sign == "+" and before == "(" and after == ")")
                 or (sign == "~" and self.dialect not in {"postgres", "duckdb", "redshift"})
