@@ -215,11 +215,16 @@ def _active_set(A: Floats, b: Floats, zeta: float) -> Floats:
     rows, columns = A.shape
     scale = max(float(np.abs(A).max()), 1e-300)
     A, b, zeta = A / scale, b / scale, zeta / scale
-    H = A.T @ A + np.eye(columns) * max(rows * zeta**2, 1e-14 * max(float(np.trace(A.T @ A)) / columns, 1e-300))
+    mean_square = max(float(np.trace(A.T @ A)) / columns, 1e-300)
+    penalty = max(rows * zeta**2, 1e-14 * mean_square)
+    is_regular = penalty > 1e-6 * mean_square
+    H = A.T @ A + np.eye(columns) * penalty
     g = A.T @ b
-    w, active = np.full(columns, 1 / columns), np.ones(columns, dtype=np.bool_)
+    w, active = np.zeros(columns), np.zeros(columns, dtype=np.bool_)
+    first = int(np.argmin(np.diag(H) / 2 - g))  # few weights are positive: from the best of them, not from all
+    w[first], active[first] = 1.0, True
     for _ in range(20 * columns + 100):
-        target, level = _equality_solution(H, g, active)
+        target, level = _equality_solution(H, g, active, is_regular=is_regular)
         if np.all(target[active] > -1e-12):
             w = np.maximum(target, 0)
             gradient = H @ w - g - level  # at an optimum no weight outside wants to grow
@@ -238,14 +243,15 @@ def _active_set(A: Floats, b: Floats, zeta: float) -> Floats:
     return np.asarray(w / w.sum())
 
 
-def _equality_solution(H: Floats, g: Floats, active: NDArray[np.bool_]) -> tuple[Floats, float]:
+def _equality_solution(H: Floats, g: Floats, active: NDArray[np.bool_], *, is_regular: bool) -> tuple[Floats, float]:
     """The minimizer over the active weights that sum to 1, and the multiplier of that sum."""
     inside = np.flatnonzero(active)
     k = inside.size
     system = np.zeros((k + 1, k + 1))
     system[:k, :k] = H[np.ix_(inside, inside)]
     system[:k, k] = system[k, :k] = 1.0
-    solved = np.linalg.lstsq(system, np.append(g[inside], 1.0), rcond=None)[0]
+    right = np.append(g[inside], 1.0)
+    solved = np.linalg.solve(system, right) if is_regular else np.linalg.lstsq(system, right, rcond=None)[0]
     target = np.zeros(g.size)
     target[inside] = solved[:k]
     return target, float(-solved[k])
