@@ -9,7 +9,7 @@ import pytest
 from tests.warehouse.loading import load
 from tests.warehouse.test_fragments import COLUMNS, _useful
 
-from paribus.errors import EngineError
+from paribus.errors import ParibusError
 from paribus.warehouse import Engine
 from paribus.warehouse.sql.fragments import parse_fragment
 
@@ -70,13 +70,14 @@ REFUSED_BY_THE_ENGINE = {
     | {"ROUND(revenue, 2)", "ROUND(revenue * 1.19, 2)", "INSTR(name, 'a') > 0", "LOG(10, revenue)"},
     "sqlite": {
         "GREATEST(revenue, refund)",
+        "GREATEST(0, revenue - 100)",
         "LEAST(revenue, 500)",
         "LEAST(GREATEST(revenue, 0), 1000)",
         "CONCAT(name, '-', country) = 'a-US'",
         "ts >= TIMESTAMP '2026-03-01 00:00:00'",
         "day >= DATE '2026-03-01'",
     },
-    "chdb": ONE_CASE | NOT_NULLABLE,
+    "chdb": ONE_CASE | NOT_NULLABLE | {"LENGTH(name) - LENGTH(REPLACE(name, 'a', ''))"},  # its planner gives up
     "mariadb": {"props->>'$.sku' = 'a'", "props->'$.price'"},
 }
 # SQLite casts to DATE as to a number; what is written means the date.
@@ -112,7 +113,7 @@ def test_useful_fragments_run_and_keep_their_meaning(
 def _values(engine: Engine, sql: str, table: str) -> list[str] | str:
     try:
         rows = engine.query(f"SELECT {sql} AS v, id FROM {table} ORDER BY id").rows
-    except EngineError as error:
+    except ParibusError as error:
         return str(error)[:200]
     return [_shown(value) for value, _ in rows]
 

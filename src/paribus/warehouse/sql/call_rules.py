@@ -68,9 +68,14 @@ class CallRules(NodeRules):
         self.check_here(node)
         if self.target.name in {"sqlite", "tsql"}:
             self.refuse(f"matches a pattern, which {self.target.name} cannot", fix="use LIKE")
-        own = {"RegexpILike": words.WITH_ILIKE_PATTERNS, "RegexpInstr": {"mysql"}}.get(type(node).__name__)
+        having = {
+            "RegexpILike": words.WITH_ILIKE_PATTERNS,
+            "RegexpInstr": {"mysql"},
+            "RegexpExtract": words.WITH_EXTRACTS,
+        }
+        own = having.get(type(node).__name__)
         if own is not None and self.dialect not in own:
-            self.refuse(f"calls {self.shown(node)}, which {self.dialect} does not have", fix="lower the text first")
+            self.refuse(f"calls {self.shown(node)}, which {self.dialect} does not have", fix="use a view")
         pattern = node.args.get("expression")
         if not isinstance(pattern, exp.Literal) or not pattern.is_string:
             self.refuse("matches a pattern that is not written out", "patterns are texts such as '^/checkout'")
@@ -86,6 +91,17 @@ class CallRules(NodeRules):
             self.refuse("matches a pattern in a way that is not accepted", "the one flag is 'i'")
 
     check_regexpilike = check_regexpinstr = check_regexplike
+
+    def check_regexpextract(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
+        self.check_regexplike(node, parent, part)
+        group = node.args.get("group")
+        if group is not None and _whole(group, 9) is None:
+            self.refuse("extracts a group of a pattern that is not a number up to 9")
+
+    def check_arraycontains(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
+        self.check_here(node)
+        if not isinstance(node.this, exp.Column | exp.Dot) or not isinstance(node.expression, exp.Literal | exp.Column):
+            self.refuse(f"searches something that is no column: {self.shown(node)}", "a list is a column or a field")
 
     def check_pad(self, node: exp.Expression, parent: exp.Expression | None, part: str) -> None:
         if _whole(node.args.get("expression"), MAX_PADDING) is None:

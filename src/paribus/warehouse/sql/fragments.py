@@ -322,7 +322,8 @@ class _Check(CallRules):
 
 _CONDITIONS = words.words(
     "And Or Xor Not EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Is Like ILike Escape Between In Boolean "
-    "StartsWith EndsWith Contains IsNan Case If Coalesce RegexpLike RegexpILike Dot Bracket Nvl2 DecodeCase"
+    "StartsWith EndsWith Contains IsNan Case If Coalesce RegexpLike RegexpILike Dot Bracket Nvl2 DecodeCase "
+    "ArrayContains"
 )
 
 
@@ -354,10 +355,10 @@ def _settled(tree: exp.Expression, dialect: str, columns: Collection[str] | None
         for rounded in list(tree.find_all(exp.Round)):
             if rounded.args.get("decimals") is not None and not _is_decimal(rounded.this):
                 rounded.set("this", exp.Cast(this=rounded.this, to=exp.DataType.build("decimal")))
-    for match in list(tree.find_all(exp.RegexpLike)):
+    for match in list(tree.find_all(exp.RegexpLike, exp.RegexpExtract)):
         if isinstance(match.expression, exp.RawString):
             match.set("expression", exp.Literal.string(match.expression.name))
-        if dialect == "mysql" and match.args.get("flag") is None:
+        if dialect == "mysql" and isinstance(match, exp.RegexpLike) and match.args.get("flag") is None:
             found = exp.RegexpInstr(this=match.this, expression=match.expression)
             match.replace(exp.Paren(this=exp.GT(this=found, expression=exp.Literal.number(0))))
     return tree

@@ -59,6 +59,7 @@ NODES: dict[str, frozenset[str]] = {
         "SubstringIndex": "this delimiter count",
         "RegexpLike": "this expression flag",
         "RegexpILike RegexpInstr": "this expression",
+        "RegexpExtract": "this expression group",
         # time
         "Interval": "this unit",
         "Extract": "this expression",
@@ -86,6 +87,7 @@ NODES: dict[str, frozenset[str]] = {
         # a field of a record, an element of a list
         "Dot": "this expression",
         "Bracket": "this expressions offset",
+        "ArrayContains": "this expression",
     }.items()
     for name in names.split()
 }
@@ -99,7 +101,7 @@ _TWO: tuple[str, ...] = ("value", "value")
 _JSON: tuple[str, ...] = ("value", "key*")
 UNTYPED: dict[str, dict[str, tuple[str, ...]]] = {
     "sqlite": dict.fromkeys(words("DATETIME JULIANDAY UNIXEPOCH"), _TIME) | {"TYPEOF": _VALUE},
-    "mysql": {"JSON_UNQUOTE": _VALUE, "UNIX_TIMESTAMP": _TIME},
+    "mysql": {"JSON_UNQUOTE": _VALUE} | dict.fromkeys(words("UNIX_TIMESTAMP WEEKDAY"), _TIME),
     "duckdb": dict.fromkeys(words("DATE_PART DATEPART"), _PART)
     | dict.fromkeys(words("EPOCH_US EPOCH_NS"), _TIME)
     | dict.fromkeys(words("PREFIX SUFFIX"), _TWO),
@@ -112,7 +114,11 @@ UNTYPED: dict[str, dict[str, tuple[str, ...]]] = {
         _VALUE,
     )
     | dict.fromkeys(
-        words("TODATE TODATETIME TOYEAR TOQUARTER TOMONTH TODAYOFMONTH TOHOUR TOMINUTE TOSECOND TOUNIXTIMESTAMP"), _TIME
+        words(
+            "TODATE TODATETIME TOYEAR TOQUARTER TOMONTH TODAYOFMONTH TOHOUR TOMINUTE TOSECOND TOUNIXTIMESTAMP "
+            "TOYYYYMM TOYYYYMMDD"
+        ),
+        _TIME,
     )
     | dict.fromkeys(words("INTDIV POSITIONCASEINSENSITIVE"), _TWO)
     | dict.fromkeys(words("JSONEXTRACTFLOAT JSONEXTRACTINT JSONEXTRACTUINT JSONEXTRACTBOOL JSONHAS"), _JSON)
@@ -124,6 +130,7 @@ CONDITIONS = words("PREFIX SUFFIX EMPTY NOTEMPTY ISNULL ISNOTNULL JSONHAS JSONEX
 
 # Dialects with records (`payload.price`) and lists (`items[1]`).
 WITH_FIELDS = words("duckdb clickhouse bigquery spark databricks trino athena")
+WITH_EXTRACTS = words("duckdb bigquery snowflake spark databricks trino athena")
 WITH_ILIKE_PATTERNS = words("postgres redshift duckdb snowflake")
 
 # With one argument these are the value itself, or on SQLite an aggregate over rows (MAX).
@@ -166,6 +173,5 @@ FUNCTIONS = sorted(
 INSTEAD = {
     "split": "use SPLIT_PART(name, '-', 1)",
     "regexp_replace": "use REPLACE, or match the pattern in a view",
-    "regexp_extract": "use SPLIT_PART, or match the pattern in a view",
     "lpad": "use LPAD(name, 8, '0')",
 }
