@@ -301,3 +301,45 @@ def test_times_with_a_zone_are_instants() -> None:
     counts = of_events(exposed, events, Metric("n", MetricType.COUNT, source="orders")).counts
     assert counts.first_time == datetime(2026, 3, 1, 5, tzinfo=UTC)
     assert counts.events_first_time == datetime(2026, 3, 1, 6, tzinfo=UTC)
+
+
+def test_shifts_that_are_given_are_taken(units: pd.DataFrame) -> None:
+    found = of_table(units, Metric("spent", MetricType.MEAN, value="spent"), shifts={"spent/y": 17.0})
+    assert found.shifts["spent/y"] == 17.0
+
+
+def test_an_earlier_reading_has_the_variables_of_the_whole() -> None:
+    exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": [T0, T0]})
+    events = pd.DataFrame({"user": ["u1", "u1", "u2"], "ts": [T0 + timedelta(hours=h) for h in (-30, 5, 60)]})
+    two = (Covariate(days=1), Covariate(days=3))
+    count = Metric("n", MetricType.COUNT, source="orders", covariates=two)
+    at = {"then": T0 + timedelta(days=1)}
+    found = of_events(exposed, events, count, as_of=T0 + timedelta(days=5), by_day=True, cut_at=lambda _: at)
+    then, now = found.cutoffs["n"]["then"], found.cells["n"]
+    assert then.moments.names == now.moments.names == ("y", "x1", "x2", "h1", "h2")
+    assert means(then, "a") == {"y": 1.0, "x1": 0.0, "x2": 1.0, "h1": 0.0, "h2": 1.0}
+    assert (means(then, "b")["y"], means(now, "b")["y"]) == (0.0, 1.0)
+
+
+def test_rows_without_an_id_are_each_a_row_of_a_quantile() -> None:
+    exposed = pd.DataFrame({"user": ["u1", "u2"], "arm": ARMS, "ts": [T0, T0]})
+    rows = [
+        ("u1", 1.0, "i"),
+        ("u1", 1.0, "i"),
+        ("u1", 5.0, None),
+        ("u1", 6.0, None),
+        ("u2", 3.0, "j"),
+        ("u2", 4.0, None),
+    ]
+    events = pd.DataFrame(rows, columns=["user", "ms", "id"]).assign(ts=T0 + timedelta(hours=1))
+    engine = open_engine(None, frames={"exposures": exposed, "orders": events})
+    model = DataModel(
+        exposures=Exposures("exposures", "user", "arm", "ts"),
+        events={"orders": EventSource("orders", "user", "ts", event_id="id")},
+    )
+    median = Metric("q", MetricType.QUANTILE, source="orders", value="ms", quantile=0.5, level_of_rows="row")
+    ranks = measure(engine, model, (median,), ARMS).ranks["q"]
+    assert dict(zip((key.variant for key in ranks.keys), ranks.n, strict=True)) == {"a": 3, "b": 2}
+    assert dict(zip((key.variant for key in ranks.keys), ranks.points["q"], strict=True)) == {"a": 5.0, "b": 3.5}
+    shown = [s.name for s in statements(model, [median], "postgres", variants=ARMS)]
+    assert any(name.startswith("ranks") for name in shown)
