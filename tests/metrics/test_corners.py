@@ -338,7 +338,9 @@ def test_rows_without_an_id_are_each_a_row_of_a_quantile() -> None:
         events={"orders": EventSource("orders", "user", "ts", event_id="id")},
     )
     median = Metric("q", MetricType.QUANTILE, source="orders", value="ms", quantile=0.5, level_of_rows="row")
-    ranks = measure(engine, model, (median,), ARMS).ranks["q"]
+    found = measure(engine, model, (median,), ARMS)
+    ranks = found.ranks["q"]
+    assert [s.name for s in found.statements if s.name.startswith("ranks")]
     assert dict(zip((key.variant for key in ranks.keys), ranks.n, strict=True)) == {"a": 3, "b": 2}
     assert dict(zip((key.variant for key in ranks.keys), ranks.points["q"], strict=True)) == {"a": 5.0, "b": 3.5}
     shown = [s.name for s in statements(model, [median], "postgres", variants=ARMS)]
