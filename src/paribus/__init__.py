@@ -21,6 +21,7 @@ _EXPORTS = {
     "design": "paribus.app",
     "heterogeneity": "paribus.app",
     "init": "paribus.app",
+    "panel": "paribus.app",
     "seal": "paribus.app",
     "sensitivity": "paribus.app",
     "sql": "paribus.app",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from paribus.app import design as design
     from paribus.app import heterogeneity as heterogeneity
     from paribus.app import init as init
+    from paribus.app import panel as panel
     from paribus.app import seal as seal
     from paribus.app import sensitivity as sensitivity
     from paribus.app import sql as sql

@@ -23,6 +23,7 @@ from paribus.app.experiment import (
     verify,
 )
 from paribus.app.forest import heterogeneity
+from paribus.app.observational import panel
 
 __all__ = [
     "analyze",
@@ -38,6 +39,7 @@ __all__ = [
     "is_document",
     "load",
     "names",
+    "panel",
     "seal",
     "sensitivity",
     "sql",

@@ -9,26 +9,25 @@ from pathlib import Path
 
 def texts() -> dict[str, str]:
     """The published files, by name."""
-    from pydantic import BaseModel
+    from pydantic import BaseModel, TypeAdapter
 
     from paribus.events.plan import PlanDoc
     from paribus.experiments import schema, serialize
+    from paribus.experiments.panel_result import PanelEffects
     from paribus.flags.document import KINDS
     from paribus.shop.scenario import Scenario
     from paribus.workflow import config
 
     documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc, "scenario": Scenario}
+    schemas = {kind: model.model_json_schema() for kind, model in documents.items()}
+    schemas["panel"] = TypeAdapter(PanelEffects).json_schema()
     described = {
         f"{kind}.schema.json": json.dumps(
-            {
-                "$schema": "https://json-schema.org/draft/2020-12/schema",
-                "$id": f"urn:paribus:{kind}:1",
-                **model.model_json_schema(),
-            },
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:paribus:{kind}:1", **described},
             indent=2,
         )
         + "\n"
-        for kind, model in documents.items()
+        for kind, described in schemas.items()
     }
     return {
         "config.schema.json": config.json_schema_text(),

@@ -55,11 +55,51 @@ def analyze(
     ] = 1,
     proof: Annotated[str, typer.Option(help="'full' hashes data files of any size.")] = "standard",
     data: Annotated[Path | None, typer.Option("--data", help="The data folder, for an experiment on a flag.")] = None,
+    treated: Annotated[
+        str | None, typer.Option(help="Nothing was randomized: column that is 1 from the period on of treatment.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="With --treated: column of the period.")] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="With --treated: did, synthetic-control, synthetic-did or all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what happened, whether it can be believed, and what the plan says to do."""
     from paribus import app
 
+    if treated is not None or time is not None or estimator is not None:
+        from paribus.cli.panel import deliver_panel
+
+        deliver_panel(
+            source,
+            unit=unit,
+            time=time,
+            treated=treated,
+            metric=metric or [],
+            estimator=estimator or "all",
+            confidence=confidence,
+            connection=connection,
+            html=html,
+            as_json=as_json,
+            other={
+                "--variant": variant,
+                "--control": control,
+                "--lower": lower,
+                "--segment": segment,
+                "--split": split,
+                "--covariate": covariate,
+                "--cluster": cluster,
+                "--exposed-at": exposed_at,
+                "--as-of": as_of,
+                "--pdf": pdf,
+                "--notebook": notebook,
+                "--csv": csv,
+                "--save": save,
+                "--since-exposure": since_exposure,
+                "--data": data,
+            },
+        )
+        return
     if data is not None or _is_stored(source, unit, variant, metric, connection):
         from paribus.app.lake import analyze_stored
         from paribus.settings import from_environment

@@ -100,7 +100,7 @@ def from_columns(
     measured = [column for columns in parts.values() for column in columns]
     used = [unit, variant, *measured, *segments, *(c for c in (cluster, exposed_at) if c)]
     used += [column for columns in (covariates or {}).values() for column in columns]
-    real = {column: _column(column, facts, relation) for column in used}
+    real = {column: column_of(column, facts, relation) for column in used}
     if not metrics:
         raise InputError(
             "no metric is named",
@@ -166,11 +166,11 @@ def look(
     kinds = engine.columns(relation)
     facts = Facts(kinds)
     source = engine.relation_sql(relation)
-    known = [_column(name, facts, relation) for name in (unit, variant) if name is not None]
+    known = [column_of(name, facts, relation) for name in (unit, variant) if name is not None]
     levels = levels_of(engine, relation, known[-1], known[0] if unit else None) if variant is not None else {}
     # A ratio has no type to be found out.
     alone = [name for name in metrics if len(parts_of(name, facts)) == 1]
-    numeric = list(dict.fromkeys(_column(name, facts, relation) for name in alone))
+    numeric = list(dict.fromkeys(column_of(name, facts, relation) for name in alone))
     numeric = [name for name in numeric if kinds[name] in ("number", "integer")]
     # Most columns show in the first rows that they are no proportion; only the others are read whole.
     few = f"(SELECT * FROM {source} AS s LIMIT {FIRST_ROWS})"
@@ -185,7 +185,7 @@ def look(
     booleans = {name for name, kind in kinds.items() if kind == "boolean"}
     written: dict[str, WrittenNumbers] = {}
     if unit is not None:
-        parts = {_column(part, facts, relation) for name in metrics for part in parts_of(name, facts)}
+        parts = {column_of(part, facts, relation) for name in metrics for part in parts_of(name, facts)}
         texts = sorted(name for name in parts.difference(known) if kinds[name] == "text")
         for name in texts:
             spelled = quoted(name, engine.dialect)
@@ -234,6 +234,23 @@ def fragment_of_column(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def column_of(name: str, facts: Facts, relation: str) -> str:
+    """The column as the table spells it; case may differ when only one column is meant.
+
+    Raises:
+        InputError: there is none, with the nearest name.
+    """
+    if name in facts.kinds:
+        return name
+    same = [known for known in facts.kinds if known.lower() == name.lower()]
+    if len(same) == 1:
+        return same[0]
+    fix = did_you_mean(name, facts.kinds)
+    if list(facts.kinds) == [f"col{i}" for i in range(len(facts.kinds))]:
+        fix += " The first row reads like data, so the columns have no names but these: is the header missing?"
+    raise InputError(f"there is no column {name!r}", where=relation, fix=fix)
+
+
 def quoted(name: str, dialect: str) -> str:
     """The column's name between the quotes of the dialect."""
     pairs = {"mysql": "``", "bigquery": "``", "databricks": "``", "spark": "``", "tsql": "[]"}
@@ -249,19 +266,6 @@ def key_of(relation: str) -> str:
     """
     stem = Path(relation.replace("\\", "/")).name.split(".")[0]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._*")[:100] or "experiment"
-
-
-def _column(name: str, facts: Facts, relation: str) -> str:
-    """The column as the table spells it; case may differ when only one column is meant."""
-    if name in facts.kinds:
-        return name
-    same = [known for known in facts.kinds if known.lower() == name.lower()]
-    if len(same) == 1:
-        return same[0]
-    fix = did_you_mean(name, facts.kinds)
-    if list(facts.kinds) == [f"col{i}" for i in range(len(facts.kinds))]:
-        fix += " The first row reads like data, so the columns have no names but these: is the header missing?"
-    raise InputError(f"there is no column {name!r}", where=relation, fix=fix)
 
 
 def _candidates(facts: Facts, taken: Collection[str]) -> list[str]:

@@ -1,0 +1,175 @@
+"""A panel from any table: one row for each unit in each period, and who is under treatment when.
+
+What the estimators of `paribus.stats` ask for is tested here first, so that a mistake is said with counts, names and a
+way out: gaps, rows that occur twice, treatment from the first period on, treatment that begins at different times.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paribus.errors import InputError
+from paribus.experiments.columns import NUMBERS, Facts, column_of, fragment_of_column, quoted
+from paribus.experiments.panel_shape import listed, refuse_other_shapes, told
+from paribus.experiments.written_numbers import read_text
+
+if TYPE_CHECKING:
+    from paribus.stats.panel import PanelTable
+    from paribus.warehouse.engine import Engine
+
+MOST_ROWS = 1_000_000
+_ISO = re.compile(r"\d{4}(-(\d{2}(-\d{2}([T ].*)?)?|W\d{2}|Q\d))?\Z")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A balanced panel in which all treated units begin treatment in the same period.
+
+    metric    the column that was measured
+    units     names, control units first
+    periods   names, earlier first
+    table     outcomes in that order
+    notes     how the source was read
+    """
+
+    metric: str
+    units: tuple[str, ...]
+    periods: tuple[str, ...]
+    table: PanelTable
+    notes: tuple[str, ...]
+
+    @property
+    def start(self) -> str:
+        """The first period under treatment."""
+        return self.periods[self.table.n_before]
+
+
+def read_panel(engine: Engine, relation: str, *, unit: str, time: str, treated: str, metric: str) -> Panel:
+    """The panel in a table.
+
+    Args:
+        engine: where the table is.
+        relation: file, table, or the name a frame is registered under.
+        unit: column of the unit's name.
+        time: column of the period: a number, a date, or text in ISO 8601 (2026-01, 2026-W05, 2026-Q1).
+        treated: column that is 1 in the rows in which the unit is under treatment, else 0.
+        metric: column of the outcome.
+
+    Raises:
+        InputError: a column or a value cannot be used, or the table is no balanced panel with one start of treatment.
+    """
+    from paribus.stats import panel_table
+
+    facts = Facts(engine.columns(relation))
+    real = {part: column_of(name, facts, relation) for part, name in _parts(unit, time, treated, metric).items()}
+    twice = [name for name, n in Counter(real.values()).items() if n > 1]
+    if twice:
+        raise InputError(
+            f"{twice[0]!r} is named twice", where=relation, rule="unit, time, treated and metric are four columns"
+        )
+    rows = _rows(engine, relation, real, facts)
+    units = [str(row[0]).strip() for row in rows]
+    periods = _periods([row[1] for row in rows], real["time"], relation)
+    status = _status([row[2] for row in rows], real["treated"], relation)
+    refuse_other_shapes(units, periods, status, treated=real["treated"], relation=relation)
+    table = panel_table(units, periods, [float(row[3]) for row in rows], status)
+    return Panel(
+        metric=real["metric"],
+        units=tuple(str(name) for name in table.units),
+        periods=tuple(told(period) for period in table.periods.tolist()),
+        table=table,
+        notes=tuple(engine.notes),
+    )
+
+
+def _parts(unit: str, time: str, treated: str, metric: str) -> dict[str, str]:
+    return {"unit": unit, "time": time, "treated": treated, "metric": metric}
+
+
+def _rows(engine: Engine, relation: str, real: dict[str, str], facts: Facts) -> list[tuple[Any, ...]]:
+    """Unit, period, status and outcome of every row; none of them missing."""
+    said = [quoted(real[part], engine.dialect) for part in ("unit", "time")]
+    for part in ("treated", "metric"):
+        name, kind = real[part], facts.kinds[real[part]]
+        spelled = quoted(name, engine.dialect)
+        if kind == "text":
+            reading = read_text(engine, relation, name, spelled, fragment_of_column(name))
+            engine.notes.append(f"{relation}: {reading.said}")
+            spelled = f"({reading.fragment})"
+        elif kind not in NUMBERS:
+            raise InputError(
+                f"the {part} column {name!r} is of kind {kind}", where=relation, rule="it holds numbers or yes and no"
+            )
+        said.append(spelled)
+    columns = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(said))
+    source = engine.relation_sql(relation)
+    rows = engine.query(f"SELECT {columns} FROM {source} AS p LIMIT {MOST_ROWS + 1}").rows
+    if not rows:
+        raise InputError("the table has no rows", where=relation)
+    if len(rows) > MOST_ROWS:
+        raise InputError(
+            f"there are more than {MOST_ROWS:,} rows",
+            where=relation,
+            rule="a panel has one row for each unit in each period",
+            fix="sum events up by unit and period first, or take coarser units",
+        )
+    for i, name in enumerate(real.values()):
+        missing = [n for n, row in enumerate(rows, 1) if _is_missing(row[i], finite=i > 1)]
+        if missing:
+            raise InputError(
+                f"{len(missing):,} of {len(rows):,} rows have no {name!r}, the first of them row {missing[0]:,}",
+                where=relation,
+                rule="every unit has a value in every period",
+                fix="fill them in, or leave out the units or the periods that they belong to",
+            )
+    return rows
+
+
+def _is_missing(value: Any, *, finite: bool) -> bool:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return True
+    return not math.isfinite(value) if finite or isinstance(value, float) else False
+
+
+def _periods(values: Sequence[Any], column: str, relation: str) -> list[Any]:
+    """The periods as values that sort in time: numbers as numbers, dates and ISO text as text."""
+    if not any(isinstance(value, str) for value in values):
+        numeric = all(isinstance(value, int | float) or hasattr(value, "as_tuple") for value in values)
+        return [
+            float(value) if numeric else value.isoformat(sep=" ") if _has_hour(value) else str(value)
+            for value in values
+        ]
+    texts = [str(value).strip() for value in values]
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        pass
+    wrong = [text for text in texts if not _ISO.match(text)]
+    if wrong or len({len(text) for text in texts}) > 1:
+        raise InputError(
+            f"the time column {column!r} holds text such as {(wrong or texts)[0]!r}, whose order in time is not known",
+            where=relation,
+            rule="a period is a number, a date, or text of one form in ISO 8601",
+            fix="write 2026-01, 2026-W05, 2026-Q1 or 2026-01-31, or number the periods",
+        )
+    return texts
+
+
+def _has_hour(value: Any) -> bool:
+    return hasattr(value, "hour")
+
+
+def _status(values: Sequence[Any], column: str, relation: str) -> list[int]:
+    other = Counter(f"{float(value):g}" for value in values if float(value) not in (0.0, 1.0))
+    if other:
+        raise InputError(
+            f"the treated column {column!r} holds {listed(list(other))} in {other.total():,} rows",
+            where=relation,
+            rule="1 in the rows in which the unit is under treatment, else 0",
+        )
+    return [int(value) for value in values]
