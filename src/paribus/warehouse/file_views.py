@@ -68,7 +68,7 @@ def engine_error(error: Exception) -> ParibusError:
         file = re.search(r"file = (.+)", message)
         name = Path(file[1].strip()).name if file else "CSV file"
         return _bad_line(message, f"{name}:{line[1]}")
-    if _BROKEN_PARQUET.search(message):
+    if _BROKEN_PARQUET.search(message) and "No files found" not in message:  # a file that went away is not broken
         file = re.search(r"file '?\"?([^'\"]+)['\"]", message, re.IGNORECASE)
         said = re.sub(r"^(Invalid Input|IO|Invalid) Error: ", "", _first_line(message))
         return InputError(
