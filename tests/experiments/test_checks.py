@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 from tests.experiments.simulated import FIRST_DAY, START, cells, design, key, measurement
 
+import paribus as pb
 from paribus.experiments import checks
 from paribus.experiments.checks import Subject
 from paribus.experiments.checks.outliers import largest_allowed
@@ -330,3 +332,24 @@ def test_a_heavy_tail_by_itself_is_no_outlier() -> None:
 
 def test_the_outlier_limit_falls_with_the_units_behind_the_metric() -> None:
     assert (largest_allowed(5), largest_allowed(36), largest_allowed(1e6)) == (0.9, 0.5, 0.25)
+
+
+def test_an_overlapping_experiment_that_is_not_independent_is_named() -> None:
+    """Two experiments on 6,000 units: the split of each holds, that within the other's arms only if independent."""
+    rng = np.random.default_rng(9)
+    own = rng.choice(["control", "treatment"], 6000)
+    independent = rng.choice(["a", "b"], 6000)
+    drawn_alike = np.where(rng.random(6000) < 0.1, np.where(own == "control", "a", "b"), independent)
+    for other, status in ((independent, "passed"), (drawn_alike, "failed")):
+        frame = pd.DataFrame({"user": range(6000), "group": own, "other": other, "revenue": rng.normal(10, 4, 6000)})
+        found = pb.analyze(
+            frame,
+            unit="user",
+            variant="group",
+            metrics=["revenue"],
+            segments=["other"],
+            split={"control": 50, "treatment": 50},
+        )
+        by_name = {check.name: check for check in found.checks}
+        assert by_name["sample ratio"].status == "passed"
+        assert by_name["sample ratio by segment"].status == status
