@@ -93,3 +93,18 @@ def test_placebos_of_proposition_99():
 def test_too_few_controls_have_no_placebos():
     y = np.random.default_rng(0).normal(size=(5, 6))
     assert placebo_test(y, 3, 3).reason is Reason.TOO_FEW_UNITS
+
+
+def test_of_many_controls_the_weights_are_still_the_best():
+    """No weight can move to another unit and fit better (Karush, Kuhn, Tucker), with a penalty of 200 controls."""
+    rng = np.random.default_rng(3)
+    outcomes = rng.normal(size=(201, 30)).cumsum(axis=1)
+    n_control, n_before = 200, 20
+    w = synthetic_did(outcomes, n_control, n_before).unit_weights
+    before = outcomes[:, :n_before]
+    A = before[:-1].T - before[:-1].mean(axis=1)
+    b = before[-1] - before[-1].mean()
+    zeta = 10**0.25 * np.diff(before[:-1], axis=1).std(ddof=1)
+    slope = A.T @ (A @ w - b) + n_before * zeta**2 * w
+    assert w.sum() == pytest.approx(1)
+    assert slope[w > 0] == pytest.approx(np.full((w > 0).sum(), slope.min()), abs=1e-7 * np.abs(A.T @ b).max())

@@ -19,6 +19,7 @@ from paribus.stats.estimate import Floats, Reason, Undetermined
 
 Estimator = Literal["sdid", "synthetic_control", "did"]
 Solver = Literal["exact", "frank_wolfe"]
+MANY_COLUMNS = 100  # from here on steps that change one weight at a time are slow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,9 +221,10 @@ def _active_set(A: Floats, b: Floats, zeta: float) -> Floats:
     is_regular = penalty > 1e-6 * mean_square
     H = A.T @ A + np.eye(columns) * penalty
     g = A.T @ b
-    w, active = np.zeros(columns), np.zeros(columns, dtype=np.bool_)
-    first = int(np.argmin(np.diag(H) / 2 - g))  # few weights are positive: from the best of them, not from all
-    w[first], active[first] = 1.0, True
+    w = np.zeros(columns)
+    w[int(np.argmin(np.diag(H) / 2 - g))] = 1.0  # few weights are positive: from the best of them, not from all
+    w = _near_minimum(A, g, penalty, w) if is_regular and columns > MANY_COLUMNS else w
+    active = w > 0
     for _ in range(20 * columns + 100):
         target, level = _equality_solution(H, g, active, is_regular=is_regular)
         if np.all(target[active] > -1e-12):
@@ -241,6 +243,24 @@ def _active_set(A: Floats, b: Floats, zeta: float) -> Floats:
         active &= ~(falling & (room <= step + 1e-15))
         w = np.where(active, w, 0.0)
     return np.asarray(w / w.sum())
+
+
+def _near_minimum(A: Floats, g: Floats, penalty: float, w: Floats) -> Floats:
+    """Near the best weights by accelerated projected gradients (Beck, Teboulle 2009): who of many is positive."""
+    step = 1 / (float(np.linalg.eigvalsh(A @ A.T)[-1]) + penalty)
+    ahead, momentum = w, 1.0
+    for _ in range(200):
+        before, w = w, _on_simplex(ahead - step * ((A @ ahead) @ A + penalty * ahead - g))
+        last, momentum = momentum, (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        ahead = w + (last - 1) / momentum * (w - before)
+    return w
+
+
+def _on_simplex(x: Floats) -> Floats:
+    """The nearest point with no negative part and sum 1 (Held, Wolfe, Crowder 1974)."""
+    falling = np.sort(x)[::-1]
+    shifts = (np.cumsum(falling) - 1) / np.arange(1, x.size + 1)
+    return np.asarray(np.maximum(x - shifts[np.flatnonzero(falling > shifts)[-1]], 0))
 
 
 def _equality_solution(H: Floats, g: Floats, active: NDArray[np.bool_], *, is_regular: bool) -> tuple[Floats, float]:
