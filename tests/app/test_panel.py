@@ -138,7 +138,7 @@ def test_groups_that_moved_apart_before_are_said_so() -> None:
 
 
 def test_several_treated_units_are_compared_by_their_changes() -> None:
-    frame = shops()
+    frame = shops(5, 8)
     found = pb.panel(frame, **COLUMNS, confidence_level=0.9)
     after = frame["week"] > 5
     change = frame[after].groupby("shop")["sales"].mean() - frame[~after].groupby("shop")["sales"].mean()
@@ -150,7 +150,15 @@ def test_several_treated_units_are_compared_by_their_changes() -> None:
     assert (did.lower, did.upper) == pytest.approx((ends.low, ends.high))
     assert of(found, "two-way-fixed-effects").value == pytest.approx(did.value)
     assert of(found, "synthetic-did").inference == "placebo, 200 random groups of control units"
-    assert "errors clustered by unit come out too small with 4 treated units" in found.text()
+    assert "errors clustered by unit come out too small with 5 treated units" in found.text()
+
+
+def test_of_two_treated_units_the_spread_says_nothing_so_placebos_do() -> None:
+    found = pb.panel(shops(2, 12), **COLUMNS, estimator="did")
+    did, clustered = found.effects
+    assert did.inference == "placebo, 200 random groups of control units"
+    assert (clustered.value, clustered.se, clustered.p_value) == (pytest.approx(did.value), None, None)
+    assert "clustered errors need 5 units in each group, there are 2" in found.text()
 
 
 def test_what_cannot_be_computed_has_a_reason_and_no_number() -> None:
@@ -161,6 +169,7 @@ def test_what_cannot_be_computed_has_a_reason_and_no_number() -> None:
     few = pb.panel(shops(n_treated=4, n_control=4), **COLUMNS)
     assert of(few, "synthetic-did").p_value is None
     assert "control units for placebos" in few.text()
+    assert "with 4 units in a group the error by Welch is itself uncertain" in few.text()
     short = pb.panel(shops(before=1), **COLUMNS)
     assert of(short, "synthetic-control").value is None
     assert short.before == ()
@@ -169,7 +178,7 @@ def test_what_cannot_be_computed_has_a_reason_and_no_number() -> None:
 
 
 def test_an_effect_is_found_and_none_where_there_is_none() -> None:
-    found = pb.panel(shops(effect=8.0), **COLUMNS)
+    found = pb.panel(shops(6, 14, effect=8.0), **COLUMNS)
     assert all(each.lower < 8 < each.upper and each.p_value < 0.05 for each in found.effects)
     runs = 50
     nulls = [pb.panel(shops(5, 15, effect=0.0, seed=i), **COLUMNS, estimator="did").effects[0] for i in range(runs)]

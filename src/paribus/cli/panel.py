@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from paribus.cli.answer import print_json
+from paribus.cli.answer import print_json, say
 from paribus.errors import InputError
 
 EXAMPLE = "--unit state --time year --treated treated --metric sales"
@@ -71,6 +71,7 @@ def deliver_panel(
     if as_json:
         print_json(result.to_dict())
         return
-    typer.echo(result.text())
+    for line in result.text().split("\n"):
+        say(line, hang=2)
     if written is not None:
         typer.echo(f"report: {written}")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("all", "did", "synthetic-control", "synthetic-did")
 SOLVERS = ("frank_wolfe", "exact")
+FEWEST_UNITS = 5  # below it the spread of a group of units says little
 FEW_UNITS = 10  # below it errors clustered by unit come out too small (MacKinnon, Webb 2017)
 FEW_PLACEBOS = 20
 LISTED_WEIGHTS = 10
@@ -102,24 +103,28 @@ class _Fit:
         )
 
     def _difference(self, name: str, outcomes: Floats, n_before: int) -> PanelEffect:
-        """By the means of two groups in two times; by placebos where one group is a single unit."""
+        """By the means of two groups in two times; by placebos where a group is too small to show its own noise."""
         from paribus.stats import difference_in_differences, panel_did, two_way_fixed_effects
 
         n_control = len(self.controls)
+        fewest = min(n_control, outcomes.shape[0] - n_control)
         unit, time = (axis.ravel() for axis in np.indices(outcomes.shape))
-        treated = (unit >= n_control) & (time >= n_before)
+        rows = (unit, time, outcomes.ravel(), (unit >= n_control) & (time >= n_before))
         if name == "two-way-fixed-effects":
-            found = two_way_fixed_effects(unit, time, outcomes.ravel(), treated, level=self.level).at()
-            return _told(name, found, "errors clustered by unit")
-        both = difference_in_differences(unit, time, outcomes.ravel(), treated, level=self.level)
-        found = both.effect.at()
-        if isinstance(found, Estimate):
-            return _told(name, found, "Welch, between the changes of the units")
-        value = (both.treated_after - both.treated_before) - (both.control_after - both.control_before)
-        if n_control > 1 and n_before > 1:
-            value = panel_did(outcomes, n_control, n_before).effect
-            return self._by_placebos(PanelEffect(name, value), outcomes, n_before)
-        return PanelEffect(name, value, reason=str(found))
+            found = _told(name, two_way_fixed_effects(*rows, level=self.level).at(), "errors clustered by unit")
+            if fewest >= FEWEST_UNITS:
+                return found
+            reason = f"clustered errors need {FEWEST_UNITS} units in each group, there are {fewest}"
+            return PanelEffect(name, found.value, reason=reason)
+        if fewest < FEWEST_UNITS and 2 * n_control >= outcomes.shape[0] + 2 and n_control > 1 and n_before > 1:
+            effect = PanelEffect(name, panel_did(outcomes, n_control, n_before).effect)
+            return self._by_placebos(effect, outcomes, n_before)
+        both = difference_in_differences(*rows, level=self.level)
+        told = both.effect.at()
+        if isinstance(told, Undetermined):
+            value = (both.treated_after - both.treated_before) - (both.control_after - both.control_before)
+            return PanelEffect(name, value, reason=str(told))
+        return _told(name, told, "Welch, between the changes of the units")
 
     def _synthetic(self, name: str, outcomes: Floats, n_before: int) -> PanelEffect:
         from paribus.stats import synthetic_control, synthetic_did
@@ -197,9 +202,11 @@ def _notes(
     if n_treated == 1 and placebos and n_control < FEW_PLACEBOS:
         notes.append(f"with {n_control} control units no placebo p-value is below {1 / (n_control + 1):.2g}")
     fewest = min(n_treated, n_control)
-    if 1 < fewest < FEW_UNITS and any(each.estimator == "two-way-fixed-effects" for each in effects):
+    if FEWEST_UNITS <= fewest < FEW_UNITS and any(each.estimator == "two-way-fixed-effects" for each in effects):
         group = "treated" if n_treated == fewest else "control"
         notes.append(
             f"errors clustered by unit come out too small with {fewest} {group} units (MacKinnon and Webb 2017)"
         )
+    if 1 < fewest < FEWEST_UNITS and any(each.inference.startswith("Welch") for each in effects):
+        notes.append(f"with {fewest} units in a group the error by Welch is itself uncertain")
     return tuple(notes)

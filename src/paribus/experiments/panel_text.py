@@ -121,14 +121,19 @@ def _cells(effect: PanelEffect) -> tuple[str, ...]:
 
 
 def _table(effects: Sequence[PanelEffect], result: PanelEffects) -> list[str]:
-    rows = [_head(result), *(_cells(each) for each in effects)]
+    """Rows that fit 80 columns, then where the errors come from or why there are none."""
+    rows = [_head(result)[:-1], *(_cells(each)[:-1] for each in effects)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if 0 < i < len(row) - 1 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
+    lines = [
+        "  ".join(cell.rjust(n) if i else cell.ljust(n) for i, (cell, n) in enumerate(zip(row, widths, strict=True)))
         for row in rows
+    ]
+    origins: dict[str, list[str]] = {}
+    for each in effects:
+        origin = f"no error: {each.reason}" if each.reason else f"error from {each.inference}"
+        origins.setdefault(origin, []).append(ESTIMATORS[each.estimator])
+    return lines + [
+        f"  {origin}" if len(origins) == 1 else f"  {', '.join(names)}: {origin}" for origin, names in origins.items()
     ]
 
 
