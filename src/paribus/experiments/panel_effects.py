@@ -205,7 +205,7 @@ def _notes(
     if FEWEST_UNITS <= fewest < FEW_UNITS and any(each.estimator == "two-way-fixed-effects" for each in effects):
         group = "treated" if n_treated == fewest else "control"
         notes.append(
-            f"errors clustered by unit come out too small with {fewest} {group} units (MacKinnon and Webb 2017)"
+            f"errors clustered by unit may come out too small with {fewest} {group} units (MacKinnon and Webb 2017)"
         )
     if 1 < fewest < FEWEST_UNITS and any(each.inference.startswith("Welch") for each in effects):
         notes.append(f"with {fewest} units in a group the error by Welch is itself uncertain")
