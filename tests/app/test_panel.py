@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from scipy.stats import binom, ttest_ind
+import statsmodels.formula.api as smf
+from scipy.stats import binom, t, ttest_ind
 from tests.oracles import DATA
 from typer.testing import CliRunner
 
@@ -151,6 +152,19 @@ def test_several_treated_units_are_compared_by_their_changes() -> None:
     assert of(found, "two-way-fixed-effects").value == pytest.approx(did.value)
     assert of(found, "synthetic-did").inference == "placebo, 200 random groups of control units"
     assert "errors clustered by unit may come out too small with 5 treated units" in found.text()
+
+
+def test_errors_that_go_together_within_units_and_within_periods() -> None:
+    """statsmodels' regression with a column for each shop and week, clustered by both."""
+    frame = shops(6, 9, before=8, after=7)
+    groups = np.column_stack([pd.factorize(frame[name])[0] for name in ("shop", "week")])
+    model = smf.ols("sales ~ on + C(shop) + C(week)", frame)
+    with np.errstate(invalid="ignore"):
+        fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+        wanted = fit.params["on"], fit.bse["on"]
+    found = of(pb.panel(frame, **COLUMNS, estimator="did"), "two-way-clusters")
+    assert (found.value, found.se) == pytest.approx(wanted)
+    assert found.upper - found.value == pytest.approx(found.se * t.ppf(0.975, 14))
 
 
 def test_of_two_treated_units_the_spread_says_nothing_so_placebos_do() -> None:

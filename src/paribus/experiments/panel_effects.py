@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paribus.errors import InputError, did_you_mean
 from paribus.experiments.panel_result import ESTIMATORS, HEADING, PanelEffect, PanelEffects, UnitWeight
@@ -27,6 +28,7 @@ FEWEST_UNITS = 5  # below it the spread of a group of units says little
 FEW_UNITS = 10  # below it errors clustered by unit come out too small (MacKinnon, Webb 2017)
 FEW_PLACEBOS = 20
 LISTED_WEIGHTS = 10
+MOST_CELLS = 4_000_000  # of a regression with a column for each unit and period
 MANY_CONTROLS, FEWER_GROUPS = 60, 50
 
 
@@ -61,7 +63,11 @@ def panel_effects(
         )
     fit = _Fit(panel.units[: table.n_control], level, solver, seed)
     names = [name for name in ("did", "synthetic-control", "synthetic-did") if estimator in ("all", name)]
-    clustered = ["two-way-fixed-effects"] if "did" in names and min(n_treated, table.n_control) > 1 else []
+    fewest = min(n_treated, table.n_control)
+    clustered = ["two-way-fixed-effects"] if "did" in names and fewest > 1 else []
+    cells = table.outcomes.size * sum(table.outcomes.shape)
+    if clustered and fewest >= FEWEST_UNITS and min(table.n_before, periods - table.n_before) >= FEWEST_UNITS:
+        clustered += ["two-way-clusters"] if cells <= MOST_CELLS else []
     effects = fit.effects([*names[:1], *clustered, *names[1:]], table.outcomes, table.n_before)
     half = (table.n_before + 1) // 2
     before = fit.effects(names, table.outcomes[:, : table.n_before], half) if table.n_before > 1 else ()
@@ -111,11 +117,13 @@ class _Fit:
         unit, time = (axis.ravel() for axis in np.indices(outcomes.shape))
         rows = (unit, time, outcomes.ravel(), (unit >= n_control) & (time >= n_before))
         if name == "two-way-fixed-effects":
-            found = _told(name, two_way_fixed_effects(*rows, level=self.level).at(), "errors clustered by unit")
+            found = _told(name, two_way_fixed_effects(*rows, level=self.level).at(), "clustering by unit")
             if fewest >= FEWEST_UNITS:
                 return found
             reason = f"clustered errors need {FEWEST_UNITS} units in each group, there are {fewest}"
             return PanelEffect(name, found.value, reason=reason)
+        if name == "two-way-clusters":
+            return _told(name, _clustered_twice(*rows, level=self.level), "clustering by unit and by period")
         if fewest < FEWEST_UNITS and 2 * n_control >= outcomes.shape[0] + 2 and n_control > 1 and n_before > 1:
             effect = PanelEffect(name, panel_did(outcomes, n_control, n_before).effect)
             return self._by_placebos(effect, outcomes, n_before)
@@ -173,6 +181,21 @@ class _Fit:
 
 
 _STATS_NAMES = {"did": "did", "synthetic-control": "synthetic_control", "synthetic-did": "sdid"}
+
+
+def _clustered_twice(
+    unit: NDArray[np.intp], time: NDArray[np.intp], y: Floats, treated: NDArray[np.bool_], *, level: float
+) -> Estimate | Undetermined:
+    """Two-way fixed effects whose errors go together within units and within periods, as under shocks of a period."""
+    from paribus.stats import Fixed, indicators, ols
+
+    X = np.column_stack([treated, np.ones_like(y), indicators(unit), indicators(time)])
+    with np.errstate(invalid="ignore"):  # the difference of variances can come out negative
+        fit = ols(y, X, covariance="CR1", clusters=unit, second_clusters=time)
+        found: Estimate | Undetermined = fit.estimates(Fixed(level)).at(0)
+    if isinstance(found, Estimate) and not found.se > 0:
+        return Undetermined(Reason.TOO_FEW_CLUSTERS, "the variance came out negative")
+    return found
 
 
 def _told(name: str, found: Estimate | Undetermined, inference: str) -> PanelEffect:

@@ -9,6 +9,7 @@ HEADING = "observational: nothing was randomized"
 ESTIMATORS = {
     "did": "difference in differences",
     "two-way-fixed-effects": "two-way fixed effects",
+    "two-way-clusters": "the same, clustered twice",
     "synthetic-control": "synthetic control",
     "synthetic-did": "synthetic difference in differences",
 }
@@ -26,7 +27,7 @@ class UnitWeight:
 class PanelEffect:
     """One estimator's effect of treatment on the treated, in units of the metric; None where there is no number.
 
-    estimator     did, two-way-fixed-effects, synthetic-control or synthetic-did
+    estimator     did, two-way-fixed-effects, two-way-clusters, synthetic-control or synthetic-did
     value         average over the treated units and the periods after treatment began
     se            standard error
     lower, upper  interval at the result's level
