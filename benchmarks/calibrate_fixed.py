@@ -10,6 +10,7 @@ from benchmarks.calibrate_outcome import RARE, Floats, Outcome, of_successes, ou
 from paribus.experiments.effects import Panel
 from paribus.metrics.definition import MetricType
 from paribus.stats.arm import difference, outcome
+from paribus.stats.domain import within_domain
 from paribus.stats.estimate import Estimates
 from paribus.stats.moments import Moments
 from paribus.stats.power import power_means
@@ -112,10 +113,10 @@ def _coverage(
 
 
 def _delta(panel: Panel, control: Moments, treatment: Moments) -> Estimates:
-    """The delta interval where the default has a relative result."""
+    """The delta interval where the default has a relative result, inside its own domain."""
     which = ("y", "d") if "d" in control.names else "y"
     a, b = (outcome(m.reshape_cells((1, 1, *m.cells)), which) for m in (control, treatment))
-    found = lift(a, b, method="delta", negative_baseline="magnitude")
+    found = within_domain(lift(a, b, method="delta", negative_baseline="magnitude"), "delta", a, b)
     for mask, reason in panel.relative.reasons:
         found = found.without(mask, reason)
     return found

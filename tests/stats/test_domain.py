@@ -130,3 +130,10 @@ def test_domains_are_data():
     assert DOMAINS["ratio"].min_units == 100
     with pytest.raises(InputError, match="did you mean 'welch'"):
         domain_of("welsh")
+
+
+def test_a_symmetric_lift_needs_a_baseline_that_is_known_well() -> None:
+    for error, reason in ((0.04, None), (0.06, Reason.TOO_FEW_UNITS)):
+        arm = Arm(np.array(100.0), np.array(-2.0), np.array(100.0) * (error * 2.0) ** 2, np.array(0.0))
+        assert outside("delta", arm, arm)[()] is reason
+        assert outside("welch", arm, arm)[()] is None

@@ -17,6 +17,7 @@ from paribus.stats.anytime_linear import anytime_lin_from_moments
 from paribus.stats.arm import Arm, Outcome, difference, outcome
 from paribus.stats.boundary import Fixed
 from paribus.stats.confseq import bernoulli_confidence_interval, normal_mixture_bound, poly_stitching_bound
+from paribus.stats.domain import within_domain
 from paribus.stats.estimate import Estimate, Reason, Undetermined
 from paribus.stats.evalues import random_walk_crossing
 from paribus.stats.margin import equivalence
@@ -87,6 +88,7 @@ def lifts(pair: Pair) -> Found:
     """The lift's interval by Fieller, by the delta method, and on the log scale."""
     for method in ("fieller", "delta", "log"):
         found = lift(*pair.arms, boundary=Fixed(pair.level), method=method, negative_baseline="magnitude")
+        found = within_domain(found, "delta", *pair.arms) if method == "delta" else found
         yield f"lift by {method.capitalize() if method == 'fieller' else method}", "lift", found.at()
 
 

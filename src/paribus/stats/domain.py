@@ -36,6 +36,7 @@ class Domain:
     max_dominance       then: skewness^2 / n, which is near 1 when one unit makes up the variance
     min_clusters        clusters in the smaller arm (cluster designs)
     min_df              Satterthwaite degrees of freedom (cluster designs)
+    max_baseline_error  standard error of the control value over its size (relative effects with symmetric ends)
     """
 
     method: str
@@ -47,6 +48,7 @@ class Domain:
     max_dominance: float = np.inf
     min_clusters: int = 0
     min_df: float = 0.0
+    max_baseline_error: float = np.inf
 
     def max_skewness(self, smaller: Floats, total: Floats) -> Floats:
         """Largest pooled |skewness| for that many units in the smaller arm and in both."""
@@ -87,6 +89,9 @@ DOMAINS: dict[str, Domain] = {
         # The delta method needs a denominator that hardly varies. Moments hold the numerator's skewness alone, which is
         # mostly larger than that of what a unit contributes, y - R d: hence wider limits.
         Domain("ratio", 100, 0.18, 0.08, small_skewness=2.0, large_units=500, max_dominance=0.81),
+        # A symmetric interval of a lift needs a baseline that is known well: with a skewed metric and an error of .1 of
+        # the baseline it covers .944 of the time (30,000 simulated), with at most .035 what it says. Fieller's bends.
+        Domain("delta", max_baseline_error=0.045),
         Domain("score"),  # Miettinen-Nurminen: type I at 5% is at most .054 for any n, split and p (enumerated)
         Domain("exact"),
         Domain("cluster", min_clusters=5, min_df=3.0),
@@ -147,6 +152,9 @@ def outside(method: str, control: Arm, treatment: Arm, *, one_sided: bool = Fals
         skewed = (np.abs(asymmetry(control, treatment)) > limit) | (skewness > domain.max_skewness(smaller, total))
     reasons[skewed] = Reason.TOO_SKEWED
     reasons[smaller < domain.min_units] = Reason.TOO_FEW_UNITS
+    if np.isfinite(domain.max_baseline_error):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            reasons[control.se / np.abs(control.value) > domain.max_baseline_error] = Reason.TOO_FEW_UNITS
     reasons[smaller < domain.min_clusters] = Reason.TOO_FEW_CLUSTERS
     return reasons
 
