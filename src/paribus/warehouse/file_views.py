@@ -20,6 +20,10 @@ _BROKEN_PARQUET = re.compile(
     r"No magic bytes|to be a Parquet file|reading.*Parquet|decompression fail|TProtocolException|don't know what type|"
     r"Out of buffer|read enough bytes|Parquet file|\.parquet|invalid TType|TTransport|Corrupted file"
 )
+# A file that went away is not broken, and neither is one that a statement only names.
+_OTHER_FAULT = re.compile(
+    r"No files found|^(Permission|Binder|Catalog|Parser|Conversion|Out of Range|Out of Memory) Error"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def engine_error(error: Exception) -> ParibusError:
         file = re.search(r"file = (.+)", message)
         name = Path(file[1].strip()).name if file else "CSV file"
         return _bad_line(message, f"{name}:{line[1]}")
-    if _BROKEN_PARQUET.search(message) and "No files found" not in message:  # a file that went away is not broken
+    if _BROKEN_PARQUET.search(message) and not _OTHER_FAULT.search(message):
         file = re.search(r"file '?\"?([^'\"]+)['\"]", message, re.IGNORECASE)
         said = re.sub(r"^(Invalid Input|IO|Invalid) Error: ", "", _first_line(message))
         return InputError(
