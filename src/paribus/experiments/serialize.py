@@ -47,14 +47,15 @@ def read_result(path: str | Path) -> dict[str, Any]:
     Raises:
         ProofError: there is no such file, or it is not JSON.
     """
+    fix = "give what paribus analyze --save, or --json, wrote"
     try:
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ProofError(f"the result cannot be read: {error.strerror or error}", where=str(path)) from error
+        raise ProofError(f"the result cannot be read: {error.strerror or error}", where=str(path), fix=fix) from error
     except ValueError as error:
-        raise ProofError(f"the result is not JSON: {error}", where=str(path)) from error
+        raise ProofError(f"the result is not JSON: {error}", where=str(path), fix=fix) from error
     if not isinstance(plain, dict):
-        raise ProofError("the file holds no result", where=str(path), fix="give what paribus analyze --json wrote")
+        raise ProofError("the file holds no result", where=str(path), fix=fix)
     return plain
 
 

@@ -261,7 +261,12 @@ def tried(
         setting = replace(setting, design=replace(setting.design, plan=own_plan))
         setting = held_out(setting, config.experiment_config.holdout)
         sizing = size(setting, seed=context.seed, replications=0)
-        body, widened = with_latency_margins(body, context.facts("explore", ExploreFacts), setting, sizing)
+        widened: tuple[str, ...] = ()
+        if setting.arrivals is not None:
+            baselines = context.facts("explore", ExploreFacts).baselines
+            stated = {each.metric for each in baselines if each.definition.get("margin") is not None}
+            readable = setting.arrivals(float(max(body["plan"]["runtime_days"] - setting.window, 1)))
+            body, widened = with_latency_margins(body, stated, sizing.by_metric, readable)
         if widened:
             notes += widened
             setting = replace(setting, design=replace(history(body).design, plan=own_plan))

@@ -6,44 +6,39 @@ meet the decision, which the design's own history says.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paribus.workflow.hypotheses.guardrails import LATENCY_MARGIN
-
-if TYPE_CHECKING:
-    from paribus.experiments.sizes import Setting
-    from paribus.experiments.sizing_result import Sizing
-    from paribus.workflow.facts.explore import ExploreFacts
 
 Json = dict[str, Any]
 MOST = 0.5  # more than this guards against nothing: then the plan runs longer, or ends with the guardrail open
 
 
 def with_latency_margins(
-    body: Json, explore: ExploreFacts, setting: Setting, sizing: Sizing
+    body: Json, stated: Collection[str], asked: Mapping[str, int], readable: float
 ) -> tuple[Json, tuple[str, ...]]:
     """The document with wider margins where the runtime is too short for those of step 2, and a note on each.
 
     Args:
-        body: the document; its plan has a runtime.
-        explore: whose baselines say which margins are stated.
-        setting, sizing: how units arrive, and what each guardrail asks for at its present margin.
+        body: the document.
+        stated: metrics whose margins somebody stated.
+        asked: units that each metric asks for at its present margin.
+        readable: units that can be read when the runtime ends.
     """
-    if setting.arrivals is None:
-        return body, ()
-    arrived = setting.arrivals(float(max(body["plan"]["runtime_days"] - setting.window, 1)))
-    stated = {each.metric for each in explore.baselines if each.definition.get("margin") is not None}
-    metrics, notes = [], []
-    for metric in body["metrics"]:
-        asked = sizing.by_metric.get(metric["name"], 0)
-        is_free = metric["type"] == "quantile" and metric.get("role") == "guardrail" and metric["name"] not in stated
-        if is_free and asked > arrived and metric.get("margin") == LATENCY_MARGIN:
-            margin = min(ceil(100 * LATENCY_MARGIN * sqrt(asked / arrived)) / 100, MOST)
-            notes.append(
-                f"{metric['name']} may rise by {margin:.0%} at most: {LATENCY_MARGIN:.0%} would take {asked:,} units, "
-                f"and {arrived:,.0f} can be read after {body['plan']['runtime_days']} days."
-            )
-            metric = {**metric, "margin": margin}  # noqa: PLW2901  # the metric goes on with another margin
-        metrics.append(metric)
-    return {**body, "metrics": metrics}, tuple(notes)
+    wider = {
+        metric["name"]: min(ceil(100 * LATENCY_MARGIN * sqrt(asked[metric["name"]] / readable)) / 100, MOST)
+        for metric in body["metrics"]
+        if metric["type"] == "quantile"
+        and metric.get("margin") == LATENCY_MARGIN
+        and metric["name"] not in stated
+        and asked.get(metric["name"], 0) > readable
+    }
+    notes = tuple(
+        f"{name} may rise by {margin:.0%} at most: {LATENCY_MARGIN:.0%} would take {asked[name]:,} units, "
+        f"and {readable:,.0f} can be read when the planned days are over."
+        for name, margin in wider.items()
+    )
+    metrics = [{**m, "margin": wider[m["name"]]} if m["name"] in wider else m for m in body["metrics"]]
+    return {**body, "metrics": metrics}, notes
