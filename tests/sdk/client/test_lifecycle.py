@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -308,7 +309,10 @@ def test_restarts_without_a_server_stay_within_the_limit(make_client: MakeClient
         for number in range(1000):
             client.track("n", number=number, filler="x" * 100)
         assert not client.flush(0.2)
-        client.close(1)  # its thread lets go of the spool, which the next client takes over
+        threads = [thread for thread in threading.enumerate() if thread.name == "paribus-delivery"]
+        client.close(1)
+        for thread in threads:
+            thread.join(30)  # lets go of the spool, which the next client takes over
         files = sum(path.stat().st_size for path in tmp_path.rglob("*.jsonl"))
         assert files <= 100_000
     assert files > 90_000

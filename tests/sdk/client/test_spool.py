@@ -78,7 +78,9 @@ def test_a_live_spool_is_nobody_elses(tmp_path: Path) -> None:
     spool = DiskSpool.create(tmp_path, 1_000_000)
     spool.append(lines(0, 5))
     assert list(DiskSpool.orphans(tmp_path, 1_000_000)) == []
+    assert DiskSpool.waiting(tmp_path) == 0
     spool.close()
+    assert DiskSpool.waiting(tmp_path) == sum(len(line) + 1 for line in lines(0, 5))
     (adopted,) = DiskSpool.orphans(tmp_path, 1_000_000)
     assert list(DiskSpool.orphans(tmp_path, 1_000_000)) == []
     assert drain(adopted) == lines(0, 5)

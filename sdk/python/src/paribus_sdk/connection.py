@@ -125,6 +125,7 @@ class Connection:
             stats,
             flush_seconds=settings.flush_seconds,
             adopt=(lambda: DiskSpool.orphans(root, settings.spool_bytes)) if settings.spool_bytes else None,
+            waiting=DiskSpool.waiting(root) if settings.spool_bytes else 0,
             on_delivered=self._report_dropped,
             clock=settings.clock,
         )

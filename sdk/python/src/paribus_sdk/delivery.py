@@ -41,6 +41,7 @@ class Delivery:
         post: Sends bytes with headers, and gives the reply; never raises.
         spool: The spool of this process.
         adopt: Spools that others left behind, looked for now and then.
+        waiting: Bytes in those spools; they count toward the limit from the first event on.
         on_delivered: Called after a batch was accepted, in the delivery thread.
         clock: What time it is, for the time of sending.
     """
@@ -53,6 +54,7 @@ class Delivery:
         *,
         flush_seconds: float = 1.0,
         adopt: Callable[[], Iterator[DiskSpool]] | None = None,
+        waiting: int = 0,
         on_delivered: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,6 +74,7 @@ class Delivery:
         self._not_before = 0.0
         self._asked_until = 0.0
         self._limit = spool.limit
+        spool.limit = max(self._limit - waiting, 0)
         self._hurry = False
         self._stopping = False
         self._closed = False
@@ -123,12 +126,15 @@ class Delivery:
             self._changed.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(0.2)
-        if self._sending.acquire(timeout=0.2):
+        self._let_go(0.2)
+
+    def _let_go(self, timeout: float) -> None:
+        """Closes the spools, unless a batch is under way for longer; the thread does so again when it ends."""
+        if self._sending.acquire(timeout=timeout):
             try:
-                if not self._closed:
-                    self._closed = True
-                    for spool in (self._spool, *self._adopted):
-                        spool.close()
+                self._closed = True
+                for spool in (self._spool, *self._adopted):
+                    spool.close()
             finally:
                 self._sending.release()
 
@@ -214,13 +220,14 @@ class Delivery:
                 self._adopt_orphans()
                 self._wait_for_batch()
                 if self._stopping:
-                    return
+                    break
                 self.send_once()
                 with self._changed:
                     self._changed.notify_all()
             except Exception as error:  # noqa: BLE001  (the thread must outlive whatever happens to one batch)
                 self._stats.trouble("delivery", f"a batch failed: {error!r}")
                 self._not_before = time.monotonic() + 1.0
+        self._let_go(-1)
 
     def _wait_for_batch(self) -> None:
         with self._changed:

@@ -69,21 +69,27 @@ class DiskSpool:
     @classmethod
     def orphans(cls, root: Path, limit: int) -> Iterator[DiskSpool]:
         """Spools under `root` whose process is gone, now locked by this one."""
-        if fcntl is None or not root.is_dir():
-            return
-        for folder in sorted(root.iterdir()):
-            if folder.name.startswith("."):
+        for folder, lock in _unheld(root):
+            try:
+                spool = cls(folder, lock, limit)
+            except OSError:
+                os.close(lock)
                 continue
             with contextlib.suppress(OSError):
-                lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    spool = cls(folder, lock, limit)
-                except OSError:
-                    os.close(lock)
-                    continue
                 spool._recover()
                 yield spool
+
+    @staticmethod
+    def waiting(root: Path) -> int:
+        """Bytes of the spools under `root` whose process is gone."""
+        size = 0
+        with contextlib.suppress(OSError):
+            for folder, lock in _unheld(root):
+                try:
+                    size += sum(path.stat().st_size for path in folder.glob("*.jsonl"))
+                finally:
+                    os.close(lock)
+        return size
 
     @property
     def depth(self) -> int:
@@ -130,6 +136,8 @@ class DiskSpool:
 
     def close(self) -> None:
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             self.abandon()
             if not self.depth_on_disk:
@@ -241,6 +249,23 @@ class DiskSpool:
 
     def _path(self, segment: int) -> Path:
         return self.folder / f"{segment:08d}.jsonl"
+
+
+def _unheld(root: Path) -> Iterator[tuple[Path, int]]:
+    """Folders of spools whose process is gone, each with its lock, which this process now holds."""
+    if fcntl is None or not root.is_dir():
+        return
+    for folder in sorted(root.iterdir()):
+        if folder.name.startswith("."):
+            continue
+        with contextlib.suppress(OSError):
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                continue
+            yield folder, lock
 
 
 def _is_event(line: bytes) -> bool:
