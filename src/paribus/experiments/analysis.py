@@ -121,7 +121,7 @@ def verdicts(
             own,
             design,
             shown[0].read,
-            _levels(design, family, own[0].metrics),
+            simultaneous_levels(design, family, own[0].metrics),
             [adjustable(batch, design, opened.imbalances) for batch, opened in zip(own, shown, strict=True)],
         )
         for own in zip(*(opened.grouped for opened in shown), strict=True)
@@ -292,7 +292,7 @@ def _effects(design: Design, opened: Opened, family: dict[Role, Family]) -> _Eff
         if all(clusters):
             continue
         adjust = adjustable(batch, design, opened.imbalances)
-        panel = looks.whole(batch, design, read, _levels(design, family, batch.metrics), adjust)
+        panel = looks.whole(batch, design, read, simultaneous_levels(design, family, batch.metrics), adjust)
         panels.append(panel.noting(epochs.weighted(batch, design, read.looks[-1], adjust, told)))
         by_level = by_segment(batch, design, read, adjust)
         if by_level is not None:
@@ -321,7 +321,7 @@ def _over_all_epochs(
     whole: list[Panel] = []
     segmented: list[Panel] = []
     for metric in design.metrics:
-        levels = _levels(design, family, (metric,))[:, 0]
+        levels = simultaneous_levels(design, family, (metric,))[:, 0]
         if metric.name in measurement.clusters:
             whole.append(clustered(metric, measurement.clusters[metric.name], design, read, levels))
         elif metric.name in measurement.ranks:
@@ -348,7 +348,7 @@ def _comparisons(
     return with_caps(design, measurement, comparisons)
 
 
-def _levels(design: Design, family: dict[Role, Family], metrics: tuple[Metric, ...]) -> Floats:
+def simultaneous_levels(design: Design, family: dict[Role, Family], metrics: tuple[Metric, ...]) -> Floats:
     """Level of every comparison's simultaneous interval, axes (treatment, metric)."""
     weight = {variant.name: variant.weight for variant in design.variants}
     treatments = [variant.name for variant in design.variants if variant.name != design.control]

@@ -129,8 +129,7 @@ class AnytimeT:
         n = np.asarray(n, dtype=np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             t = np.asarray(difference, dtype=np.float64) / np.asarray(se, dtype=np.float64)
-            log_e = anytime_t_log_e(t, n, self.g, df=_df(df, n))
-        p = np.exp(-np.maximum(log_e, 0.0))
+            p = anytime_t_p_value(t, n, self.g, df=_df(df, n))
         if self.alternative == "two-sided":
             return p
         return np.asarray(np.where(t > 0 if self.alternative == "greater" else t < 0, p, 1.0))

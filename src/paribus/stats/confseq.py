@@ -90,7 +90,9 @@ def gamma_poisson_log_mixture(s: ArrayLike, v: ArrayLike, v_opt: float, c: float
     rate = v / c**2 + prior
     shape = s / c + rate
     constant = prior * np.log(prior) - gammaln(prior) - np.log(gammaincc(prior, prior))
-    return np.asarray(constant + gammaln(shape) + np.log(gammaincc(shape, rate)) - shape * np.log(rate) + v / c**2)
+    with np.errstate(divide="ignore"):
+        tail = np.log(gammaincc(shape, rate))
+    return np.asarray(constant + gammaln(shape) + tail - shape * np.log(rate) + v / c**2)
 
 
 def gamma_poisson_mixture_bound(v: ArrayLike, alpha: float, v_opt: float, c: float, alpha_opt: float = 0.05) -> Floats:

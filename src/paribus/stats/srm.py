@@ -147,8 +147,7 @@ def sequential_sample_ratio(
     """
     x = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     x = x if cumulative else np.cumsum(x, axis=0)
-    evidence = log_bayes_factor(x, probabilities, concentration)
-    return _over_looks(evidence, x.sum(axis=-1), alpha)
+    return sequential_sample_ratio_epochs([x], [probabilities], concentration=concentration, alpha=alpha)
 
 
 def sequential_sample_ratio_epochs(

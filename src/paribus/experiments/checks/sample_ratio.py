@@ -44,7 +44,7 @@ def look(subject: Subject) -> Check:
     units = np.array([subject.counts.units.get(name, 0) for name in names], dtype=np.float64)
     if units.sum() == 0:
         return answer(NAME, "blocking", None, "there are no units")
-    by_epoch = _cumulative(subject.counts.by_day, names)
+    by_epoch = cumulative(subject.counts.by_day, names)
     epochs = list(by_epoch)
     weights = [weights_of(subject, epoch) for epoch in epochs] or [weights_of(subject, None)]
     last = [by_epoch[epoch][-1] for epoch in epochs] or [units]
@@ -118,7 +118,7 @@ def _at_end(units: Floats, by_epoch: list[Floats], weights: list[Floats], is_one
     return min(1.0, at_end(units, weights[0]) / (1 - BY_EPOCH), worst * len(by_epoch) / BY_EPOCH)
 
 
-def _cumulative(by_day: Mapping[tuple[str | None, str, str], int], names: tuple[str, ...]) -> dict[str | None, Floats]:
+def cumulative(by_day: Mapping[tuple[str | None, str, str], int], names: tuple[str, ...]) -> dict[str | None, Floats]:
     """Units by epoch: cumulative counts after every day of the experiment, axes (day, variant)."""
     days = sorted({day for _, day, _ in by_day})
     place = {day: i for i, day in enumerate(days)}
