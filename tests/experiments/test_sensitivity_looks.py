@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
+from scipy.optimize import brentq
 from typer.testing import CliRunner
 
 import paribus as pb
@@ -128,6 +129,26 @@ def test_days_tell_the_information_where_no_units_are_planned(tmp_path: Path) ->
     by_days = ahead(tmp_path, "looks: [6, 12]", "2026-03-09", rows())[0]
     by_units = ahead(tmp_path, HALF, "2026-03-09", rows())[0]
     assert by_days.chance_as_seen == pytest.approx(by_units.chance_as_seen)
+
+
+def test_units_that_are_planned_and_not_there_are_to_come(tmp_path: Path) -> None:
+    """Two fifths of the units are there: the last boundary from the joint distribution of the looks."""
+    data = rows()
+    _, _, effect, se = at_half(data)
+    (found,) = ahead(tmp_path, "looks: [6, 12], planned_units: 3000", "2026-03-09", data)
+    assert found.units_to_come == pytest.approx(1800)
+    first = scipy_stats.norm.isf(2 * scipy_stats.norm.sf(scipy_stats.norm.isf(0.0125) / np.sqrt(0.4)))
+    assert found.boundary == pytest.approx(first)
+    both = scipy_stats.multivariate_normal(cov=[[1, np.sqrt(0.4)], [np.sqrt(0.4), 1]])
+
+    def excess(last: float) -> float:
+        stays = both.cdf([first, last], lower_limit=[-first, -last])
+        return float(1 - stays - 0.05)
+
+    last = brentq(excess, 1.9, 2.2, xtol=1e-5)
+    mean = effect / se * (np.sqrt(0.4) + 0.6 / np.sqrt(0.4))
+    chance = scipy_stats.norm.sf((last - mean) / np.sqrt(0.6))
+    assert found.chance_as_seen == pytest.approx(chance, abs=2e-4)
 
 
 def test_hypotheses_share_alpha(tmp_path: Path) -> None:

@@ -78,26 +78,44 @@ def later_looks(
             continue
         good = 1.0 if metric.direction == "increase" else -1.0
         rule = cast(Rule, panel.rules[-1, t, m])
-        whole = _all_looks(plan, rule, last.number, float(levels[t, m]))
         now = _now(good, z_statistic(panel.series.absolute)[:, t, m], both, t, m)
-        if whole is not None and now is not None and len(now.z) == len(rule.information):
-            yield _ahead(plan, metric, treatments[t], last.number, whole, now)
+        if now is None or len(now.z) != len(rule.information):
+            continue
+        units = _units_to_come(design, treatments[t], last.number, now.units)
+        if units is not None:
+            whole = _all_looks(plan, rule, last.number, float(levels[t, m]), units / now.units)
+            yield _ahead(plan, metric, treatments[t], last.number, whole, now, units)
 
 
-def _all_looks(plan: Plan, rule: Rule, number: int, level: float) -> GroupSequentialDesign | None:
-    """The plan's design with the looks up to now as they came and the others as they are planned, in days.
+def _units_to_come(design: Design, treatment: str, number: int, now: float) -> Floats | None:
+    """Units of control and this arm that come until each later look, spread over the days of the plan.
 
-    None where all of the planned information is there already, so that nothing is left to be spent.
+    Those that are planned and not there yet; without planned units as many a day as until now; None where none is.
     """
-    days = sorted(plan.looks)
-    reached = rule.information[-1]
-    if not reached < 1:
-        return None
-    left = [(day - days[number - 1]) / (days[-1] - days[number - 1]) for day in days[number:]]
-    information = (*rule.information, *(reached + (1 - reached) * share for share in left[:-1]), 1.0)
+    days = np.array(sorted(design.plan.looks), dtype=np.float64)
+    if design.plan.planned_units:
+        weight = {variant.name: variant.weight for variant in design.variants}
+        share = (weight[design.control] + weight[treatment]) / sum(weight.values())
+        left = design.plan.planned_units * share - now
+    else:
+        left = now * (days[-1] / days[number - 1] - 1)
+    return left * np.diff(days[number - 1 :]) / (days[-1] - days[number - 1]) if left > 0 else None
+
+
+def _all_looks(plan: Plan, rule: Rule, number: int, level: float, growth: Floats) -> GroupSequentialDesign:
+    """The plan's design with the looks up to now as they came, and those to come if units tell as much as until now.
+
+    Args:
+        plan, level: what is planned, and 1 less the hypothesis' share of alpha.
+        rule: of the look that is read.
+        number: which of the planned ones it is.
+        growth: units that come until each later look, over those that there are.
+    """
+    days, reached = sorted(plan.looks), rule.information[-1]
+    information = (*rule.information, *(reached * (1 + np.cumsum(growth))).tolist())
     times = (*rule.times, *(day / days[-1] for day in days[number:])) if rule.times else ()
     boundary = replace(rule, information=information, final=True, times=times)(level)
-    return boundary.design if isinstance(boundary, GroupSequentialLook) else None
+    return cast(GroupSequentialLook, boundary).design
 
 
 def _now(good: float, statistics: Floats, both: Arms, t: int, m: int) -> _Now | None:
@@ -110,11 +128,16 @@ def _now(good: float, statistics: Floats, both: Arms, t: int, m: int) -> _Now | 
 
 
 def _ahead(
-    plan: Plan, metric: Metric, treatment: str, number: int, whole: GroupSequentialDesign, now: _Now
+    plan: Plan,
+    metric: Metric,
+    treatment: str,
+    number: int,
+    whole: GroupSequentialDesign,
+    now: _Now,
+    units: Floats,
 ) -> LaterLooks:
     at = len(now.z)
-    fractions = np.array(whole.information)
-    units = now.units * np.diff(fractions)[at - 1 :] / fractions[at - 1]
+    fractions = np.array(whole.information) / whole.information[-1]
     effect = float(now.treatment.value - now.control.value)
     shown = bool(np.any(np.abs(now.z) >= np.array(whole.critical[:at])))
     worth = plan.smallest_worthwhile.get(metric.name)
