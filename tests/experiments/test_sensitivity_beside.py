@@ -214,6 +214,22 @@ def test_evidence_against_no_effect_and_what_survives(found: Sensitivity) -> Non
     assert [m.metric for m in moved if m.survives] == ["revenue"]
 
 
+def test_evidence_is_adjusted_where_the_plan_adjusts(data: pd.DataFrame) -> None:
+    given = data.assign(before=data.delay + np.random.default_rng(2).normal(0, 5, len(data)))
+    result = pb.analyze(
+        given, unit="user", variant="group", metrics=["revenue", "delay"], covariates={"delay": ["before"]}
+    )
+    found = result.sensitivity()
+    assert found.family is not None
+    (e,) = (m.e for m in found.family.moved if m.metric == "delay")
+    adjusted = named(found, "delay", "CUPED, theta pooled within")[1]
+    x = adjusted.value / adjusted.se
+    doubled = -2 * np.log(0.05)
+    growth = 4000 / 5000 * (doubled + np.log(doubled + 1))
+    assert e == pytest.approx(np.exp(x**2 / 2 * growth / (1 + growth)) / np.sqrt(1 + growth))
+    assert adjusted.se < 0.5 * named(found, "delay", "Welch t")[1].se
+
+
 def test_the_split_after_every_day_is_a_dirichlet_multinomial(found: Sensitivity, data: pd.DataFrame) -> None:
     (split,) = found.splits
     counts = pd.crosstab(data["at"].dt.date.astype(str), data.group).cumsum().to_numpy()

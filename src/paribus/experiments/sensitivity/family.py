@@ -11,6 +11,7 @@ from paribus.experiments.result import Comparison
 from paribus.experiments.sensitivity.findings import Family, Moved
 from paribus.experiments.sensitivity.pair import Pair
 from paribus.metrics.definition import Role
+from paribus.stats.adjustment import cuped
 from paribus.stats.anytime import BURN_IN, AsymptoticSequence
 from paribus.stats.arm import difference
 from paribus.stats.estimate import Estimate
@@ -49,9 +50,13 @@ def family_of(
 
 
 def _e(pair: Pair) -> float:
-    """The asymptotic sequence's e-value against no effect; 1 where it has none yet, or no variance to measure by."""
+    """The asymptotic sequence's e-value against no effect, adjusted where the plan adjusts; 1 where it has none."""
     boundary = AsymptoticSequence(pair.n_opt, pair.level)
-    found = difference(*pair.arms, boundary=boundary).at()
+    control, treatment = pair.arms
+    if pair.adjusts:
+        fitted = cuped(pair.control, pair.treatment, pair.what, pair.covariates)
+        control, treatment = fitted.control, fitted.treatment
+    found = difference(control, treatment, boundary=boundary).at()
     if not isinstance(found, Estimate) or pair.units < BURN_IN:
         return 1.0
     return float(np.exp(min(float(boundary.log_e(found.value, found.se, pair.units)), _MOST)))
