@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from paribus.experiments.sensitivity.events import SHARE, crossings, events
+from paribus.experiments.sensitivity.events import SHARE, SUMS, crossings, events
 from paribus.experiments.sensitivity.pair import Pair
 from paribus.metrics.definition import Metric, MetricType
 from paribus.stats.confseq import best_rho
@@ -113,3 +113,16 @@ def test_without_events_or_a_known_split_there_is_no_reading() -> None:
     assert not list(events(replace(pair(40, 75), is_share=False)))
     none_in_control = [effect for _, _, effect in events(pair(0, 9))]
     assert all(isinstance(effect, Undetermined) for effect in none_in_control)
+
+
+@pytest.mark.parametrize("split", [0.01, 0.2, 0.5, 0.8, 0.99])
+def test_the_cumulants_of_a_step_are_below_those_of_each_mixture(split: float) -> None:
+    """What makes the sums sub-Poisson of scale 1 - q and sub-exponential of half of it, each of variance q (1 - q)."""
+    v, c = split * (1 - split), 1 - split
+    size = np.linspace(1e-3, 0.999, 400) / (c / 2)
+    step = np.log(split * np.exp(size * c) + (1 - split) * np.exp(-size * split))
+    poisson = (np.exp(c * size) - c * size - 1) / c**2
+    exponential = (-np.log1p(-c / 2 * size) - c / 2 * size) / (c / 2) ** 2
+    assert {sums.name: sums.scale for sums in SUMS} == {"gamma-Poisson": 1.0, "gamma-exponential": 0.5}
+    assert np.all(step <= v * poisson * (1 + 1e-12))
+    assert np.all(poisson <= exponential * (1 + 1e-12))
