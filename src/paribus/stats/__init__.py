@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import Any
 
 from paribus.errors import did_you_mean
+from paribus.stats.numpy_parts import load_when_used
+
+load_when_used()
 
 _EXPORTS: dict[str, str] = {
     # results
