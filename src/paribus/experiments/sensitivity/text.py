@@ -36,7 +36,7 @@ def lines(found: Sensitivity) -> Iterator[str]:
         if (r.metric, r.treatment) != before:
             before = (r.metric, r.treatment)
             yield ""
-            yield f"{r.metric}, {r.treatment}: {100 * found.level:g}% intervals"
+            yield from _wrapped(f"{r.metric}, {r.treatment}: {100 * found.level:g}% intervals")
         line = f"{'*' if r.at_any_time else ' '} {r.method[:_WIDTH]:<{_WIDTH}} {_shown(r)}".rstrip()
         yield from [line] if len(line) <= 80 else wrap(line, 80, subsequent_indent=" " * (_WIDTH + 3))
     yield from _crossings(found.crossings)
@@ -49,7 +49,7 @@ def lines(found: Sensitivity) -> Iterator[str]:
         yield from _family(found.family, found.level)
     yield from _chances(found.chances)
     for split in found.splits:
-        yield from _split(split)
+        yield from _split(split, is_only=len(found.splits) == 1)
     if found.units is not None:
         from paribus.experiments.unit_readings.text import lines as of_units
 
@@ -164,9 +164,9 @@ def _chances(chances: tuple[Chance, ...]) -> Iterator[str]:
         yield f"  {f'{c.metric}, {c.variant}'[:_WIDTH]:<{_WIDTH}} {c.best:>10.3f} ({c.top_two:.3f})"
 
 
-def _split(split: SplitOverTime) -> Iterator[str]:
+def _split(split: SplitOverTime, *, is_only: bool) -> Iterator[str]:
     yield ""
-    epoch = "" if split.epoch is None else f" of epoch {split.epoch}"
+    epoch = "" if is_only or split.epoch is None else f" of epoch {split.epoch}"
     end = f"by {split.days[-1]}, {p_words(split.p_value[-1])}"
     said = f"did not fit since {split.since}" if split.since else "fit the split at every look"
     yield from _wrapped(f"* The units{epoch} counted day by day {said} ({end}).")
