@@ -17,13 +17,13 @@ from paribus.app.experiment import (
     load,
     names,
     seal,
-    sensitivity,
     sql,
     table_engine,
     verify,
 )
 from paribus.app.forest import heterogeneity
 from paribus.app.observational import panel
+from paribus.app.other_methods import sensitivity
 
 __all__ = [
     "analyze",

@@ -119,7 +119,8 @@ class Operating:
         return (*revisions, snapshot.table_id, snapshot.version, snapshot.watermark)
 
     def forest(self, result: Result, *, metric: str, units: int, seed: int) -> Forest:
-        from paribus.app.forest import TREES, grown, on_lake
+        from paribus.app.forest import TREES, grown
+        from paribus.app.opened import on_lake
 
         reader = self.lake()
         if reader is None:

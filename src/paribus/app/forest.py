@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.app.experiment import analyze, engine_of, is_document, load, names, table_engine
-from paribus.errors import InputError, NotFound
+from paribus.app.experiment import analyze, is_document, names
+from paribus.app.opened import Opened, of_file, of_table, stored
+from paribus.errors import InputError
 
 TREES = 200
 
 if TYPE_CHECKING:
-    from paribus.experiments.plan import Design
     from paribus.experiments.result import Result
     from paribus.impact.causal_forest import Forest
-    from paribus.lake import LakeReader
-    from paribus.metrics.definition import DataModel
-    from paribus.store import Store
-    from paribus.warehouse.engine import Engine
-
-    Opened = Callable[[Design, DataModel], AbstractContextManager[Engine]]
 
 
 def heterogeneity(
@@ -57,12 +50,12 @@ def heterogeneity(
     asked = names(attributes)
     opened: Opened
     if data is not None:
-        result, opened = _stored(str(source), Path(data))
+        result, opened = stored(str(source), Path(data))
     elif is_document(source):
-        result, opened = analyze(source), _of_file(source)
+        result, opened = analyze(source), of_file(source)
     else:
         result = analyze(source, segments=asked, **table)
-        opened = _of_table(source, table.get("connection"))
+        opened = of_table(source, table.get("connection"))
     return grown(result, opened, metric=metric, arm=arm, attributes=asked, units=units, seed=seed, trees=trees)
 
 
@@ -106,57 +99,3 @@ def grown(
         )
     weights = weights_of(design, measurement)
     return causal_forest(rows, control=design.control, treatment=treatment, weights=weights, seed=seed, trees=trees)
-
-
-def on_lake(store: Store, reader: LakeReader, *, project: str) -> Opened:
-    """Opens the lake of a data folder for a result that was read from it."""
-
-    @contextmanager
-    def opened(design: Design, data: DataModel) -> Iterator[Engine]:
-        from paribus.app.lake import links_of
-        from paribus.experiments.on_lake import lake_engine, snapshot_of
-
-        links = links_of(store, data, project=project)
-        with lake_engine(design, data, snapshot_of(reader), links=links) as engine:
-            yield engine
-
-    return opened
-
-
-def _stored(key: str, folder: Path) -> tuple[Result, Opened]:
-    from paribus.app import definition
-    from paribus.app.folder import definitions
-    from paribus.app.lake import analyze_stored, reader_of
-    from paribus.settings import from_environment
-
-    settings = from_environment(data=folder)
-    result = analyze_stored(key, data=folder)
-
-    @contextmanager
-    def opened(design: Design, data: DataModel) -> Iterator[Engine]:
-        with definitions(settings) as store:
-            reader = reader_of(settings.data)
-            if reader is None:
-                raise NotFound("no event has arrived yet", where=str(settings.data))
-            with on_lake(store, reader, project=definition.PROJECT)(design, data) as engine:
-                yield engine
-
-    return result, opened
-
-
-def _of_file(source: object) -> Opened:
-    @contextmanager
-    def opened(design: Design, data: DataModel) -> Iterator[Engine]:
-        with engine_of(replace(load(source), design=design, data=data)) as engine:
-            yield engine
-
-    return opened
-
-
-def _of_table(source: object, connection: str | None) -> Opened:
-    @contextmanager
-    def opened(design: Design, data: DataModel) -> Iterator[Engine]:
-        with table_engine(source, connection) as (engine, _):
-            yield engine
-
-    return opened

@@ -44,18 +44,3 @@ def verify(
     else:
         typer.echo(verification.text())
     raise typer.Exit(verification.exit_code)
-
-
-@answers
-def sensitivity(
-    path: Annotated[Path, typer.Argument(help="A result: paribus analyze … --json, or --save.")],
-    as_json: Json = False,
-) -> None:
-    """Read a result's comparisons again by other methods; the sealed plan decides, not these."""
-    from paribus import app
-
-    found = app.sensitivity(path)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        typer.echo(found.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from paribus.errors import InputError, did_you_mean
@@ -28,6 +29,7 @@ def drawn_units(
     attributes: Sequence[str] = (),
     most: int = MOST,
     seed: int = 0,
+    until: datetime | None = None,
     fragment_dialect: str | None = None,
 ) -> UnitRows:
     """A sample of the units behind a measurement, with one metric's outcome.
@@ -38,6 +40,7 @@ def drawn_units(
         attributes: the design's segments unless named; on the lake, names that the engine was opened with.
         most: rows that may leave the warehouse.
         seed: of the first unit that is drawn.
+        until: the time of the look that is read, in its time zone; None: all that was measured.
         fragment_dialect: dialect of the fragments.
 
     Raises:
@@ -57,6 +60,7 @@ def drawn_units(
         as_of=measurement.as_of,
         start=design.plan.start,
         end=earliest(planned_end(design.plan, design.plan.start), closed),
+        until=until,
         tolerance=design.tolerance_seconds,
         cap=measurement.caps.get(chosen.name),
         fragment_dialect=fragment_dialect,

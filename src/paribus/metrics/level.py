@@ -18,7 +18,8 @@ class Scope:
     """Which rows count: known variants (None: all), enrolment in [start, end), data before `as_of`; the cells' grain.
 
     `closed` is the time up to which windows have closed: `as_of`, or the last time in the data.
-    `by_unit` keeps each unit's id at the unit level, for a sample of units.
+    `by_unit` keeps each unit's id at the unit level, for a sample of units; of a table of units with exposure times,
+    those exposed before `until`.
     """
 
     variants: tuple[str, ...] | None = None
@@ -30,6 +31,7 @@ class Scope:
     segments: tuple[str, ...] = ()
     tolerance_seconds: int = 5
     by_unit: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

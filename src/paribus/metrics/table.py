@@ -39,6 +39,9 @@ def unit_level(
         keys["unit"] = columns.add(unit, "zw_u")
     described = {metric.name: _columns(metric, source, columns, care) for metric in metrics}
     conditions = [source.condition(units.filter, "filter")]
+    if scope.until is not None and units.exposed_at:
+        time = source.instant(units.exposed_at, "exposed_at")
+        conditions.append(sql.either([sql.is_null(time), sql.less(time, source.hooks.literal(scope.until))]))
     if not care.trusted:
         conditions += _usable(source, units, scope.variants)
     where = sql.every(conditions)
