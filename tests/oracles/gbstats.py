@@ -223,7 +223,7 @@ def mid_experiment(method: str, inputs: dict[str, Any]) -> dict[str, Any]:
         inputs["target_mde"],
         power=inputs.get("power", 0.8),
         alpha=inputs.get("alpha", 0.05),
-        n=control.n + treatment.n,
+        n=[control.n, treatment.n],
         n_opt=tuning(method, inputs),
         prior=prior,
     )
@@ -245,7 +245,7 @@ def posterior_answer(method: str, inputs: dict[str, Any], found: stats.Estimates
         found.value,
         found.se,
         prior_mean=inputs.get("prior_mean", 0.0),
-        prior_sd=np.sqrt(variance),
+        prior_variance=variance,
         baseline=baseline,
     )
     return {

@@ -75,6 +75,7 @@ def normal_posterior(
     prior_mean: ArrayLike = 0.0,
     prior_sd: ArrayLike = np.inf,
     *,
+    prior_variance: ArrayLike | None = None,
     baseline: ArrayLike = 1.0,
 ) -> NormalPosterior:
     """Posterior of an effect from its estimate and standard error under a normal prior on the same scale.
@@ -84,6 +85,7 @@ def normal_posterior(
         se: its standard error, positive.
         prior_mean: prior mean.
         prior_sd: prior standard deviation; infinite for a flat prior.
+        prior_variance: its square, for a prior that is stated so.
         baseline: the control value by whose size a prior of the lift is brought to the scale of a difference
             (GrowthBook's convention; the baseline's own error is left out).
 
@@ -94,7 +96,8 @@ def normal_posterior(
     0.5
     """
     size = np.abs(np.asarray(baseline, dtype=np.float64))
-    estimate, se, mean, sd = (np.asarray(a, dtype=np.float64) for a in (estimate, se, prior_mean, prior_sd))
+    spread = prior_sd if prior_variance is None else np.sqrt(prior_variance)
+    estimate, se, mean, sd = (np.asarray(a, dtype=np.float64) for a in (estimate, se, prior_mean, spread))
     mean, sd = mean * size, sd * size
     if np.any(se <= 0) or np.any(sd <= 0):
         raise InputError("a standard error or prior standard deviation that is not positive", rule="both > 0")

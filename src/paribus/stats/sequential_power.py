@@ -127,7 +127,7 @@ def additional_units_factor(
     *,
     power: float = 0.8,
     alpha: float = 0.05,
-    n: float | None = None,
+    n: ArrayLike | None = None,
     n_opt: float | None = None,
     prior: tuple[float, float] | None = None,
     tests: int = 1,
@@ -140,7 +140,7 @@ def additional_units_factor(
         effect: target minimum detectable effect.
         power: probability that all `metrics` are found; each gets power^(1/metrics).
         alpha: two-sided error, divided over `tests` comparisons.
-        n: present units in both arms, for a sequential test.
+        n: present units, by arm or of all arms together, for a sequential test.
         n_opt: tuning of the asymptotic confidence sequence; None for a fixed horizon.
         prior: mean and variance of a normal prior of the effect; significance is then read from the posterior.
         tests: comparisons that share alpha.
@@ -157,6 +157,7 @@ def additional_units_factor(
     critical = float(-ndtri(alpha / (2 * tests)))
     needed = power ** (1 / metrics)
     size = abs(effect)
+    units = None if n is None else float(np.sum(n))
 
     def power_at(factor: float) -> float:
         variance = se**2 / (1 + factor)
@@ -166,9 +167,9 @@ def additional_units_factor(
             mean, prior_variance = prior
             reach = critical * variance * np.sqrt(1 / prior_variance + 1 / variance)
             pull = variance * mean / prior_variance
-        elif n_opt is not None and n is not None:
+        elif n_opt is not None and units is not None:
             sequence = AsymptoticSequence(n_opt, 1 - alpha / tests, burn_in=0.0)
-            reach = float(sequence.radius(sd, n * (1 + factor), np.inf))
+            reach = float(sequence.radius(sd, units * (1 + factor), np.inf))
         else:
             reach = critical * sd
         # In the effect's direction only: a result on the other side is not the one that was looked for.
