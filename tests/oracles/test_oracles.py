@@ -108,7 +108,7 @@ def test_whole_numbers_may_be_written_either_way_and_keys_in_any_order(tmp_path:
 
 
 def test_the_runner_computes_nothing() -> None:
-    """Folders are joined, lists repeated, and rows chosen and objects merged with `&` and `|`; every number comes from `paribus.stats`."""
+    """Folders are joined, lists repeated, rows chosen, objects merged; every number comes from `paribus.stats`."""
     found = {
         ast.unparse(node.left)
         for path in Path(__file__).parent.glob("[a-z]*.py")
