@@ -13,7 +13,7 @@ from tests.experiments.test_result_readings import ANYTIME, GROUP_SEQUENTIAL, ex
 
 from paribus.experiments.analysis import infer
 from paribus.experiments.plan import Method, Plan, Prior
-from paribus.experiments.power_reached import reached
+from paribus.experiments.power_reached import Reached, reached
 from paribus.experiments.report import text
 from paribus.metrics.definition import Metric, MetricType, Role
 
@@ -104,3 +104,43 @@ def test_the_report_says_it() -> None:
     assert "80.0% of the information" in told
     assert "80.0% of the information" in page(result)
     assert text(result)
+
+
+# ── what a new plan would need ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def ended(plan: Plan, z: float = 1.0, n: int = 4000) -> Reached:
+    """A plan that is over, whose smallest worthwhile effect is 0.3% of a mean of 10, with this z statistic."""
+    worth = replace(plan, smallest_worthwhile={"revenue": 0.003}, planned_units=2 * n)
+    (found,) = reached(infer(design(MEAN, plan=worth), two_arms("revenue", ["y"], *exact(z, n)), registered=SEAL))
+    return found
+
+
+def test_an_open_end_tells_what_a_new_plan_needs_and_never_to_go_on() -> None:
+    found = ended(Plan())
+    # R: power.t.test(delta = .03, sd = 1, power = .8) gives n = 17443.3 per arm
+    assert found.needed_units == pytest.approx(2 * 17443.3, rel=1e-3)
+    assert found.sentence.endswith(
+        f"To show ±0.300% a new plan, sealed before its own data, needs {found.needed_units:,} units."
+    )
+
+
+def test_what_decided_or_would_have_needs_nothing() -> None:
+    assert ended(Plan(), z=4.0).needed_units is None
+    assert ended(Plan(), n=40_000).needed_units is None  # ended equivalent, or with room to spare
+    assert ended(GROUP_SEQUENTIAL).needed_units is None
+    (unplanned,) = reached(infer(design(MEAN), two_arms("revenue", ["y"], *exact(1.0)), registered=SEAL))
+    assert unplanned.needed_units is None
+
+
+def test_under_a_prior_the_new_plan_decides_with_its_power() -> None:
+    """The chance that the credible interval leaves zero at the effect, from the normal distribution by hand."""
+    prior_sd = 0.004
+    found = ended(Plan(method=Method.BAYESIAN, priors={"revenue": Prior(0.0, prior_sd)}))
+    assert found.needed_units is not None
+    variance = 2 / (found.needed_units / 2) / 100
+    # The posterior mean is the estimate times w; its interval leaves zero beyond z sqrt(w variance).
+    w = prior_sd**2 / (prior_sd**2 + variance)
+    least = Z * math.sqrt(w * variance) / w
+    power = 0.5 * math.erfc((least - 0.003) / math.sqrt(2 * variance))
+    assert power == pytest.approx(0.8, abs=1e-3)

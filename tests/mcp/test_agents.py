@@ -331,6 +331,10 @@ async def test_an_artifact_is_read_whole_by_parts(settings: Settings) -> None:
 
 async def test_sizes_are_simulated_and_configurations_checked(settings: Settings) -> None:
     async with agent(settings) as client:
+        sizes = await ask(client, "simulate", baseline=0.2, mde=0.25, prior=[0.0, 0.1], compare=True)
+        per_arm = {row["key"]: row["per_arm"] for row in sizes["other_sizes"]["sizes"]}
+        assert (per_arm["pooled"], per_arm["evan_miller"]) == (1094, 1031)  # R and his calculator
+        assert sizes["assurance"]["limit"] == 0.5
         values = (await ask(client, "config_check", text="feature_flags: {provider: split}"))["values"]
         assert any(each["effect"] == "waits" and each["path"] == "feature_flags.provider" for each in values)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from paribus.experiments.plan import Plan, Seal
     from paribus.experiments.proof import Proof
     from paribus.experiments.result import Result
-    from paribus.experiments.sensitivity import Sensitivity
     from paribus.experiments.sizing import Sizing
     from paribus.experiments.verify import Verification
     from paribus.metrics.cells import Measurement, StatementText
@@ -206,6 +205,7 @@ def design(
     plan: Plan | None = None,
     arms: int = 2,
     guardrails: int = 0,
+    prior: tuple[float, float] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Sizing:
@@ -220,6 +220,8 @@ def design(
         plan: the deciding method and its levels; fixed horizon at 95% and 80% power when omitted.
         arms: number of arms, control included.
         guardrails: number of guardrail metrics, whose power is paid for.
+        prior: mean and standard deviation of what is believed of the relative effect, for the chance of a success at
+            all; an experiment file's plan has its own. It changes no size.
         seed: of the simulation of the whole rule.
         progress: called with the share done and a word.
     """
@@ -228,7 +230,9 @@ def design(
     if source is not None:
         document = load(source)
         with engine_of(document) as engine:
-            return sizing.from_history(document, engine, mde=mde, daily_units=daily_units, seed=seed, progress=progress)
+            return sizing.from_history(
+                document, engine, mde=mde, daily_units=daily_units, prior=prior, seed=seed, progress=progress
+            )
     return sizing.from_numbers(
         baseline=baseline,
         sd=sd,
@@ -237,6 +241,7 @@ def design(
         plan=plan,
         arms=arms,
         guardrails=guardrails,
+        prior=prior,
         seed=seed,
         progress=progress,
     )
@@ -325,22 +330,6 @@ def verify(result: str | Path | Mapping[str, Any], *, data: bool = True, connect
             return measure_again(proof, engine)
 
     return verify_result(plain, remeasure=remeasure if data else None)
-
-
-def sensitivity(result: str | Path | Mapping[str, Any]) -> Sensitivity:
-    """Every comparison of a result by other methods, from the moments in its proof; none of them decides.
-
-    Args:
-        result: a result file (`--json`, or saved from Python), or the same as a dict.
-
-    Raises:
-        InputError: the plan or a health check hides effects.
-        ProofError: it is not a result of Paribus.
-    """
-    from paribus.experiments.sensitivity import sensitivity as of_result
-    from paribus.experiments.serialize import read_result, result_from_dict
-
-    return of_result(result_from_dict(dict(result) if isinstance(result, Mapping) else read_result(result)))
 
 
 def load(source: object) -> Document:

@@ -231,6 +231,13 @@ def design(
     power: Annotated[float, typer.Option(help="Probability to find the effect.", min=0.5, max=0.999)] = 0.8,
     arms: Annotated[int, typer.Option(help="Arms, the control included.", min=2)] = 2,
     guardrails: Annotated[int, typer.Option(help="Guardrail metrics, whose power is paid for.", min=0)] = 0,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="MEAN,SD of what is believed of the relative effect, for the chance to win at all: 0%,3%."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also sizes by other calculators and boundaries, and why they differ.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
     plot: Annotated[Path | None, typer.Option(help="Write the curve of power as SVG.")] = None,
     as_json: Json = False,
@@ -254,6 +261,7 @@ def design(
             plan=plan,
             arms=arms,
             guardrails=guardrails,
+            prior=_believed(prior),
             seed=seed,
             progress=tick,
         )
@@ -263,6 +271,8 @@ def design(
         print_json(sizing.to_dict())
     else:
         typer.echo(sizing.text())
+        if compare:
+            typer.echo(f"\n{sizing.compare().text()}")
 
 
 def deliver(
@@ -336,6 +346,17 @@ def covariates(texts: list[str]) -> dict[str, list[str]]:
             )
         columns.setdefault(metric, []).append(column)
     return columns
+
+
+def _believed(text: str | None) -> tuple[float, float] | None:
+    """`0%,3%` as mean and standard deviation."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2:
+        raise InputError(f"{text!r} is no prior", where="--prior", rule="a mean and a deviation", fix="write 0%,3%")
+    mean, sd = (share(part, "--prior") or 0.0 for part in parts)
+    return mean, sd
 
 
 def share(text: str | None, where: str) -> float | None:

@@ -8,14 +8,15 @@ asks for. Under a Bayesian plan it is the effect whose posterior would decide fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import ceil, inf, sqrt
 from typing import Any
 
 from paribus.charts.numbers import Unit, count, number, share
-from paribus.experiments.result import Comparison, Result
+from paribus.experiments.result import Comparison, Result, VerdictValue
 from paribus.metrics.definition import SHARES, Role
 from paribus.stats.bayes import normal_posterior
-from paribus.stats.estimate import Estimate
+from paribus.stats.estimate import Estimate, Undetermined
+from paribus.stats.sequential_power import additional_units_factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Reached:
     is_relative    whether it is relative to control's value
     power          the plan's
     is_only_arm    whether control is compared with this arm alone, so that it needs no name
+    worthwhile     the plan's smallest worthwhile effect, relative
+    needed_units   of both arms, with which a new plan of this kind would show it; None unless this one ended open
     """
 
     metric: str
@@ -41,6 +44,8 @@ class Reached:
     power: float
     is_share: bool = False
     is_only_arm: bool = True
+    worthwhile: float | None = None
+    needed_units: int | None = None
 
     @property
     def words(self) -> str:
@@ -56,9 +61,16 @@ class Reached:
         reached = f" ({share(self.information)} of the information)" if self.information is not None else ""
         if self.detectable is None:
             return f"{what}: {count(self.units)}{of} units{reached}; they determine no effect."
+        needed = ""
+        if self.needed_units is not None and self.worthwhile is not None:
+            # What was seen has decided whether to go on, so its units cannot count again.
+            needed = (
+                f" To show ±{number(self.worthwhile, unit='percent')} a new plan, sealed before its own data, needs "
+                f"{count(self.needed_units)} units."
+            )
         return (
             f"{what}: {count(self.units)}{of} units{reached}; a true effect of {self.words} would be shown now "
-            f"with {self.power:.0%} power."
+            f"with {self.power:.0%} power.{needed}"
         )
 
 
@@ -73,6 +85,8 @@ def reached(result: Result) -> tuple[Reached, ...]:
             continue
         units = c.control.units + c.treatment.units
         planned = _planned(result, c)
+        detectable = c.detectable if result.method != "bayesian" else _by_posterior(result, c)
+        factor = more_units(result, c, detectable)
         found.append(
             Reached(
                 metric=c.metric,
@@ -80,14 +94,51 @@ def reached(result: Result) -> tuple[Reached, ...]:
                 units=units,
                 planned_units=planned,
                 information=units / planned if planned else None,
-                detectable=c.detectable if result.method != "bayesian" else _by_posterior(result, c),
+                detectable=detectable,
                 is_relative=isinstance(c.relative, Estimate),
                 power=float(_plan(result, "power") or 0.8),
                 is_share=c.type in SHARES,
                 is_only_arm=len(arms) == 1,
+                worthwhile=(_plan(result, "smallest_worthwhile") or {}).get(c.metric),
+                needed_units=ceil(units * (1 + factor)) if factor else None,
             )
         )
     return tuple(found)
+
+
+def more_units(result: Result, c: Comparison, detectable: float | None) -> float | None:
+    """How many times the present units a comparison lacks for the plan's power at the smallest worthwhile effect.
+
+    Told only where the plan is over and left the metric open, and where its method has a closed answer: one reading
+    at the end, or a posterior whose interval decides. 0 where they suffice.
+    """
+    from scipy.special import ndtr, ndtri
+
+    worth, power = (_plan(result, "smallest_worthwhile") or {}).get(c.metric), float(_plan(result, "power") or 0.8)
+    open_at_end = result.verdict.value is VerdictValue.ITERATE and c.conclusion == "inconclusive"
+    if not (open_at_end and worth and detectable and isinstance(c.relative, Estimate)):
+        return None
+    prior = None
+    if result.method == "fixed":
+        # The critical value that the family's correction left to this comparison, from the effect that it detects.
+        se = c.absolute.se / abs(c.control.value) if isinstance(c.absolute, Estimate) else 0.0
+        alpha = float(2 * ndtr(float(ndtri(power)) - detectable / se)) if se > 0 else 0.0
+    elif result.method == "bayesian" and c.posterior is not None and _plan(result, "loss_threshold") is None:
+        se = _data_se(c.posterior)
+        alpha = 1 - result.confidence_level
+        good = 1.0 if c.direction == "increase" else -1.0
+        prior = good * c.posterior["prior_mean"], c.posterior["prior_sd"] ** 2
+    else:
+        return None
+    if not (se > 0 and 0 < alpha < power):
+        return None
+    factor = additional_units_factor(se, float(worth), power=power, alpha=alpha, prior=prior)
+    return None if isinstance(factor, Undetermined) else factor
+
+
+def _data_se(posterior: dict[str, float]) -> float:
+    """The estimate's own standard error under a posterior: what the prior's precision leaves."""
+    return 1 / sqrt(1 / posterior["sd"] ** 2 - 1 / posterior["prior_sd"] ** 2)
 
 
 def _planned(result: Result, c: Comparison) -> int | None:
@@ -111,7 +162,7 @@ def _by_posterior(result: Result, c: Comparison) -> float | None:
     read = c.posterior
     if read is None or not read["sd"] > 0 or read["sd"] >= read["prior_sd"]:
         return None
-    se = 1 / sqrt(1 / read["sd"] ** 2 - 1 / read["prior_sd"] ** 2)
+    se = _data_se(read)
     good = 1.0 if c.direction == "increase" else -1.0
     threshold = _plan(result, "loss_threshold")
 

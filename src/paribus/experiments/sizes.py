@@ -14,16 +14,19 @@ import numpy as np
 
 from paribus.charts import numbers
 from paribus.errors import InputError
+from paribus.experiments.assurance import assured
 from paribus.experiments.family import families
 from paribus.experiments.operating import Characteristics, characteristics, truths_of
 from paribus.experiments.plan import Design, Method, Plan, Prior
 from paribus.experiments.population import Population
 from paribus.experiments.sample_size import Comparison, Reader, calibrated_loss
-from paribus.experiments.sizing_result import MDE_DAYS, Curve, MethodSize, Sizing
+from paribus.experiments.sizing_result import MDE_DAYS, Curve, MethodSize, Peeking, Sizing
 from paribus.metrics.definition import MetricType, Role
 from paribus.stats.estimate import Undetermined
+from paribus.stats.group_sequential import peeking_error
 from paribus.stats.metric_power import power_per_metric
 from paribus.stats.runtime import Arrivals, runtime_days
+from paribus.stats.solving import normal_quantiles
 
 Progress = Callable[[float, str], None]
 MOST_LOOKS = 8
@@ -36,6 +39,7 @@ class Setting:
 
     effects     planned relative effects of the success metrics, as sizes
     window      days a unit needs to mature
+    prior       what is believed of the first success metric's relative effect, where it is not what the plan says
     """
 
     design: Design
@@ -45,6 +49,7 @@ class Setting:
     daily_units: float | None = None
     window: int = 0
     notes: tuple[str, ...] = field(default=())
+    prior: Prior | None = None
 
 
 def size(
@@ -85,8 +90,8 @@ def size(
     deciding = replace(design, plan=plan_for(plan, plan.method, threshold))
     populations = setting.populations
     found: tuple[Characteristics, ...] = ()
+    units, looks = _simulated_end(setting, chosen, count)
     if replications != 0:
-        units, looks = _simulated_end(setting, chosen, count)
         found = characteristics(
             deciding,
             populations,
@@ -102,6 +107,7 @@ def size(
             f"The plan has no loss threshold; {_percent(threshold)} is taken, at which the rule ships as often without "
             f"an effect as a fixed horizon. Write loss_threshold: {_percent(threshold)}."
         )
+    prior = setting.prior or plan.priors.get(first.metric)
     return Sizing(
         title=design.title or design.key,
         metric=first.metric,
@@ -118,6 +124,15 @@ def size(
         x=x,
         rule=found,
         loss_threshold=threshold,
+        type=setting.populations[first.metric].metric.type,
+        first=first,
+        nominal=replace(raw[0], alpha=1 - plan.confidence_level, power=plan.power),
+        fractions=readers[Method.GROUP_SEQUENTIAL].fractions,
+        own_fractions=readers[plan.method].fractions,
+        peeking=_peeking(setting, chosen),
+        assurance=None
+        if prior is None
+        else assured(readers[plan.method], first, units / _scaled(design, 1.0), prior, units=units),
         plain=plain,
         plain_curve=plain_curve,
         variance_reduction=max(reduction, 0.0),
@@ -139,6 +154,14 @@ def _simulated_end(setting: Setting, chosen: MethodSize, count: int) -> tuple[in
     matures = 0 if plan.method in (Method.FIXED, Method.ANYTIME) else setting.window
     units = round(setting.arrivals(float(max(plan.runtime_days - matures, 0))))
     return max(units, least), _look_days(plan, plan.method, plan.runtime_days, count)
+
+
+def _peeking(setting: Setting, chosen: MethodSize) -> Peeking | None:
+    """A fixed plan read on every day on which a unit has matured, as if equally many did each day."""
+    if chosen.method is not Method.FIXED or not isinstance(chosen.days, int):
+        return None
+    looks, alpha = max(chosen.days - setting.window, 1), 1 - setting.design.plan.confidence_level
+    return Peeking(looks, alpha, peeking_error(looks, normal_quantiles(alpha, 0.5, "two-sided")))
 
 
 def _sizable(setting: Setting) -> Setting:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paribus.charts import numbers
 from paribus.errors import InputError
+from paribus.experiments.assurance import belief
 from paribus.experiments.plan import Design, Kind, Plan, Variant
 from paribus.experiments.population import Population
 from paribus.experiments.sizes import Progress, Setting, size
@@ -32,6 +34,7 @@ def from_numbers(
     plan: Plan | None = None,
     arms: int = 2,
     guardrails: int = 0,
+    prior: tuple[float, float] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Sizing:
@@ -45,6 +48,7 @@ def from_numbers(
         plan: the deciding method and its levels.
         arms: the control included; treatments are compared with it, at an alpha corrected for their number.
         guardrails: each with the metric's own variance and the effect to detect as its margin.
+        prior: mean and standard deviation of what is believed of the relative effect; it changes no size.
         seed: of the simulation.
         progress: called with the share done and a word.
 
@@ -77,7 +81,8 @@ def from_numbers(
             f"{numbers.significant(mde * 100, 2)}%; with experiment.yaml each has its own."
         )
     arrivals = constant_arrivals(daily_units) if daily_units else None
-    setting = Setting(design, populations, {"success": mde}, arrivals, daily_units, notes=tuple(notes))
+    believed = belief(prior) if prior is not None else None
+    setting = Setting(design, populations, {"success": mde}, arrivals, daily_units, notes=tuple(notes), prior=believed)
     return size(setting, seed=seed, progress=progress)
 
 
@@ -87,6 +92,7 @@ def from_history(
     *,
     mde: float | None = None,
     daily_units: float | None = None,
+    prior: tuple[float, float] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Sizing:
@@ -97,6 +103,8 @@ def from_history(
         engine: what answers queries about its data.
         mde: relative effect to detect in every success metric, instead of the plan's.
         daily_units: instead of the arrivals seen in history.
+        prior: mean and standard deviation of what is believed of the first success metric's relative effect, instead
+            of the plan's prior; it changes no size.
         seed: of the simulation.
         progress: called with the share done and a word.
 
@@ -106,7 +114,10 @@ def from_history(
     """
     if progress is not None:
         progress(0.0, "reading the history")
-    return size(setting_of(document, engine, mde=mde, daily_units=daily_units), seed=seed, progress=progress)
+    setting = setting_of(document, engine, mde=mde, daily_units=daily_units)
+    if prior is not None:
+        setting = replace(setting, prior=belief(prior))
+    return size(setting, seed=seed, progress=progress)
 
 
 def setting_of(

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paribus.charts import numbers
+from paribus.experiments.assurance import Assurance
 from paribus.experiments.operating import Characteristics
 from paribus.experiments.plan import Method, Plan
+from paribus.experiments.sample_size import Comparison
+from paribus.metrics.definition import MetricType
 from paribus.stats.estimate import Undetermined
 
 if TYPE_CHECKING:
     from paribus.charts import Figure
+    from paribus.experiments.other_sizes import OtherSizes
 
 MDE_DAYS = 14
 
@@ -54,6 +59,26 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Peeking:
+    """What comes of stopping a plan for one reading at the first significant day of `looks`, equally spaced.
+
+    error  probability that a comparison without any effect is significant on one of them
+    """
+
+    looks: int
+    alpha: float
+    error: float
+
+    @property
+    def sentence(self) -> str:
+        """What daily looks would do to the error that the plan promises."""
+        return (
+            f"Looking on each of the {self.looks} days and stopping at the first p < {self.alpha:.2g} would call a "
+            f"useless feature better or worse in {numbers.share(self.error)} of experiments."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Sizing:
     """The answer to "how many, how long, how small": sizes by method, curves, and the whole rule as simulated.
 
@@ -62,6 +87,11 @@ class Sizing:
     by_metric     units of all arms that each comparison asks for, under the deciding method
     x             what the curves run over: "days" or "units"
     loss_threshold  of the Bayesian rule, relative: the plan's, or the one of `sample_size.calibrated_loss`
+    first         the first success metric's comparison with all that the plan asks of it
+    nominal       the same at the plan's level and power as they stand, without covariates
+    fractions     planned looks as shares of the end, where there are any; own_fractions: the deciding method's
+    peeking       a fixed plan that is read every day; None without a calendar
+    assurance     None where nothing is believed of the effect
     """
 
     title: str
@@ -79,6 +109,13 @@ class Sizing:
     x: str
     rule: tuple[Characteristics, ...]
     loss_threshold: float
+    type: MetricType
+    first: Comparison
+    nominal: Comparison
+    fractions: tuple[float, ...]
+    own_fractions: tuple[float, ...]
+    peeking: Peeking | None = None
+    assurance: Assurance | None = None
     plain: MethodSize | None = None
     plain_curve: Curve | None = None
     variance_reduction: float = 0.0
@@ -96,6 +133,12 @@ class Sizing:
         from paribus.experiments.sizing_text import text
 
         return text(self)
+
+    def compare(self) -> OtherSizes:
+        """Sizes by the conventions of other calculators and by classic boundaries, and why they differ."""
+        from paribus.experiments.other_sizes import other_sizes
+
+        return other_sizes(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The sizing as plain JSON values."""

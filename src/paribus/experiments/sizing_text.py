@@ -86,6 +86,10 @@ def _reading(s: Sizing) -> list[str]:
         f"calls {s.metric} better in {percent(bayesian.false_positive)} of experiments; a fixed horizon does in "
         f"{percent(s.sizes[0].false_positive)}."
     )
+    if s.peeking is not None:
+        said.append(s.peeking.sentence)
+    if s.assurance is not None:
+        said.append(s.assurance.sentence(s.metric))
     return textwrap.wrap(" ".join(said), WIDTH)
 
 
@@ -152,6 +156,9 @@ def plain(s: Sizing) -> dict[str, Any]:
         "without_cuped": None if s.plain is None else _plain_size(s.plain),
         "variance_reduction": s.variance_reduction,
         "loss_threshold": s.loss_threshold,
+        "peeking": None if s.peeking is None else asdict(s.peeking),
+        "assurance": None if s.assurance is None else asdict(s.assurance),
+        "other_sizes": s.compare().to_dict(),
         "units_by_metric": dict(s.by_metric),
         "curves": {"x": s.x, "lines": [_plain_curve(c) for c in (*s.curves, s.plain_curve) if c is not None]},
         "rule": [_plain_world(c) for c in s.rule],

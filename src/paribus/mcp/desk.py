@@ -195,10 +195,13 @@ class Desk:
             confidence_level=app.as_level(numbers.pop("confidence", None)),
             power=float(numbers.pop("power", 0.8)),
         )
+        compare = bool(numbers.pop("compare", False))
         sizing = app.design(plan=plan, **numbers)
         found = sizing.to_dict()
         found.pop("curves", None)
-        return compact.plain(found)
+        others = found.pop("other_sizes")
+        told = compact.plain(found)
+        return {**told, "other_sizes": others} if compare else told
 
     def verify(self, key: str, data: bool = True) -> Json:
         """Recomputes the registered result of a feature: verdict from moments, moments from data."""

@@ -313,6 +313,11 @@ def _questions(tools: _Tools) -> None:
         power: Annotated[float, Field(ge=0.5, le=0.999)] = 0.8,
         arms: Annotated[int, Field(ge=2, le=10)] = 2,
         guardrails: Annotated[int, Field(ge=0, le=10)] = 0,
+        prior: Annotated[
+            tuple[float, float] | None,
+            Field(description="Mean and standard deviation of what is believed of the relative effect."),
+        ] = None,
+        compare: Annotated[bool, Field(description="Also sizes by other calculators, and why they differ.")] = False,
         seed: int = 0,
     ) -> CallToolResult:
         """Sample size, runtime and detectable effect under every method, and how often the whole rule errs."""
@@ -326,6 +331,8 @@ def _questions(tools: _Tools) -> None:
             "power": power,
             "arms": arms,
             "guardrails": guardrails,
+            "prior": prior,
+            "compare": compare,
             "seed": seed,
         }
         return await tools.answer(context, lambda desk: desk.simulate(**numbers))

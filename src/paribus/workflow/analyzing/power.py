@@ -33,6 +33,7 @@ def power_facts(result: Result, design: DesignFacts) -> tuple[Json, ...]:
             "detectable": rounded(each.detectable) if each.detectable is not None else None,
             "relative": each.is_relative,
             "power": each.power,
+            "needed_units": each.needed_units,
             "planned_effect": rounded(planned) if planned is not None and each.metric == first else None,
             "sentence": each.sentence,
             "evidence": "result",
