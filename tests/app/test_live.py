@@ -226,6 +226,21 @@ def test_old_days_leave_by_retention(tmp_path):
         assert present() == {"1 days ago"}
 
 
+def test_an_event_that_waits_and_has_landed_is_listed_once(tmp_path):
+    now = datetime(2026, 6, 20, tzinfo=UTC)
+    with Installation(Settings(data=tmp_path / "data"), clock=lambda: now) as opened:
+        event = {"event_id": "sent twice", "name": "visit", "time": now.isoformat(), "unit": "u1", "properties": {}}
+        body = json.dumps({"sent_at": now.isoformat(), "batch": [event]}).encode()
+        checked = dialect_named("paribus").check(
+            IntakeRequest("POST", "/api/v1/events", {}, {}, body, now), opened.plans("default", "dev")
+        )
+        row = checked.row(local_key("default", "dev"))
+        opened.landing.append([row])
+        opened.lake.drain()
+        opened.landing.append([row, row])
+        assert [e["event_id"] for e in arrival.tail(opened.folder, opened.decode, 10)] == ["sent twice"]
+
+
 def test_a_command_beside_the_server_lands_its_rows_through_it(live, server, settings, tmp_path, monkeypatch):
     (tmp_path / "orders.csv").write_text("at,who\n2020-01-01T00:00:00Z,u1\n2020-01-02T00:00:00Z,u2\n")
     monkeypatch.chdir(tmp_path)

@@ -27,18 +27,22 @@ PAGE = 1000
 
 
 def tail(folder: Path, decode: Decode, limit: int, *, name: str | None = None) -> list[Json]:
-    """The events that arrived last, newest first, those that still wait for the lake included."""
+    """The events that arrived last, newest first, those that still wait for the lake included; each of them once."""
     found: list[Json] = []
     for row in waiting(folder):
         records = [each for each in decode(row) if isinstance(each, Record)]
         found += [_shown(each) | {"landed": False} for each in reversed(records) if name in (None, each.name)]
         if len(found) >= limit:
-            return found[:limit]
+            break
     reader = reader_of(folder)
-    if reader is not None:
-        landed = newest(reader, limit - len(found), name)
+    if reader is not None and len(found) < limit:
+        landed = newest(reader, limit, name)
         found += [each | {"properties": json.loads(each["properties"] or "{}"), "landed": True} for each in landed]
-    return found
+    # What waited a moment ago may lie in the lake by now, and a client may have sent it twice.
+    once: dict[tuple[str, str], Json] = {}
+    for each in found:
+        once.setdefault((each["source"], each["event_id"]), each)
+    return list(once.values())[:limit]
 
 
 def quarantine(folder: Path, *, reason: str | None = None, after: str = "", limit: int = 100) -> Json:
