@@ -74,7 +74,8 @@ def _quantiles(own: list[UnitReading], found: UnitReadings) -> Iterator[str]:
         rows = [(p, by_method[p, method].effect, by_method[p, test].effect) for p in levels if (p, method) in by_method]
         if rows:
             yield ""
-            yield f"{metric}, {treatment}: where did it move? Control, treatment, difference"
+            if title == ways[0][2] or not found.once:
+                yield f"{metric}, {treatment}: where did it move? Control, treatment, difference"
             yield title
         for p, effect, tested in rows:
             if isinstance(effect, Estimate):
