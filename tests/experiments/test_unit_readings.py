@@ -199,6 +199,15 @@ def test_a_covariate_that_repeats_another_is_left_out(data: pd.DataFrame) -> Non
     assert list(found.draws[0].covariates) == ["x1"]
 
 
+@pytest.mark.parametrize("flat", ["five", "before"])
+def test_what_covariates_or_a_constant_explain_has_no_variance(data: pd.DataFrame, flat: str) -> None:
+    found = read(data.assign(flat=5.0 if flat == "five" else data.before), "flat", covariates={"flat": "before"})
+    effects = [r.effect for r in found.readings if "bootstrap" not in r.method and r.quantile is None]
+    assert len(effects) == 9
+    assert {e.reason for e in effects if isinstance(e, Undetermined)} == {Reason.NO_VARIANCE}
+    assert all(isinstance(e, Undetermined) for e in effects)
+
+
 def test_missing_values_before_exposure_are_told_apart(data: pd.DataFrame) -> None:
     gaps = data.assign(before=data.before.where(np.arange(len(data)) % 5 > 0))
     found = read(gaps, covariates={"revenue": "before"})

@@ -17,6 +17,7 @@ from paribus.stats.regression import Covariance, Regression, ancova, lin_regress
 COVARIANCES: tuple[Covariance, ...] = ("classical", "HC2", "HC3")
 MOST_WEIGHTS = 20_000_000  # units x replicates of a bootstrap
 REPLICATES = (200, 1000)
+ROUNDING = 1e-13  # of the largest value
 
 Fit = Callable[[UnitPair, Covariance], Regression]
 
@@ -30,7 +31,7 @@ def adjusted(pair: UnitPair) -> Found:
         for covariance in COVARIANCES:
             yield f"{name}, {covariance}", False, refused or _coefficient(fit(pair, covariance), 1, pair)
     if pair.every:
-        yield "anytime-valid Lin regression", True, _of_sequence(_sequence(pair), "trt")
+        yield "anytime-valid Lin regression", True, _of_sequence(_sequence(pair), "trt", pair)
 
 
 def slopes(pair: UnitPair) -> Iterator[tuple[str, str, bool, Estimate | Undetermined]]:
@@ -48,7 +49,7 @@ def slopes(pair: UnitPair) -> Iterator[tuple[str, str, bool, Estimate | Undeterm
     if own and pair.every:
         always = _sequence(pair)
         for _, name in own:
-            yield name, "anytime-valid Lin regression", True, _of_sequence(always, f"{name}:trt")
+            yield name, "anytime-valid Lin regression", True, _of_sequence(always, f"{name}:trt", pair)
 
 
 def resampled(pair: UnitPair) -> Found:
@@ -79,7 +80,7 @@ def _lin(pair: UnitPair, covariance: Covariance) -> Regression:
 
 
 def _coefficient(fit: Regression, at: int, pair: UnitPair) -> Estimate | Undetermined:
-    return fit.estimates(Fixed(pair.level)).at(at)
+    return fit.estimates(Fixed(pair.level)).at(at) if _varies(fit.se[at], pair) else Undetermined(Reason.NO_VARIANCE)
 
 
 def _sequence(pair: UnitPair) -> AnytimeRegression | None:
@@ -89,11 +90,16 @@ def _sequence(pair: UnitPair) -> AnytimeRegression | None:
     return anytime_lin(pair.y, pair.treated, pair.covariates, g=g, level=pair.level, center=False, names=pair.names)
 
 
-def _of_sequence(fit: AnytimeRegression | None, name: str) -> Estimate | Undetermined:
+def _of_sequence(fit: AnytimeRegression | None, name: str, pair: UnitPair) -> Estimate | Undetermined:
     if fit is None:
         return Undetermined(Reason.TOO_FEW_UNITS)
     at = fit.position(name)
     value, se, lower, upper, p = (float(a[at]) for a in (fit.coef, fit.se, fit.lower, fit.upper, fit.p_value))
-    if not se > 0:
+    if not _varies(se, pair):
         return Undetermined(Reason.NO_VARIANCE)
     return Estimate(value, se, lower, upper, p, fit.df, fit.level, "two-sided", "anytime-valid t, Lin regression")
+
+
+def _varies(se: float, pair: UnitPair) -> bool:
+    """Whether a standard error is more than what rounding leaves of a metric that covariates or a constant explain."""
+    return bool(se > ROUNDING * np.abs(pair.y).max())
