@@ -51,8 +51,23 @@ SEQUENTIAL_OPEN = (
 FIXED_OPEN = "It has no window, so the days of its curve show the values known now, not those known then."
 
 
-def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: NDArray[np.bool_]) -> Panel:
-    """The effects in the whole at the last look; `levels` are those of the correction, axes (treatment, metric)."""
+def whole(
+    batch: Batch,
+    design: Design,
+    read: Reading,
+    levels: Floats,
+    adjust: NDArray[np.bool_],
+    *,
+    describes: bool = True,
+) -> Panel:
+    """The effects in the whole at the last look.
+
+    Args:
+        batch, design, read: what is read, and how.
+        levels: those of the correction, axes (treatment, metric).
+        adjust: whether covariates are used, with the same axes.
+        describes: whether guardrails have p-values, by which nothing is decided: their intervals are.
+    """
     plan, control = design.plan, control_of(design)
     looks = read.looks if batch.grid.days else read.looks[-1:]
     pairs = [pairs_at(batch, look, control) for look in looks]
@@ -60,7 +75,8 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
     table = shares(batch, plan, pairs[-1])
     counted = None if table is None else _tables(table)
     rules = _rules(design, looks, both, mixed=len(batch.grid.strata) > 1)
-    boundary = _boundary(rules, plan.confidence_level)
+    tested = describes or np.array([metric.role is not Role.GUARDRAIL for metric in batch.metrics])
+    boundary = _boundary(rules, plan.confidence_level, tests=tested)
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
     units = both.control.n + both.treatment.n
@@ -73,13 +89,13 @@ def whole(batch: Batch, design: Design, read: Reading, levels: Floats, adjust: N
             a, r = _running(absolute), _running(relative)
             now[at] = reach[-1][at]
         else:
-            own = _boundary(rules, float(level), intervals=True)
+            own = _boundary(rules, float(level), tests=False)
             a, r = (_running(e) for e in compare(batch, both, own, counted)[:2])
             with np.errstate(invalid="ignore", divide="ignore"):
                 now[at] = own.radius(absolute.se, units, absolute.df)[-1][at]
         lower[at] = np.where(r.determined, r.lower, a.lower)[at]
         upper[at] = np.where(r.determined, r.upper, a.upper)[at]
-    against = margin_p(batch.metrics, both.control, both.treatment, boundary, counted)
+    against = margin_p(batch.metrics, both.control, both.treatment, boundary, counted) if describes else None
     last = pairs[-1]
     ratio = "d" in batch.moments.names
     dated = by_cohort(looks, batch.window_days)
@@ -138,7 +154,7 @@ def _at_most(arm: Arm, rare: NDArray[np.bool_]) -> Arm:
 def whole_of_each(
     each: Sequence[Batch], design: Design, read: Reading, levels: Floats, adjust: Sequence[NDArray[np.bool_]]
 ) -> list[Panel]:
-    """The same of several experiments that have the same cells and metrics, computed at once; without notes.
+    """The same of several experiments that have the same cells and metrics, computed at once; nothing is described.
 
     Args:
         each: a batch of every experiment.
@@ -146,7 +162,8 @@ def whole_of_each(
         adjust: by experiment.
     """
     joined = joined_by_metric(each)
-    panel = whole(joined, design, read, np.tile(levels, (1, len(each))), np.concatenate(adjust, axis=1))
+    together = np.tile(levels, (1, len(each)))
+    panel = whole(joined, design, read, together, np.concatenate(adjust, axis=1), describes=False)
     width = len(each[0].metrics)
     return [panel.of_metrics(slice(i * width, (i + 1) * width)) for i in range(len(each))]
 
@@ -237,14 +254,14 @@ def _by_days(plan: Plan, looks: Sequence[Look], information: Floats) -> Rule:
     return rule_of(plan, looks[-1], tuple(fractions.tolist()), times)
 
 
-def _boundary(rules: NDArray[np.object_], level: float, *, intervals: bool = False) -> Boundary:
-    """One boundary for all looks and comparisons at this level; with `intervals` its p-values are not asked for."""
+def _boundary(rules: NDArray[np.object_], level: float, *, tests: bool | NDArray[np.bool_]) -> Boundary:
+    """One boundary for all looks and comparisons at this level, with p-values where they are asked for."""
     first = cast(Rule, rules.flat[0])
     if first.plan.method is not Method.GROUP_SEQUENTIAL:
         return first(level)
     own = np.empty(rules.shape, dtype=object)
     own.reshape(-1)[:] = [rule(level) for rule in rules.flat]
-    return EachCell(own, level, tests=not intervals)
+    return EachCell(own, level, tests=tests)
 
 
 def _running(e: Estimates) -> Estimates:

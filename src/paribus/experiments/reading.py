@@ -267,30 +267,29 @@ class EachCell:
     """A boundary of its own for every cell: looks and comparisons differ in information.
 
     rules  a `Boundary` by cell
-    tests  False where only intervals are asked for: every p-value is 1 then, and costs nothing
+    tests  False where only intervals are asked for: the p-value is 1 then, and costs nothing; by cell, or for all
     """
 
     rules: NDArray[Any]
     level: float
-    tests: bool = True
+    tests: bool | NDArray[np.bool_] = True
     alternative: Alternative = "two-sided"
     method: str = "group sequential"
 
     def radius(self, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
         """Each cell's own radius."""
         se, n, df = (np.asarray(a, dtype=np.float64) for a in (se, n, df))
-        return self._by_cell(lambda rule, i: rule.radius(se[i], n[i], df[i]), se.shape)
+        return self._by_cell(lambda rule, i: rule.radius(se[i], n[i], df[i]), np.ones(se.shape, dtype=bool))
 
     def p_value(self, difference: ArrayLike, se: ArrayLike, n: ArrayLike, df: ArrayLike) -> Floats:
         """Each cell's own p-value."""
         difference, se, n, df = (np.asarray(a, dtype=np.float64) for a in (difference, se, n, df))
-        if not self.tests:
-            return np.ones(se.shape)
-        return self._by_cell(lambda rule, i: rule.p_value(difference[i], se[i], n[i], df[i]), se.shape)
+        asked = np.broadcast_to(self.tests, se.shape)
+        return self._by_cell(lambda rule, i: rule.p_value(difference[i], se[i], n[i], df[i]), asked)
 
-    def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], shape: tuple[int, ...]) -> Floats:
-        out = np.empty(shape)
-        for index in np.ndindex(shape):
+    def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], asked: NDArray[np.bool_]) -> Floats:
+        out = np.ones(asked.shape)
+        for index in zip(*(axis.tolist() for axis in np.nonzero(asked)), strict=True):
             out[index] = ask(cast(Boundary, self.rules[index]), index)
         return out
 
