@@ -144,3 +144,32 @@ def test_under_a_prior_the_new_plan_decides_with_its_power() -> None:
     least = Z * math.sqrt(w * variance) / w
     power = 0.5 * math.erfc((least - 0.003) / math.sqrt(2 * variance))
     assert power == pytest.approx(0.8, abs=1e-3)
+
+
+@pytest.mark.parametrize("metrics", [1, 2])
+def test_an_anytime_plan_s_new_units_show_the_effect_with_its_power(metrics: int) -> None:
+    """The sequence of Waudby-Smith et al. 2021 (eq. 14) at the units told, by its formula written out here."""
+    names = ["revenue", "visits"][:metrics]
+    plan = replace(ANYTIME, smallest_worthwhile={"revenue": 0.02})
+    made = daily(np.random.default_rng(5), 14, 100)
+    cells = made.cells["revenue"]
+    both = replace(made, cells={name: replace(cells, metric=name) for name in names})
+    result = infer(
+        design(*(replace(MEAN, name=name) for name in names), plan=plan),
+        both,
+        registered=SEAL,
+        as_of=START + timedelta(days=14),
+    )
+    assert result.verdict.value == "iterate"
+    found = reached(result)[0]
+    assert found.needed_units is not None
+    estimate = result.comparisons[0].absolute
+    se_now = estimate.se / result.comparisons[0].control.value  # type: ignore[union-attr]  # determined
+    n, alpha = found.needed_units, 0.05 / metrics
+    se = se_now * math.sqrt(found.units / n)
+    # Tuned at 2,800 units for the plan's level, and one mixture for all levels.
+    rho = math.sqrt((-2 * math.log(0.05) + math.log(-2 * math.log(0.05) + 1)) / 2800)
+    scaled = n * rho**2
+    radius = se * math.sqrt((scaled + 1) / scaled * (2 * math.log(1 / alpha) + math.log(scaled + 1)))
+    power = 0.5 * math.erfc((radius - 0.02) / (se * math.sqrt(2)))
+    assert power == pytest.approx(0.8, abs=2e-3)

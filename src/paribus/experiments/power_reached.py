@@ -8,12 +8,14 @@ asks for. Under a Bayesian plan it is the effect whose posterior would decide fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf, sqrt
+from math import ceil, inf, isclose, sqrt
 from typing import Any
 
 from paribus.charts.numbers import Unit, count, number, share
+from paribus.experiments.effects import N_OPT
 from paribus.experiments.result import Comparison, Result, VerdictValue
 from paribus.metrics.definition import SHARES, Role
+from paribus.stats.anytime import AsymptoticSequence, tuned_rho
 from paribus.stats.bayes import normal_posterior
 from paribus.stats.estimate import Estimate, Undetermined
 from paribus.stats.sequential_power import additional_units_factor
@@ -110,7 +112,7 @@ def more_units(result: Result, c: Comparison, detectable: float | None) -> float
     """How many times the present units a comparison lacks for the plan's power at the smallest worthwhile effect.
 
     Told only where the plan is over and left the metric open, and where its method has a closed answer: one reading
-    at the end, or a posterior whose interval decides. 0 where they suffice.
+    at the end, an anytime-valid sequence, or a posterior whose interval decides. 0 where they suffice.
     """
     from scipy.special import ndtr, ndtri
 
@@ -118,22 +120,54 @@ def more_units(result: Result, c: Comparison, detectable: float | None) -> float
     open_at_end = result.verdict.value is VerdictValue.ITERATE and c.conclusion == "inconclusive"
     if not (open_at_end and worth and detectable and isinstance(c.relative, Estimate)):
         return None
-    prior = None
-    if result.method == "fixed":
-        # The critical value that the family's correction left to this comparison, from the effect that it detects.
-        se = c.absolute.se / abs(c.control.value) if isinstance(c.absolute, Estimate) else 0.0
-        alpha = float(2 * ndtr(float(ndtri(power)) - detectable / se)) if se > 0 else 0.0
-    elif result.method == "bayesian" and c.posterior is not None and _plan(result, "loss_threshold") is None:
+    se = c.absolute.se / abs(c.control.value) if isinstance(c.absolute, Estimate) and c.control.value else 0.0
+    alpha, more = 1 - result.confidence_level, _Reading()
+    if result.method == "bayesian":
+        if c.posterior is None or _plan(result, "loss_threshold") is not None:
+            return None
         se = _data_se(c.posterior)
-        alpha = 1 - result.confidence_level
         good = 1.0 if c.direction == "increase" else -1.0
-        prior = good * c.posterior["prior_mean"], c.posterior["prior_sd"] ** 2
-    else:
+        more = _Reading(prior=(good * c.posterior["prior_mean"], c.posterior["prior_sd"] ** 2))
+    elif not se > 0:
         return None
+    else:
+        # How far the interval reaches in standard errors, with what the family's correction left to this comparison.
+        reach = detectable / se - float(ndtri(power))
+        if result.method == "fixed":
+            alpha = float(2 * ndtr(-reach))
+        elif (sequence := _sequence(result, c, se, reach)) is not None:
+            more = sequence
+        else:
+            return None
     if not (se > 0 and 0 < alpha < power):
         return None
-    factor = additional_units_factor(se, float(worth), power=power, alpha=alpha, prior=prior)
+    factor = additional_units_factor(
+        se, float(worth), power=power, alpha=alpha, n=more.n, n_opt=more.n_opt, tests=more.tests, prior=more.prior
+    )
     return None if isinstance(factor, Undetermined) else factor
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a method adds to effect, error and power."""
+
+    n: float | None = None
+    n_opt: float | None = None
+    tests: int = 1
+    prior: tuple[float, float] | None = None
+
+
+def _sequence(result: Result, c: Comparison, se: float, reach: float) -> _Reading | None:
+    """The anytime-valid sequence that reached so far, None where it is another one (of clusters, by a graph)."""
+    if result.method != "anytime":
+        return None
+    alpha = 1 - result.confidence_level
+    tests = sum(each.role is Role.SUCCESS for each in result.comparisons)
+    n = float(c.control.units + c.treatment.units)
+    n_opt = float(_plan(result, "n_opt") or _plan(result, "planned_units") or N_OPT)
+    n_opt *= (tuned_rho(1.0, alpha / tests) / tuned_rho(1.0, alpha)) ** 2
+    told = float(AsymptoticSequence(n_opt, 1 - alpha / tests).radius(se, n, inf)) / se
+    return _Reading(n, n_opt, tests) if isclose(told, reach, rel_tol=1e-6) else None
 
 
 def _data_se(posterior: dict[str, float]) -> float:
