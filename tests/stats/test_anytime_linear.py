@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from paribus.errors import InputError
 from paribus.stats.anytime import anytime_t_p_value, anytime_t_radius, best_g
 from paribus.stats.anytime_linear import anytime_lin, anytime_lin_from_moments, anytime_regression
+from paribus.stats.estimate import Estimate
 from paribus.stats.moments import Moments
 
 
@@ -43,6 +44,20 @@ def test_moments_give_the_same_effect_as_rows() -> None:
     assert effect.se == pytest.approx(fit.se[at])
     assert effect.lower == pytest.approx(fit.lower[at])
     assert effect.p_value == pytest.approx(fit.p_value[at])
+
+
+def test_a_covariate_that_another_determines_changes_nothing() -> None:
+    y, t, x = data()
+    rows = np.column_stack([y, x[:, 0], 3 * x[:, 0] + 1])
+    control, treatment = (Moments.from_rows(rows[t == arm], ("y", "a", "b")) for arm in (0, 1))
+    one, both = (anytime_lin_from_moments(control, treatment, "y", own).at() for own in (("a",), ("a", "b")))
+    assert isinstance(one, Estimate)
+    assert isinstance(both, Estimate)
+    assert (both.value, both.se, both.df) == pytest.approx((one.value, one.se, one.df))
+    # Constant in one arm alone, the effect at both arms' common mean lies beyond that arm.
+    rows[:, 2] = np.where(t == 0, 1.0, x[:, 1])
+    control, treatment = (Moments.from_rows(rows[t == arm], ("y", "a", "b")) for arm in (0, 1))
+    assert str(anytime_lin_from_moments(control, treatment, "y", ("a", "b")).at()) == "the metric does not vary"
 
 
 def test_published_run_of_avlm() -> None:

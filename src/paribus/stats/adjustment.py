@@ -178,12 +178,12 @@ def _theta(
 
 def _solve(m2: Floats, n: Floats) -> Floats:
     """Coefficients of the first variable on the others, from cross-products; minimum norm where they are collinear."""
-    found = np.einsum("...ij,...j->...i", _inverse(m2[..., 1:, 1:]), m2[..., 1:, 0])
+    found = np.einsum("...ij,...j->...i", inverse_of_products(m2[..., 1:, 1:]), m2[..., 1:, 0])
     enough = np.asarray(n[..., None] - 1 > found.shape[-1])  # a coefficient for every unit would explain anything
     return np.where(enough, found, 0.0)
 
 
-def _inverse(xx: Floats) -> Floats:
+def inverse_of_products(xx: Floats) -> Floats:
     """Pseudo-inverses of cross-products of covariates, NaN where they are not finite."""
     scale = np.sqrt(np.einsum("...ii->...i", xx))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -205,7 +205,7 @@ def _ancova_factor(control: Moments, treatment: Moments) -> Floats:
     Times the residual variance over nc and nt this is ANCOVA's variance of the effect (Cochran 1957, eq. 7).
     """
     within = (control.m2 + treatment.m2)[..., 1:, 1:]
-    inverse = _inverse(within)
+    inverse = inverse_of_products(within)
     k = np.rint(np.einsum("...ij,...ji->...", inverse, within))  # rank: covariates that add something
     nc, nt = control.n, treatment.n
     d = treatment.mean[..., 1:] - control.mean[..., 1:]

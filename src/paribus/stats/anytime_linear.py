@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from paribus.errors import InputError
+from paribus.stats.adjustment import inverse_of_products
 from paribus.stats.anytime import AnytimeT, anytime_t_p_value, anytime_t_radius
 from paribus.stats.estimate import Estimates, Floats, Reason, estimates
 from paribus.stats.moments import Moments
@@ -112,7 +113,8 @@ def anytime_lin_from_moments(
     """The treatment effect of `anytime_lin` from moments, for all cells at once.
 
     The interacted regression is one regression in each arm, read at the pooled means of the covariates, with one
-    residual variance on n - 2 - 2k degrees of freedom.
+    residual variance on n - 2 - 2k degrees of freedom. Covariates that others determine in an arm add nothing there and
+    count for none; there is no effect where none varies, or the pooled means lie beyond what an arm's units span.
 
     Args:
         control: moments of outcome and covariates in control, any shape of cells.
@@ -130,17 +132,21 @@ def anytime_lin_from_moments(
     with np.errstate(invalid="ignore", divide="ignore"):
         pooled = sum(m.n[..., None] * m.mean[..., 1:] for m in arms) / n[..., None]
         means, rss, leverage, flat = [], np.zeros_like(n), np.zeros_like(n), np.zeros(n.shape, dtype=np.bool_)
+        df = n - 2.0
         for m in arms:
             sxx, sxy, syy = m.m2[..., 1:, 1:], m.m2[..., 1:, 0], m.m2[..., 0, 0]
-            singular = ~np.isfinite(sxx).all(axis=(-2, -1)) | (np.linalg.det(np.nan_to_num(sxx)) <= 0)
-            usable = np.where(singular[..., None, None], np.eye(len(covariates)), sxx)
-            slope = np.linalg.solve(usable, sxy[..., None])[..., 0]
+            inverse = inverse_of_products(sxx)
+            slope = np.einsum("...ij,...j->...i", inverse, sxy)
             away = pooled - m.mean[..., 1:]
+            reached = np.einsum("...ij,...jk,...k->...i", sxx, inverse, away)
+            sd = np.sqrt(np.einsum("...ii->...i", sxx) / m.n[..., None])
             means.append(m.mean[..., 0] + (away * slope).sum(axis=-1))
             rss += syy - (sxy * slope).sum(axis=-1)
-            leverage += 1 / m.n + (away * np.linalg.solve(usable, away[..., None])[..., 0]).sum(axis=-1)
-            flat |= singular
-        df = n - 2 - 2 * len(covariates)
+            leverage += 1 / m.n + np.einsum("...i,...ij,...j->...", away, inverse, away)
+            rank = np.rint(np.einsum("...ij,...ji->...", inverse, sxx))
+            beyond = np.abs(away - reached) > 1e-6 * np.where(sd > 0, sd, np.abs(pooled))
+            flat |= ~(rank > 0) | beyond.any(axis=-1)
+            df = df - rank
         value, se = means[1] - means[0], np.sqrt(np.maximum(rss, 0.0) / df * leverage)
         rule = AnytimeT(g=g, level=level)
         radius, p_value = rule.radius(se, n, df), rule.p_value(value, se, n, df)

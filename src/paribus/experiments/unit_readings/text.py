@@ -46,7 +46,7 @@ def _means(own: list[UnitReading], found: UnitReadings) -> Iterator[str]:
     if not shown:
         return
     yield ""
-    yield f"{shown[0].metric}, {shown[0].treatment}: the mean, {100 * found.level:g}% intervals"
+    yield from wrap(f"{shown[0].metric}, {shown[0].treatment}: the mean, {100 * found.level:g}% intervals", 80)
     for r in shown:
         if isinstance(r.effect, Estimate):
             yield f"{_mark(r)} {_method(r)[:_WIDTH]:<{_WIDTH}} {_effect(r.effect, r.effect, r.is_share)}".rstrip()
@@ -75,7 +75,7 @@ def _quantiles(own: list[UnitReading], found: UnitReadings) -> Iterator[str]:
         if rows:
             yield ""
             if title == ways[0][2] or not found.once:
-                yield f"{metric}, {treatment}: where did it move? Control, treatment, difference"
+                yield from wrap(f"{metric}, {treatment}: where did it move? Control, treatment, difference", 80)
             yield title
         for p, effect, tested in rows:
             if isinstance(effect, Estimate):
