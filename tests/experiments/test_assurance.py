@@ -107,7 +107,7 @@ def test_what_is_stated_changes_no_size_and_is_told() -> None:
     assert without.assurance is None
     assert told.assurance is not None
     assert told.assurance.units == told.chosen.maximum
-    assert "(mean +0%, sd 3%; stated)" in " ".join(told.text().split())
+    assert "(mean 0%, sd 3%; stated)" in " ".join(told.text().split())
     assert told.to_dict()["assurance"]["prior"]["sd"] == 0.03
     assert all(len(line) <= 80 for line in told.text().splitlines())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,17 @@ def test_a_power_below_alpha_has_no_sizes() -> None:
     assert weak.sizes == ()
     assert "0.04" in weak.left_out[0]
     assert weak.text()
+
+
+def test_millions_of_units_do_not_run_together() -> None:
+    found = sizing.from_numbers(baseline=0.001, mde=0.01, daily_units=1e6)
+    told = f"{found.text()}\n{found.compare().text()}"
+    assert all(len(line) <= 80 for line in told.splitlines())
+    assert max(map(len, re.findall(r"[\d,]+", told))) <= len("315,207,862")
+    p, q = 0.001, 0.00101
+    root = Z(0.975) * math.sqrt((p + q) * (2 - p - q) / 2) + Z(0.8) * math.sqrt(p * (1 - p) + q * (1 - q))
+    assert f"{(root / (q - p)) ** 2 / 1e6:.1f}M" in told  # Chow 2008, with the pooled variance
+    assert found.compare().sizes[0].total == found.chosen.maximum == 315_207_862
 
 
 def test_the_command_prints_the_table_when_asked() -> None:

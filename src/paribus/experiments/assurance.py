@@ -42,11 +42,12 @@ class Assurance:
 
     def sentence(self, metric: str) -> str:
         """The chance, what it rests on, and the chance that there is anything to show."""
-        mean, sd = (f"{float(f'{100 * x:.3g}'):{sign}g}%" for x, sign in ((self.prior.mean, "+"), (self.prior.sd, "")))
+        mean, sd = (float(f"{100 * x:.3g}") for x in (self.prior.mean, self.prior.sd))
+        believed = f"mean {mean:{'+' if mean else ''}g}%, sd {sd:g}%; {self.prior.origin}"
         return (
-            f"If effects are as believed (mean {mean}, sd {sd}; {self.prior.origin}), {numbers.count(self.units)} "
-            f"units show {metric} better with a chance of {numbers.share(self.expected_power)}; the chance that it is "
-            f"better at all is {numbers.share(self.limit)}."
+            f"If effects are as believed ({believed}), {numbers.count(self.units)} units show {metric} better with a "
+            f"chance of {numbers.share(self.expected_power)}; the chance that it is better at all is "
+            f"{numbers.share(self.limit)}."
         )
 
 

@@ -130,8 +130,8 @@ def _read_once(kind: MetricType, c: Comparison, left_out: list[str]) -> Iterator
     found = sample_size_relative(
         MetricVariance(c.baseline, c.variance), lift, power=c.power, alpha=c.alpha, ratio=c.ratio
     )
-    why = "control's variance in both arms, by the t distribution: R's power.t.test, tea-tasting"
-    yield _row("relative_t", "relative effect, Student's t", found, why, is_own=not c.share)
+    why = "control's variance in both arms, by the t distribution: R's power.t.test, tea-tasting's relative effects"
+    yield _row("relative_t", "Student's t", found, why, is_own=not c.share)
     if kind not in SHARES:
         found = sample_size_means(
             sign * c.distance, math.sqrt(c.variance), power=c.power, alpha=c.alpha, ratio=c.ratio, reference="z"

@@ -6,9 +6,9 @@ import textwrap
 
 from paribus.charts import numbers
 from paribus.experiments.other_sizes import OtherSizes
-from paribus.experiments.sizing_text import WIDTH, percent
+from paribus.experiments.sizing_text import WIDTH, fitting, percent
 
-WIDTHS = (31, 10, 11, 8, 10, 10)
+WIDTHS = (28, 10, 12, 8, 11, 11)
 
 
 def text(found: OtherSizes) -> str:
@@ -27,11 +27,11 @@ def text(found: OtherSizes) -> str:
                 _line(
                     (
                         ("▸ " if each.is_own else "  ") + each.name,
-                        numbers.count(each.per_arm),
-                        numbers.count(each.total),
+                        fitting(each.per_arm, WIDTHS[1]),
+                        fitting(each.total, WIDTHS[2]),
                         "" if each.is_own else _change(each.change),
-                        numbers.count(each.expected_h1),
-                        numbers.count(each.expected_h0),
+                        fitting(each.expected_h1, WIDTHS[4]),
+                        fitting(each.expected_h0, WIDTHS[5]),
                     )
                 )
             )

@@ -50,7 +50,8 @@ def _sizes(s: Sizing) -> list[str]:
     rows = [titles]
     for m in s.sizes:
         row = [("▸ " if m.method is s.plan.method else "  ") + NAMES[m.method]]
-        row += [numbers.count(n) for n in (m.per_arm, m.maximum, m.expected_h1, m.expected_h0)]
+        counted = (m.per_arm, m.maximum, m.expected_h1, m.expected_h0)
+        row += [fitting(n, width) for n, width in zip(counted, widths[1:], strict=False)]
         row += [_days(m.days), _days(m.days_h1), _mde(m.detectable)] if calendar else [percent(m.false_positive)]
         rows.append(row)
     drawn = [
@@ -116,6 +117,12 @@ def _rule(s: Sizing) -> list[str]:
 def percent(share: float) -> str:
     """A share as percent, without trailing zeros: .95 is 95%."""
     return f"{float(f'{share * 100:.3g}'):g}%"
+
+
+def fitting(n: float, width: int) -> str:
+    """A number of units that leaves a space in a column this wide, else in millions: 35,371,228 is 35.37M."""
+    told = numbers.count(n)
+    return told if len(told) < width else f"{n / 1e6:,.4g}M"
 
 
 def rate(r: Rate) -> str:
