@@ -322,6 +322,8 @@ def test_the_command_reads_a_table_and_an_experiment_file(tmp_path: Path, data: 
     assert code == 2
     code, text = run(*table, "--quantile", "90")
     assert code == 2
+    code, text = run(table[0])
+    assert (code, "missing: unit, variant, metrics" in text) == (2, True)
 
 
 def test_text_has_what_is_undetermined_by_its_reason() -> None:

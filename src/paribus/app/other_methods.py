@@ -56,9 +56,10 @@ def sensitivity(
         result, opened = stored(str(source), Path(data), as_of=as_of)
     elif is_document(source):
         result, opened = analyze(source, as_of=as_of, **table), of_file(source)
-    elif isinstance(source, Mapping) or (isinstance(source, str | Path) and not (table or chosen)):
-        plain = dict(source) if isinstance(source, Mapping) else read_result(source)
-        return of_result(result_from_dict(plain))
+    elif isinstance(source, Mapping):
+        return of_result(result_from_dict(dict(source)))
+    elif isinstance(source, str | Path) and not (table or chosen or _is_table(source)):
+        return of_result(result_from_dict(read_result(source)))
     else:
         result = analyze(source, metrics=chosen, as_of=as_of, **table)
         opened = of_table(source, table.get("connection"))
@@ -66,6 +67,13 @@ def sensitivity(
         raise InputError(f"{units} units", where="units", rule="at least 1")
     found = of_result(result)
     return _with_units(found, result, opened, metrics=chosen, units=units, quantiles=quantiles, seed=seed)
+
+
+def _is_table(source: str | Path) -> bool:
+    """Whether a file's ending says that it holds rows; results end in .json, or in nothing that is known."""
+    from paribus.warehouse.files import SUFFIXES
+
+    return Path(source).suffix.lower() in SUFFIXES.keys() - {".json", ".txt"}
 
 
 def _with_units(
