@@ -22,7 +22,7 @@ from paribus.settings import Settings
 from paribus.store import Address
 from paribus.workflow import config as configuration
 from paribus.workflow.artifact import refuse_unsupported
-from paribus.workflow.block import Picture
+from paribus.workflow.block import Paragraph, Picture
 from paribus.workflow.facts.design import DesignFacts
 from paribus.workflow.screenshot import drawn, embedded, size_of
 from paribus.workflow.steps import design
@@ -30,6 +30,7 @@ from paribus.workflow.steps import design
 KEY = "feature"
 CONFIG = """\
 experiment_config: {min_sample_size: 100, holdout: 0.1}
+statistical_methods: [frequentist, bayesian]
 approvals: {required: []}
 arms:
   one_page: {weight: 1, description: "All fields on one page", screenshot: shots/one-page.png}
@@ -127,6 +128,8 @@ def test_three_arms_a_picture_and_a_holdout_reach_plan_and_flag(tmp_path: Path) 
     ]
     assert facts.document["variants"]["one_page"] == {"weight": 1.0, "description": "All fields on one page"}
     pictures = [block for block in design.present(planned) if isinstance(block, Picture)]
+    told = " ".join(block.text for block in design.present(planned) if isinstance(block, Paragraph))
+    assert "If effects are as believed" in told
     shown = base64.b64encode(png(1440, 300)).decode()
     assert shown in pictures[0].figure.svg
     assert [file.path for file in planned.files] == ["arms/one_page.svg"]
