@@ -30,6 +30,7 @@ from paribus.stats.two_proportions import EXACT_BELOW, proportion_difference, pr
 # Where neither n_opt nor planned units were sealed, an anytime-valid sequence is tuned to this many units: any constant
 # is valid, one that follows the data is not.
 N_OPT = 5000.0
+NOT_BY_DAY = "segments are not measured by day"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -256,14 +257,19 @@ def _named(batch: Batch, boundary: Boundary) -> str:
 
 
 def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.bool_]) -> Panel | None:
-    """The effects in every segment at the last look; the families they form are `segments`' work."""
+    """The effects in every segment as they stand now; the families they form are `segments`' work.
+
+    Segments are not measured by day: at a planned look that leaves later units out they are read as other metrics
+    without days are.
+    """
     if len(batch.grid.groups) < 2:
         return None
     look = read.looks[-1]
     until = look.last_cohort(batch.window_days) if batch.grid.days else None
     pairs = batch.pairs(until, control=control_of(design)).without_whole()
     both = arms(batch, pairs, adjust[:, None, :])
-    boundary = rule_of(design.plan, look)(design.plan.confidence_level)
+    dated = look.before is None or design.plan.method is not Method.GROUP_SEQUENTIAL
+    boundary = (rule_of if dated else undated_rule)(design.plan, look)(design.plan.confidence_level)
     absolute, relative, method = compare(batch, both, boundary, shares(batch, design.plan, pairs), exact=False)
     return Panel(
         metrics=batch.metrics,
@@ -276,6 +282,7 @@ def by_segment(batch: Batch, design: Design, read: Reading, adjust: NDArray[np.b
         reduction=both.reduction,
         adjusted=np.broadcast_to(adjust[:, None, :], both.reduction.shape),
         method=(method,) * len(batch.metrics),
+        notes={} if dated else dict.fromkeys((m.name for m in batch.metrics), undated_notes(design.plan, NOT_BY_DAY)),
     )
 
 

@@ -114,7 +114,8 @@ def _together(panel: Panel) -> tuple[list[Quantity | None], list[tuple[str, ...]
             p = float(p_values[m, t])
             said = "differ" if p <= 0.05 else "do not differ"
             said = "cannot be compared" if math.isnan(p) else f"{said} ({p_words(p)})"
-            note = ("exploratory", f"The effects in the levels of {attribute} {said}.")
+            own_notes = panel.notes.get(panel.metrics[m].name, ())
+            note = ("exploratory", f"The effects in the levels of {attribute} {said}.", *own_notes)
             notes[m, t, levels] = _objects([note] * len(levels))
     return shrunk.ravel().tolist(), notes.ravel().tolist()
 
