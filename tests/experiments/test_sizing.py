@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
 import paribus as pb
+from paribus.cli import app
 from paribus.errors import InputError
 from paribus.experiments import sizing
 from paribus.experiments.document import load
@@ -450,6 +452,16 @@ def test_no_history_no_effect_and_nothing_to_size_teach(tmp_path: Path) -> None:
     with pytest.raises(InputError) as raised:
         pb.design(path)
     assert "smallest_worthwhile: {revenue: 3%}" in str(raised.value)
+
+
+def test_what_the_file_says_cannot_be_said_beside_it(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    with pytest.raises(InputError, match="plan and arms beside an experiment file"):
+        pb.design(path, plan=Plan(), arms=3)
+    for option in (["--method", "fixed"], ["--power", "0.9"], ["--baseline", "12%"], ["--guardrails", "1"]):
+        told = CliRunner().invoke(app, ["design", str(path), *option])
+        assert told.exit_code == 2
+        assert "beside an experiment file" in told.stderr
 
 
 def test_arrivals_without_saturation_go_on_as_seen() -> None:

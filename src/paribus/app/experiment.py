@@ -224,10 +224,21 @@ def design(
             all; an experiment file's plan has its own. It changes no size.
         seed: of the simulation of the whole rule.
         progress: called with the share done and a word.
+
+    Raises:
+        InputError: a number is missing or cannot be what is meant, or is given beside a file that says it itself.
     """
     from paribus.experiments import sizing
 
     if source is not None:
+        own = {"baseline": baseline, "sd": sd, "plan": plan, "arms": arms, "guardrails": guardrails}
+        if beside := [name for name, given in own.items() if given != {"arms": 2, "guardrails": 0}.get(name)]:
+            raise InputError(
+                f"{' and '.join(beside)} beside an experiment file",
+                where=str(source),
+                rule="the file says method, levels, arms and guardrails, and its history says the rest",
+                fix="write them into the file, or give numbers without a file",
+            )
         document = load(source)
         with engine_of(document) as engine:
             return sizing.from_history(

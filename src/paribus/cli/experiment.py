@@ -226,9 +226,13 @@ def design(
     sd: Annotated[float | None, typer.Option(help="Standard deviation per unit; without it a proportion.")] = None,
     mde: Annotated[str | None, typer.Option(help="Relative effect to detect, for instance 3%.")] = None,
     daily_units: Annotated[float | None, typer.Option(help="New units per day, all arms together.")] = None,
-    method: Annotated[str, typer.Option(help="fixed, group_sequential, anytime or bayesian.")] = "fixed",
+    method: Annotated[
+        str | None, typer.Option(help="fixed (unless given), group_sequential, anytime or bayesian.")
+    ] = None,
     confidence: Annotated[float | None, typer.Option(help="Confidence level.")] = None,
-    power: Annotated[float, typer.Option(help="Probability to find the effect.", min=0.5, max=0.999)] = 0.8,
+    power: Annotated[
+        float | None, typer.Option(help="Probability to find the effect, 0.8 unless given.", min=0.5, max=0.999)
+    ] = None,
     arms: Annotated[int, typer.Option(help="Arms, the control included.", min=2)] = 2,
     guardrails: Annotated[int, typer.Option(help="Guardrail metrics, whose power is paid for.", min=0)] = 0,
     prior: Annotated[
@@ -247,10 +251,12 @@ def design(
     from paribus.errors import did_you_mean
     from paribus.experiments.plan import Method, Plan
 
-    if method not in list(Method):
+    if method is not None and method not in list(Method):
         known = [each.value for each in Method]
         raise InputError(f"{method!r} is no method", where="--method", fix=did_you_mean(method, known))
-    plan = Plan(method=Method(method), confidence_level=app.as_level(confidence), power=power)
+    plan = None
+    if any(given is not None for given in (method, confidence, power)):
+        plan = Plan(method=Method(method or "fixed"), confidence_level=app.as_level(confidence), power=power or 0.8)
     with progress("simulating") as tick:
         sizing = app.design(
             source,
