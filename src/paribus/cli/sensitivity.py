@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from paribus.cli.answer import answers, print_json
-from paribus.cli.experiment import Connection, Json, covariates, weights
+from paribus.cli.experiment import Connection, Json, covariates, share, weights
 
 
 @answers
@@ -21,9 +21,7 @@ def sensitivity(
         list[str] | None, typer.Option(help="A table's metric; of others, the one whose units are read; repeat.")
     ] = None,
     units: Annotated[int, typer.Option(help="Rows that may leave the warehouse, at most.", min=1)] = 20_000,
-    quantile: Annotated[
-        list[float] | None, typer.Option(help="Where values are compared, 0.9 for the 90th percentile; repeat.")
-    ] = None,
+    quantile: Annotated[list[str] | None, typer.Option(help="Where values are compared, 0.9 or 90%; repeat.")] = None,
     seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
     unit: Annotated[str | None, typer.Option(help="Column of the unit's id, for a table.")] = None,
     variant: Annotated[str | None, typer.Option(help="Column of the variant, for a table.")] = None,
@@ -50,7 +48,7 @@ def sensitivity(
         source,
         metrics=metric or (),
         units=units,
-        quantiles=quantile or (),
+        quantiles=[p for text in quantile or () if (p := share(text, "--quantile")) is not None],
         seed=seed,
         as_of=as_of,
         data=data,
