@@ -22,6 +22,7 @@ _EXPORTS = {
     "heterogeneity": "paribus.app",
     "init": "paribus.app",
     "panel": "paribus.app",
+    "running": "paribus.app",
     "seal": "paribus.app",
     "sensitivity": "paribus.app",
     "sql": "paribus.app",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from paribus.app import heterogeneity as heterogeneity
     from paribus.app import init as init
     from paribus.app import panel as panel
+    from paribus.app import running as running
     from paribus.app import seal as seal
     from paribus.app import sensitivity as sensitivity
     from paribus.app import sql as sql

@@ -31,6 +31,15 @@ def test_peeking_error_of_armitage_mcpherson_rowe(looks: int, error: float) -> N
     assert peeking_error(looks, norm.isf(0.025)) == pytest.approx(error, abs=5e-4)
 
 
+def test_peeking_error_at_unequal_looks_is_that_of_two_correlated_normals() -> None:
+    z = norm.isf(0.025)
+    cov = [[1, np.sqrt(0.2)], [np.sqrt(0.2), 1]]
+    both = multivariate_normal(cov=cov).cdf([z, z], lower_limit=[-z, -z])
+    assert peeking_error(2, z, information=[10, 50]) == pytest.approx(1 - both, abs=1e-5)
+    with pytest.raises(InputError, match="3 values of information for 2 looks"):
+        peeking_error(2, z, information=[1, 2, 3])
+
+
 def test_exit_probabilities_are_those_of_the_multivariate_normal() -> None:
     upper, lower = np.array([2.2, 1.9]), np.array([-0.5, 0.3])
     information, drift = np.array([0.4, 1.0]), 1.3

@@ -24,6 +24,7 @@ from paribus.app.experiment import (
 from paribus.app.forest import heterogeneity
 from paribus.app.observational import panel
 from paribus.app.other_methods import sensitivity
+from paribus.app.summaries import running
 
 __all__ = [
     "analyze",
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "names",
     "panel",
+    "running",
     "seal",
     "sensitivity",
     "sql",

@@ -14,6 +14,7 @@ def texts() -> dict[str, str]:
     from paribus.events.plan import PlanDoc
     from paribus.experiments import schema, serialize
     from paribus.experiments.panel_result import PanelEffects
+    from paribus.experiments.running_result import RunningReadings
     from paribus.flags.document import KINDS
     from paribus.shop.scenario import Scenario
     from paribus.workflow import config
@@ -21,6 +22,7 @@ def texts() -> dict[str, str]:
     documents: dict[str, type[BaseModel]] = {**KINDS, "tracking_plan": PlanDoc, "scenario": Scenario}
     schemas = {kind: model.model_json_schema() for kind, model in documents.items()}
     schemas["panel"] = TypeAdapter(PanelEffects).json_schema()
+    schemas["running"] = TypeAdapter(RunningReadings).json_schema()
     described = {
         f"{kind}.schema.json": json.dumps(
             {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:paribus:{kind}:1", **described},

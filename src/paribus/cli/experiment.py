@@ -58,15 +58,74 @@ def analyze(
     treated: Annotated[
         str | None, typer.Option(help="Nothing was randomized: column that is 1 from the period on of treatment.")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="With --treated: column of the period.")] = None,
+    time: Annotated[str | None, typer.Option(help="With --treated or --count: column of the period.")] = None,
     estimator: Annotated[
         str | None, typer.Option(help="With --treated: did, synthetic-control, synthetic-did or all.")
+    ] = None,
+    count: Annotated[
+        str | None, typer.Option(help="Summaries instead of units: the units so far, CONTROL,TREATMENT columns.")
+    ] = None,
+    mean: Annotated[str | None, typer.Option(help="With --count: the means, CONTROL,TREATMENT columns.")] = None,
+    variance: Annotated[str | None, typer.Option(help="With --count: the variances of single units.")] = None,
+    sd: Annotated[str | None, typer.Option(help="With --count: standard deviations, instead of variances.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="With --count: column that tells experiments or metrics apart; repeat.")
+    ] = None,
+    increments: Annotated[
+        bool, typer.Option("--increments", help="With --count: each row holds its own period's units.")
+    ] = False,
+    n_opt: Annotated[
+        float | None, typer.Option(help="With --count: units that were planned, where the sequence is tightest.")
+    ] = None,
+    effect_sd: Annotated[
+        float | None, typer.Option(help="With --count: add a mixture test for effects of this standard deviation.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what happened, whether it can be believed, and what the plan says to do."""
     from paribus import app
 
+    if any((count, mean, variance, sd, by, increments, n_opt is not None, effect_sd is not None)):
+        from paribus.cli.running import deliver_running
+
+        deliver_running(
+            source,
+            count=count,
+            mean=mean,
+            variance=variance,
+            sd=sd,
+            time=time,
+            by=by or [],
+            variant=variant,
+            control=control,
+            increments=increments,
+            split=weights(split) if split else None,
+            n_opt=n_opt,
+            effect_sd=effect_sd,
+            confidence=confidence,
+            connection=connection,
+            html=html,
+            as_json=as_json,
+            other={
+                "--unit": unit,
+                "--metric": metric,
+                "--treated": treated,
+                "--estimator": estimator,
+                "--lower": lower,
+                "--segment": segment,
+                "--covariate": covariate,
+                "--cluster": cluster,
+                "--exposed-at": exposed_at,
+                "--as-of": as_of,
+                "--pdf": pdf,
+                "--notebook": notebook,
+                "--csv": csv,
+                "--save": save,
+                "--since-exposure": since_exposure,
+                "--data": data,
+            },
+        )
+        return
     if treated is not None or time is not None or estimator is not None:
         from paribus.cli.panel import deliver_panel
 

@@ -121,7 +121,7 @@ def from_columns(
     if weights is not None:
         weights = {_by_number(name, found): weight for name, weight in weights.items()}
     levels = _planned(found, weights, relation)
-    chosen = _control(levels, control, variant, relation)
+    chosen = chosen_control(levels, control, variant, relation)
     design = Design(
         key=key or key_of(relation),
         kind=Kind.CLUSTER if cluster else Kind.AB,
@@ -293,7 +293,12 @@ def _levels(facts: Facts, variant: str, relation: str) -> list[str]:
     return levels
 
 
-def _control(levels: list[str], control: str | None, variant: str, relation: str) -> str:
+def chosen_control(levels: list[str], control: str | None, variant: str, relation: str) -> str:
+    """The level that is the control: the one named, else the only one with a control's name.
+
+    Raises:
+        InputError: it is no level, or which it is is not clear.
+    """
     listed = ", ".join(levels)
     if control is not None:
         same = same_level(control, levels)

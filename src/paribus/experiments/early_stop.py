@@ -20,7 +20,8 @@ from paribus.experiments.plan import Design, Method
 from paribus.experiments.posterior import credible
 from paribus.experiments.reading import Reading, Rule
 from paribus.experiments.result import Comparison, Quantity
-from paribus.stats.estimate import Estimate
+from paribus.stats.estimate import Estimate, Floats
+from paribus.stats.group_sequential import GroupSequentialDesign
 from paribus.stats.gsd_inference import GroupSequentialLook, StoppedEstimate, stopped_estimate, watched_design
 
 SEQUENTIAL = (Method.GROUP_SEQUENTIAL, Method.ANYTIME)
@@ -66,23 +67,46 @@ def _corrected(design: Design, c: Comparison, relative: Estimate, panel: Panel, 
     value, se = seen.value[: k + 1, t, m], seen.se[: k + 1, t, m]
     rule = cast(Rule, panel.rules[k, t, m])
     boundary = rule(level)
+    found: Quantity | None
     if isinstance(boundary, GroupSequentialLook):
-        plan, look = boundary.design, boundary.look
+        found = _at(boundary.design, boundary.look, value, se, k, level)
     else:
         with np.errstate(invalid="ignore", divide="ignore"):
-            critical, information = panel.series.reach[: k + 1, t, m] / se, se**-2.0
-            if np.any(information[np.isfinite(critical)] > MOST_BEFORE * information[k]):
-                return None
-            plan = watched_design(critical, information, alpha=1 - level)
-        look = plan.looks
+            critical = panel.series.reach[: k + 1, t, m] / se
+        found = at_first_crossing(value, se, critical, k, level)
+    if not isinstance(found, Estimate):
+        return found
+    middle, error, lower, upper = (end / scale for end in (found.value, found.se, found.lower, found.upper))
+    return replace(found, value=middle, se=error, lower=lower, upper=upper)
+
+
+def at_first_crossing(value: Floats, se: Floats, critical: Floats, k: int, level: float) -> Quantity | None:
+    """The effect at the look at which a sequence first showed it, without what stopping there adds.
+
+    Args:
+        value, se: the estimate and its error at each look.
+        critical: estimate over error at which the sequence shows an effect, look by look.
+        k: the look that showed it, from 0.
+        level: of the sequence.
+
+    Returns:
+        The median-unbiased estimate; None where an earlier look knew more, so that looks are no random walk.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        information = se[: k + 1] ** -2.0
+    if np.any(information[np.isfinite(critical[: k + 1])] > MOST_BEFORE * information[k]):
+        return None
+    plan = watched_design(critical[: k + 1], information, alpha=1 - level)
+    return _at(plan, plan.looks, value, se, k, level)
+
+
+def _at(plan: GroupSequentialDesign, look: int, value: Floats, se: Floats, k: int, level: float) -> Quantity:
     found = stopped_estimate(plan, float(value[k] / se[k]), look, float(se[k]) ** -2)
     if not isinstance(found, StoppedEstimate):
         return found
-    middle, lower, upper = (float(end) / scale for end in (found.value, found.lower, found.upper))
+    middle, lower, upper, p_value = (float(x) for x in (found.value, found.lower, found.upper, found.p_value))
     method = f"{found.method}, at look {k + 1}"
-    return Estimate(
-        middle, float(se[k]) / scale, lower, upper, float(found.p_value), float("inf"), level, "two-sided", method
-    )
+    return Estimate(middle, float(se[k]), lower, upper, p_value, float("inf"), level, "two-sided", method)
 
 
 def _with(c: Comparison, corrected: Quantity | None) -> Comparison:

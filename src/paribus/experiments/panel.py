@@ -6,24 +6,21 @@ way out: gaps, rows that occur twice, treatment from the first period on, treatm
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import InputError
-from paribus.experiments.columns import NUMBERS, Facts, column_of, fragment_of_column, quoted
-from paribus.experiments.panel_shape import listed, refuse_other_shapes, told
-from paribus.experiments.written_numbers import read_text
+from paribus.experiments.cells import is_missing, number_sql, ordered_periods, told
+from paribus.experiments.columns import Facts, column_of, quoted
+from paribus.experiments.panel_shape import listed, refuse_other_shapes
 
 if TYPE_CHECKING:
     from paribus.stats.panel import PanelTable
     from paribus.warehouse.engine import Engine
 
 MOST_ROWS = 1_000_000
-_ISO = re.compile(r"\d{4}(-(\d{2}(-\d{2}([T ].*)?)?|W\d{2}|Q\d))?\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +71,7 @@ def read_panel(engine: Engine, relation: str, *, unit: str, time: str, treated: 
         )
     rows = _rows(engine, relation, real, facts)
     units = [str(row[0]).strip() for row in rows]
-    periods = _periods([row[1] for row in rows], real["time"], relation)
+    periods = ordered_periods([row[1] for row in rows], real["time"], relation)
     status = _status([row[2] for row in rows], real["treated"], relation)
     refuse_other_shapes(units, periods, status, treated=real["treated"], relation=relation)
     table = panel_table(units, periods, [float(row[3]) for row in rows], status)
@@ -95,17 +92,7 @@ def _rows(engine: Engine, relation: str, real: dict[str, str], facts: Facts) -> 
     """Unit, period, status and outcome of every row; none of them missing."""
     said = [quoted(real[part], engine.dialect) for part in ("unit", "time")]
     for part in ("treated", "metric"):
-        name, kind = real[part], facts.kinds[real[part]]
-        spelled = quoted(name, engine.dialect)
-        if kind == "text":
-            reading = read_text(engine, relation, name, spelled, fragment_of_column(name))
-            engine.notes.append(f"{relation}: {reading.said}")
-            spelled = f"({reading.fragment})"
-        elif kind not in NUMBERS:
-            raise InputError(
-                f"the {part} column {name!r} is of kind {kind}", where=relation, rule="it holds numbers or yes and no"
-            )
-        said.append(spelled)
+        said.append(number_sql(engine, relation, real[part], facts, part))
     columns = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(said))
     source = engine.relation_sql(relation)
     rows = engine.query(f"SELECT {columns} FROM {source} AS p LIMIT {MOST_ROWS + 1}").rows
@@ -119,7 +106,7 @@ def _rows(engine: Engine, relation: str, real: dict[str, str], facts: Facts) -> 
             fix="sum events up by unit and period first, or take coarser units",
         )
     for i, name in enumerate(real.values()):
-        missing = [n for n, row in enumerate(rows, 1) if _is_missing(row[i], finite=i > 1)]
+        missing = [n for n, row in enumerate(rows, 1) if is_missing(row[i], finite=i > 1)]
         if missing:
             raise InputError(
                 f"{len(missing):,} of {len(rows):,} rows have no {name!r}, the first of them row {missing[0]:,}",
@@ -128,40 +115,6 @@ def _rows(engine: Engine, relation: str, real: dict[str, str], facts: Facts) -> 
                 fix="fill them in, or leave out the units or the periods that they belong to",
             )
     return rows
-
-
-def _is_missing(value: Any, *, finite: bool) -> bool:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return True
-    return not math.isfinite(value) if finite or isinstance(value, float) else False
-
-
-def _periods(values: Sequence[Any], column: str, relation: str) -> list[Any]:
-    """The periods as values that sort in time: numbers as numbers, dates and ISO text as text."""
-    if not any(isinstance(value, str) for value in values):
-        numeric = all(isinstance(value, int | float) or hasattr(value, "as_tuple") for value in values)
-        return [
-            float(value) if numeric else value.isoformat(sep=" ") if _has_hour(value) else str(value)
-            for value in values
-        ]
-    texts = [str(value).strip() for value in values]
-    try:
-        return [float(text) for text in texts]
-    except ValueError:
-        pass
-    wrong = [text for text in texts if not _ISO.match(text)]
-    if wrong or len({len(text) for text in texts}) > 1:
-        raise InputError(
-            f"the time column {column!r} holds text such as {(wrong or texts)[0]!r}, whose order in time is not known",
-            where=relation,
-            rule="a period is a number, a date, or text of one form in ISO 8601",
-            fix="write 2026-01, 2026-W05, 2026-Q1 or 2026-01-31, or number the periods",
-        )
-    return texts
-
-
-def _has_hour(value: Any) -> bool:
-    return hasattr(value, "hour")
 
 
 def _status(values: Sequence[Any], column: str, relation: str) -> list[int]:

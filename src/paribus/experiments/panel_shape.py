@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paribus.errors import InputError
+from paribus.experiments.cells import told
 
 SHOWN = 5
 
@@ -28,13 +29,6 @@ def refuse_other_shapes(
     _refuse_no_comparison(units, status, treated, relation)
     _refuse_gaps(units, periods, relation)
     _refuse_starts(units, periods, status, relation)
-
-
-def told(period: Any) -> str:
-    """A period as people write it."""
-    if isinstance(period, float):
-        return f"{period:.15g}"
-    return str(period).removesuffix(" 00:00:00")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -41,8 +41,6 @@ def page(result: PanelEffects) -> str:
     """The result as one HTML file that loads nothing: a picture of the intervals, then tables."""
     from markupsafe import escape
 
-    from paribus.charts.theme import STYLE, scheme_rules
-
     before = _html_table(result.before, result) if result.before else ""
     weights = "".join(
         f"<h2>{escape(ESTIMATORS[each.estimator].capitalize())}</h2><p>{escape(_fit(each))}</p><p>{escape(_weights(each))}</p>"
@@ -50,18 +48,26 @@ def page(result: PanelEffects) -> str:
         if each.weights
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in (*result.notes, *result.data_notes))
+    placebo = f"<h2>Before treatment, as if it had begun in {escape(str(result.placebo_start))}</h2>{before}"
+    body = (
+        f"<p>{escape(_design(result))}</p>"
+        f"<figure>{_picture(result).inline()}</figure>{_html_table(result.effects, result)}"
+        f"{placebo if before else ''}{weights}<h2>What to know</h2><ul>{notes}</ul>"
+    )
+    return one_page(result.metric, result.heading, body)
+
+
+def one_page(title: str, heading: str, body: str) -> str:
+    """An HTML file that loads nothing, with the styles of charts and tables; `body` is markup."""
+    from markupsafe import escape
+
+    from paribus.charts.theme import STYLE, scheme_rules
+
     return (
-        f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(result.metric)}</title>"
+        f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
         '<meta name=viewport content="width=device-width,initial-scale=1">'
         f"<style>{scheme_rules(':root')}{_SHEET}{STYLE}</style></head><body><main>"
-        f"<p><strong>{escape(result.heading)}</strong></p><h1>{escape(result.metric)}</h1><p>{escape(_design(result))}</p>"
-        f"<figure>{_picture(result).inline()}</figure>{_html_table(result.effects, result)}"
-        + (
-            f"<h2>Before treatment, as if it had begun in {escape(str(result.placebo_start))}</h2>{before}"
-            if before
-            else ""
-        )
-        + f"{weights}<h2>What to know</h2><ul>{notes}</ul></main></body></html>"
+        f"<p><strong>{escape(heading)}</strong></p><h1>{escape(title)}</h1>{body}</main></body></html>"
     )
 
 

@@ -168,15 +168,26 @@ def group_sequential_design(
     return _design(rule or Spending(), fractions, float(alpha), int(sides), float(power), futility, bool(binding))
 
 
-def peeking_error(looks: int, critical: float, sides: Literal[1, 2] = 2) -> float:
-    """Type I error of testing at each of equally spaced looks against the same critical value.
+def peeking_error(
+    looks: int, critical: float, sides: Literal[1, 2] = 2, *, information: ArrayLike | None = None
+) -> float:
+    """Type I error of testing at each look against the same critical value.
+
+    Args:
+        looks: how many.
+        critical: of the standardized estimate.
+        sides: 2 for both signs.
+        information: increasing information at the looks, in any unit; equally spaced when omitted.
 
     >>> round(peeking_error(5, 1.959964), 3)    # Armitage, McPherson, Rowe 1969
     0.142
     """
+    times = np.asarray(equal_information(looks) if information is None else information, dtype=np.float64)
+    if times.shape != (looks,):
+        raise InputError(f"{times.size} values of information for {looks} looks", rule="one value for each look")
     upper = np.full(looks, critical)
     lower = -upper if sides == 2 else np.full(looks, -np.inf)
-    below, above = exit_probabilities(lower, upper, np.asarray(equal_information(looks)))
+    below, above = exit_probabilities(lower, upper, times)
     return float(below.sum() + above.sum())
 
 
