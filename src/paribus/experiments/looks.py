@@ -66,7 +66,8 @@ def whole(
         batch, design, read: what is read, and how.
         levels: those of the correction, axes (treatment, metric).
         adjust: whether covariates are used, with the same axes.
-        describes: whether guardrails have p-values, by which nothing is decided: their intervals are.
+        describes: whether somebody reads the numbers; else guardrails have no p-values, by which nothing is decided,
+            and others may be off by a thousandth of themselves.
     """
     plan, control = design.plan, control_of(design)
     looks = read.looks if batch.grid.days else read.looks[-1:]
@@ -76,7 +77,7 @@ def whole(
     counted = None if table is None else _tables(table)
     rules = _rules(design, looks, both, mixed=len(batch.grid.strata) > 1)
     tested = describes or np.array([metric.role is not Role.GUARDRAIL for metric in batch.metrics])
-    boundary = _boundary(rules, plan.confidence_level, tests=tested)
+    boundary = _boundary(rules, plan.confidence_level, tests=tested, joins=not describes)
     absolute, relative, method = compare(batch, both, boundary, counted)
     lower, upper = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
     units = both.control.n + both.treatment.n
@@ -89,7 +90,7 @@ def whole(
             a, r = _running(absolute), _running(relative)
             now[at] = reach[-1][at]
         else:
-            own = _boundary(rules, float(level), tests=False)
+            own = _boundary(rules, float(level), tests=False, joins=not describes)
             a, r = (_running(e) for e in compare(batch, both, own, counted)[:2])
             with np.errstate(invalid="ignore", divide="ignore"):
                 now[at] = own.radius(absolute.se, units, absolute.df)[-1][at]
@@ -254,14 +255,14 @@ def _by_days(plan: Plan, looks: Sequence[Look], information: Floats) -> Rule:
     return rule_of(plan, looks[-1], tuple(fractions.tolist()), times)
 
 
-def _boundary(rules: NDArray[np.object_], level: float, *, tests: bool | NDArray[np.bool_]) -> Boundary:
+def _boundary(rules: NDArray[np.object_], level: float, *, tests: bool | NDArray[np.bool_], joins: bool) -> Boundary:
     """One boundary for all looks and comparisons at this level, with p-values where they are asked for."""
     first = cast(Rule, rules.flat[0])
     if first.plan.method is not Method.GROUP_SEQUENTIAL:
         return first(level)
     own = np.empty(rules.shape, dtype=object)
     own.reshape(-1)[:] = [rule(level) for rule in rules.flat]
-    return EachCell(own, level, tests=tests)
+    return EachCell(own, level, tests=tests, joins=joins)
 
 
 def _running(e: Estimates) -> Estimates:

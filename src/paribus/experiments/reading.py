@@ -262,17 +262,23 @@ class Rule:
         return design.futility[len(information) - 1]
 
 
+Index = tuple[int, ...] | tuple[NDArray[np.intp], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EachCell:
     """A boundary of its own for every cell: looks and comparisons differ in information.
 
     rules  a `Boundary` by cell
     tests  False where only intervals are asked for: the p-value is 1 then, and costs nothing; by cell, or for all
+    joins  whether cells with equal boundaries are asked together: more than eight p-values of one boundary are read
+           from a table, within a thousandth of themselves (`repeated_p_value`)
     """
 
     rules: NDArray[Any]
     level: float
     tests: bool | NDArray[np.bool_] = True
+    joins: bool = False
     alternative: Alternative = "two-sided"
     method: str = "group sequential"
 
@@ -287,10 +293,15 @@ class EachCell:
         asked = np.broadcast_to(self.tests, se.shape)
         return self._by_cell(lambda rule, i: rule.p_value(difference[i], se[i], n[i], df[i]), asked)
 
-    def _by_cell(self, ask: Callable[[Boundary, tuple[int, ...]], Floats], asked: NDArray[np.bool_]) -> Floats:
+    def _by_cell(self, ask: Callable[[Boundary, Index], Floats], asked: NDArray[np.bool_]) -> Floats:
         out = np.ones(asked.shape)
-        for index in zip(*(axis.tolist() for axis in np.nonzero(asked)), strict=True):
-            out[index] = ask(cast(Boundary, self.rules[index]), index)
+        cells = list(zip(*(axis.tolist() for axis in np.nonzero(asked)), strict=True))
+        groups: dict[object, list[tuple[int, ...]]] = {}
+        for cell in cells:
+            groups.setdefault(self.rules[cell] if self.joins else cell, []).append(cell)
+        for group in groups.values():
+            index = tuple(np.array(group).T) if self.joins else group[0]
+            out[index] = ask(cast(Boundary, self.rules[group[0]]), index)
         return out
 
 
