@@ -2,6 +2,9 @@
 
 Every number is the median over runs of a fresh process, the contestants taking turns; no caches, no sidecar files.
 CPU seconds are those of the whole process (all threads). Results go to `benchmarks/results/`.
+
+Imports cost several times as much where Python may not keep bytecode (PYTHONDONTWRITEBYTECODE, as in many containers),
+so what is compared with imports is compared twice: as Python starts here, and with bytecode kept from a run before.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -102,6 +106,11 @@ def task(name: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", "benchmarks.speed_tasks", name, *map(str, arguments)]
 
 
+def with_bytecode(command: list[str], folder: Path) -> list[str]:
+    """The command as it runs where Python keeps the bytecode of what it imports; `folder` holds it."""
+    return ["env", "-u", "PYTHONDONTWRITEBYTECODE", f"PYTHONPYCACHEPREFIX={folder}", *command]
+
+
 def alternate(commands: dict[str, list[str]], runs: int) -> tuple[dict[str, Run], dict[str, str]]:
     """Every command `runs` times, in turns: medians by name, and why a command did not run."""
     found: dict[str, list[Run]] = {name: [] for name in commands}
@@ -153,7 +162,8 @@ def unit_table(units: int, runs: int, report: Report) -> None:
     table = speed_data.unit_table(DATA, units)
     first = run(task("units", table))
     moments = next(each for each in first.answer["statements"] if each["name"] == "moments")
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as text:
+    with ExitStack() as kept:
+        text = kept.enter_context(tempfile.NamedTemporaryFile("w", suffix=".sql"))
         text.write(moments["sql"])
         text.flush()
         commands = {
@@ -166,6 +176,11 @@ def unit_table(units: int, runs: int, report: Report) -> None:
             "analyze": task("analyze", table),
             "tea-tasting": task("tea_tasting", table),
         }
+        bytecode = Path(kept.enter_context(tempfile.TemporaryDirectory()))
+        for name in ("analyze", "tea-tasting"):
+            commands[f"{name}, bytecode"] = with_bytecode(commands[name], bytecode)
+            with suppress(Failed):
+                run(commands[f"{name}, bytecode"])
         found, failed = alternate(commands, runs)
     title = f"Table of {units:,} units, {table.stat().st_size / 1e6:,.0f} MB of Parquet"
     hand, ours, scan = found["hand"], found["paribus"], found["scan"]
@@ -179,8 +194,10 @@ def unit_table(units: int, runs: int, report: Report) -> None:
     ]
     if "analyze" in found and "tea-tasting" in found:
         whole, tea = found["analyze"], found["tea-tasting"]
+        kept_whole, kept_tea = found["analyze, bytecode"], found["tea-tasting, bytecode"]
         ratios += [
             Ratio("analyze / tea-tasting, imports included", whole.total, tea.total, 0.6),
+            Ratio("analyze / tea-tasting, likewise, bytecode kept", kept_whole.total, kept_tea.total, 0.6),
             Ratio("analyze / tea-tasting, the first call after the imports", whole.call, tea.call, 0.6),
             Ratio("analyze / tea-tasting, without imports of any time", whole.work, tea.work, None),
             Ratio("a scan of the columns alone / tea-tasting, likewise", scan.work, tea.work, None),
@@ -279,7 +296,8 @@ class Report:
             "",
             "CPU seconds of all threads and peak resident memory, each the median over fresh processes in turns. Work is what is",
             "left without imports, also those that a library puts off until it is used; the files are in the operating",
-            "system's cache for everyone.",
+            "system's cache for everyone. "
+            + ("Python keeps no bytecode here." if sys.dont_write_bytecode else "Python keeps bytecode here."),
             "",
         ]
         self.data: dict[str, Any] = {"time": now.isoformat(timespec="seconds"), "command": command, "packages": listed}
