@@ -102,7 +102,7 @@ def _independent(before: dict[str, Floats], treated: Floats) -> tuple[tuple[str,
 def label(metric: Metric, name: str) -> str:
     """What a covariate is, in words.
 
-    >>> from paribus.metrics.definition import MetricType
+    >>> from paribus.metrics.definition import Covariate, MetricType
     >>> label(Metric("spend", MetricType.MEAN, covariates=(Covariate(days=14),)), "x1")
     'spend in the 14 days before'
     """
