@@ -14,6 +14,7 @@ from scipy.stats import binomtest, norm, ttest_ind
 import paribus as pb
 from paribus.errors import InputError
 from paribus.experiments.running_result import RunningComparison, RunningReadings
+from paribus.stats.group_sequential import peeking_error
 
 ASOS = Path(__file__).parents[1] / "data" / "asos_five_experiments.csv"
 PAIRS: dict[str, Any] = {
@@ -254,6 +255,21 @@ def test_an_effect_shown_early_is_given_without_what_the_stop_adds() -> None:
     seen = found.checkpoints[2].difference
     assert 0 < found.at_stop.value < seen
     assert "without what stopping there adds" in result.text()
+
+
+def test_estimates_at_the_stop_are_computed_for_the_first_twenty_and_counted() -> None:
+    rows = [series([1, 3, 4.5, 4.4]).assign(metric=i) for i in range(22)]
+    found = pb.running(pd.concat(rows), **PAIRS, by="metric")
+    given = [each.at_stop is not None for each in found.comparisons]
+    assert given == [True] * 20 + [False] * 2
+    assert "is given for 20 of the 22 comparisons that were shown early" in found.text()
+    assert [each.key for each in found.comparisons] == [(str(i),) for i in range(22)], "10 comes after 9"
+
+
+def test_of_very_many_looks_enough_are_taken() -> None:
+    found = only(pb.running(series([0.0] * 400), **PAIRS))
+    assert len(found.checkpoints) == 400
+    assert found.peeking_error == pytest.approx(peeking_error(400, norm.isf(0.025)), abs=0.02)
 
 
 def test_an_effect_that_went_away_is_said_so() -> None:

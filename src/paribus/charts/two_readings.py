@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from paribus.charts.interval import tick_text
 from paribus.charts.numbers import interval, number
@@ -97,9 +97,14 @@ def _places(times: Sequence[str]) -> list[float]:
     except ValueError:
         pass
     try:
-        return [datetime.fromisoformat(time).timestamp() / 86_400 for time in times]
+        return [_moment(time).timestamp() / 86_400 for time in times]
     except ValueError:
         return [float(i) for i in range(len(times))]
+
+
+def _moment(time: str) -> datetime:
+    moment = datetime.fromisoformat(time)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _axis(times: Sequence[str], places: Sequence[float], height: float) -> Iterator[str]:

@@ -125,10 +125,11 @@ def notes(
             "other: the effect, or what is measured, changed; the smallest p-value stays"
         )
     corrected = sum(each.at_stop is not None for each in read)
-    if corrected:
+    early = sum(each.anytime_first not in (None, each.checkpoints[-1].time) for each in read)
+    if early:
         said.append(
-            "an effect is shown early because its estimate was large; the estimate at the stop without what "
-            "stopping adds is given beside it"
+            "an effect is shown early because its estimate was large; the estimate at the stop without what stopping "
+            f"adds is given for {corrected:,} of the {counted(early, 'comparison')} that were shown early"
         )
     if len(read) > 1:
         said.append(f"no interval or p-value is corrected for there being {len(read):,} comparisons")

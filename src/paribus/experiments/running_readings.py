@@ -35,6 +35,7 @@ from paribus.stats.group_sequential import peeking_error
 from paribus.stats.reading import read
 from paribus.stats.solving import normal_quantiles
 
+MOST_STOPS = 20  # estimates at the stop, which cost most
 MOST_LOOKS = 300  # of a chance over all of them; of more looks, every second or third one
 
 
@@ -65,7 +66,11 @@ def running_readings(
     if split is not None:
         _refuse_split(split, table)
     rule = _Rule(level, n_opt, effect_sd, split)
-    comparisons = tuple(rule.comparison(series) for series in table.series)
+    found: list[RunningComparison] = []
+    for series in table.series:
+        stops = sum(each.at_stop is not None for each in found)
+        found.append(rule.comparison(series, with_stop=stops < MOST_STOPS))
+    comparisons = tuple(found)
     return RunningReadings(
         heading=HEADING,
         summary=summary(comparisons, level, table.summaries.time),
@@ -103,7 +108,7 @@ class _Rule:
     effect_sd: float | None
     split: Mapping[str, float] | None
 
-    def comparison(self, series: RunningSeries) -> RunningComparison:
+    def comparison(self, series: RunningSeries, *, with_stop: bool) -> RunningComparison:
         control, treatment = series.arms
         bare = RunningComparison(series.key, series.control, series.treatment, (), left_out=series.left_out)
         if not series.times:
@@ -128,7 +133,7 @@ class _Rule:
         first = int(np.argmax(shown)) if shown.any() else None
         decided = _first(anytime, alpha)
         at_stop = None
-        if decided is not None and decided + 1 < len(units):
+        if with_stop and decided is not None and decided + 1 < len(units):
             with np.errstate(invalid="ignore", divide="ignore"):
                 critical = sequence.radius(se, units, np.inf) / se
             at_stop = _stopped(at_first_crossing(gap, se, critical, decided, self.level))
