@@ -95,8 +95,10 @@ def _scraped(url: str) -> tuple[Counted, dict[str, float]]:
     import httpx
     from prometheus_client.parser import text_string_to_metric_families
 
+    from paribus.app.loopback import options
+
     try:
-        text = httpx.get(f"{url}/metrics", timeout=10).raise_for_status().text
+        text = httpx.get(f"{url}/metrics", timeout=10, **options(url)).raise_for_status().text
     except httpx.HTTPError as error:
         raise TransientError(f"the server does not answer: {error}", where=url) from error
     counted: Counted = {}

@@ -108,13 +108,16 @@ class Simulation(Stage):
         import httpx
         from paribus_sdk import Client
 
+        from paribus.app.loopback import options
         from paribus.governance.access import create_key
         from paribus.shop.rehearsal import HOURS, rehearse, staged
 
         begin = self.clock()
         with definitions(self.settings) as store:
             _, key = create_key(store, "server", environment=STAGING, author=AUTHOR)
-        answer = httpx.get(f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"})
+        answer = httpx.get(
+            f"{self._url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"}, **options(self._url)
+        )
         answer.raise_for_status()
         known = answer.json()["flags"].get(flag, {}).get("variants", ())
         variants = tuple(known) if isinstance(known, dict) else tuple(each["name"] for each in known)

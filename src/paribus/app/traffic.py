@@ -85,7 +85,9 @@ def wait_for_definitions(client: Client, url: str, key: str) -> None:
     """Waits until a client has the definitions that its server has."""
     import httpx
 
-    answer = httpx.get(f"{url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"})
+    from paribus.app.loopback import options
+
+    answer = httpx.get(f"{url}/api/v1/definitions", headers={"Authorization": f"Bearer {key}"}, **options(url))
     answer.raise_for_status()
     wanted, deadline = int(answer.json()["revision"]), time.monotonic() + DEFINITIONS_SECONDS
     while (client.revision or 0) < wanted and time.monotonic() < deadline:

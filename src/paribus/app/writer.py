@@ -96,8 +96,16 @@ class _There:
     def _post(self, path: str, body: bytes) -> Json:
         import httpx
 
+        from paribus.app.loopback import options
+
         try:
-            answer = httpx.post(self._url + path, content=body, headers=self._headers, timeout=TIMEOUT_SECONDS)
+            answer = httpx.post(
+                self._url + path,
+                content=body,
+                headers=self._headers,
+                timeout=TIMEOUT_SECONDS,
+                **options(self._url),
+            )
             found: Json = json.loads(answer.text)
         except (httpx.HTTPError, ValueError) as error:
             raise TransientError(
