@@ -123,6 +123,7 @@ def analyze(
                 "--save": save,
                 "--since-exposure": since_exposure,
                 "--data": data,
+                "--proof": proof != "standard",
             },
         )
         return
