@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import paribus as pb
 from paribus.cli import app
 from paribus.errors import InputError
-from paribus.experiments.panel_result import PanelEffect, PanelEffects
+from paribus.experiments.panel.result import PanelEffect, PanelEffects
 
 CALIFORNIA = DATA / "california_prop99.csv"
 STATES = {"unit": "State", "time": "Year", "treated": "treated", "metric": "PacksPerCapita"}

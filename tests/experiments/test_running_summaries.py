@@ -13,7 +13,7 @@ from scipy.stats import binomtest, norm, ttest_ind
 
 import paribus as pb
 from paribus.errors import InputError
-from paribus.experiments.running_result import RunningComparison, RunningReadings
+from paribus.experiments.running.result import RunningComparison, RunningReadings
 from paribus.stats.group_sequential import peeking_error
 
 ASOS = Path(__file__).parents[1] / "data" / "asos_five_experiments.csv"

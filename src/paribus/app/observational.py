@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from paribus.app.experiment import as_level, table_engine
 
 if TYPE_CHECKING:
-    from paribus.experiments.panel_result import PanelEffects
+    from paribus.experiments.panel.result import PanelEffects
     from paribus.stats.synthetic import Solver
 
 
@@ -49,8 +49,8 @@ def panel(
             first period, or no unit stays untreated.
         EngineError: the database failed.
     """
-    from paribus.experiments.panel import read_panel
-    from paribus.experiments.panel_effects import panel_effects
+    from paribus.experiments.panel.effects import panel_effects
+    from paribus.experiments.panel.table import read_panel
 
     level = as_level(confidence_level)
     with table_engine(source, connection) as (engine, relation):

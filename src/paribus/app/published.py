@@ -13,8 +13,8 @@ def texts() -> dict[str, str]:
 
     from paribus.events.plan import PlanDoc
     from paribus.experiments import schema, serialize
-    from paribus.experiments.panel_result import PanelEffects
-    from paribus.experiments.running_result import RunningReadings
+    from paribus.experiments.panel.result import PanelEffects
+    from paribus.experiments.running.result import RunningReadings
     from paribus.flags.document import KINDS
     from paribus.shop.scenario import Scenario
     from paribus.workflow import config

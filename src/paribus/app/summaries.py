@@ -9,7 +9,7 @@ from paribus.app.experiment import as_level, names, table_engine
 from paribus.errors import InputError
 
 if TYPE_CHECKING:
-    from paribus.experiments.running_result import RunningReadings
+    from paribus.experiments.running.result import RunningReadings
 
 
 def running(
@@ -59,9 +59,9 @@ def running(
         InputError: a column or value cannot be used, a checkpoint occurs twice, or running counts fall.
         EngineError: the database failed.
     """
-    from paribus.experiments.running import read_running
-    from paribus.experiments.running_readings import running_readings
-    from paribus.experiments.running_rows import Summaries
+    from paribus.experiments.running.readings import running_readings
+    from paribus.experiments.running.rows import Summaries
+    from paribus.experiments.running.table import read_running
 
     level = as_level(confidence_level)
     if (variance is None) == (sd is None):

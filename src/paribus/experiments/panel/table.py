@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.errors import InputError
 from paribus.experiments.cells import is_missing, number_sql, ordered_periods, told
 from paribus.experiments.columns import Facts, column_of, quoted
-from paribus.experiments.panel_shape import listed, refuse_other_shapes
+from paribus.experiments.panel.shape import listed, refuse_other_shapes
 
 if TYPE_CHECKING:
     from paribus.stats.panel import PanelTable

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from paribus.charts.numbers import share
 from paribus.experiments.checks.subject import ALPHA
-from paribus.experiments.panel_shape import listed
+from paribus.experiments.panel.shape import listed
 from paribus.experiments.phrases import agreeing, counted, listing, p_words
-from paribus.experiments.running_result import RunningComparison
+from paribus.experiments.running.result import RunningComparison
 
 NAMED_FAILURES = 5
 

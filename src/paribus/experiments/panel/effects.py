@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.errors import InputError, did_you_mean
-from paribus.experiments.panel_result import ESTIMATORS, HEADING, PanelEffect, PanelEffects, UnitWeight
+from paribus.experiments.panel.result import ESTIMATORS, HEADING, PanelEffect, PanelEffects, UnitWeight
 from paribus.stats.estimate import Estimate, Floats, Reason, Undetermined
 
 if TYPE_CHECKING:
-    from paribus.experiments.panel import Panel
+    from paribus.experiments.panel.table import Panel
     from paribus.stats.synthetic import Estimator, Solver
 
 CHOICES = ("all", "did", "synthetic-control", "synthetic-did")

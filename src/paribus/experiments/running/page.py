@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from paribus.charts import numbers
-from paribus.experiments.panel_text import one_page
-from paribus.experiments.running_text import interval_cell, label, p_cell, stopped, text
+from paribus.experiments.panel.text import one_page
+from paribus.experiments.running.text import interval_cell, label, p_cell, stopped, text
 
 if TYPE_CHECKING:
     from paribus.charts.svg import Figure
-    from paribus.experiments.running_result import IntervalRead, RunningComparison, RunningReadings
+    from paribus.experiments.running.result import IntervalRead, RunningComparison, RunningReadings
 
 DRAWN = 100
 

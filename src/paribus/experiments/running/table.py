@@ -18,8 +18,8 @@ from paribus.errors import InputError
 from paribus.experiments.cells import is_missing, number_sql, ordered_periods, told
 from paribus.experiments.columns import Facts, chosen_control, column_of, quoted
 from paribus.experiments.levels import refuse_look_alikes
-from paribus.experiments.running_rows import NAMED, Row, Summaries, arm_by_time, refuse_rows
-from paribus.experiments.running_shape import refuse_falls, refuse_repeated, rising
+from paribus.experiments.running.rows import NAMED, Row, Summaries, arm_by_time, refuse_rows
+from paribus.experiments.running.shape import refuse_falls, refuse_repeated, rising
 from paribus.stats.arm import Arm
 
 if TYPE_CHECKING:

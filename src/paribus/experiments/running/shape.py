@@ -11,7 +11,7 @@ from paribus.charts.numbers import count
 from paribus.errors import InputError
 from paribus.experiments.cells import told
 from paribus.experiments.columns import Facts, quoted
-from paribus.experiments.running_rows import Row, Summaries
+from paribus.experiments.running.rows import Row, Summaries
 
 if TYPE_CHECKING:
     from paribus.warehouse.engine import Engine

@@ -84,13 +84,13 @@ class PanelEffects:
 
     def text(self) -> str:
         """The result as a table and sentences."""
-        from paribus.experiments.panel_text import text
+        from paribus.experiments.panel.text import text
 
         return text(self)
 
     def page(self) -> str:
         """The result as one HTML file."""
-        from paribus.experiments.panel_text import page
+        from paribus.experiments.panel.text import page
 
         return page(self)
 
@@ -98,6 +98,6 @@ class PanelEffects:
         return self.text()
 
     def _repr_html_(self) -> str:
-        from paribus.experiments.panel_text import fragment
+        from paribus.experiments.panel.text import fragment
 
         return fragment(self)

@@ -131,19 +131,19 @@ class RunningReadings:
 
     def text(self) -> str:
         """The result as sentences and tables."""
-        from paribus.experiments.running_text import text
+        from paribus.experiments.running.text import text
 
         return text(self)
 
     def page(self) -> str:
         """The result as one HTML file with a picture of each comparison."""
-        from paribus.experiments.running_page import page
+        from paribus.experiments.running.page import page
 
         return page(self)
 
     def plot(self, at: int = 0) -> Figure:
         """The intervals of one comparison over time, by its place in `comparisons`."""
-        from paribus.experiments.running_page import picture
+        from paribus.experiments.running.page import picture
 
         return picture(self, self.comparisons[at])
 
@@ -151,6 +151,6 @@ class RunningReadings:
         return self.text()
 
     def _repr_html_(self) -> str:
-        from paribus.experiments.running_page import fragment
+        from paribus.experiments.running.page import fragment
 
         return fragment(self)

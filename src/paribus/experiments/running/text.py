@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paribus.charts import numbers
 
 if TYPE_CHECKING:
-    from paribus.experiments.running_result import IntervalRead, RunningComparison, RunningReadings
+    from paribus.experiments.running.result import IntervalRead, RunningComparison, RunningReadings
 
 WIDTH = 80
 SHOWN = 60

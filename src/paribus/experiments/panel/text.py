@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paribus.charts import numbers
-from paribus.experiments.panel_result import ESTIMATORS
+from paribus.experiments.panel.result import ESTIMATORS
 
 if TYPE_CHECKING:
     from paribus.charts.svg import Figure
-    from paribus.experiments.panel_result import PanelEffect, PanelEffects
+    from paribus.experiments.panel.result import PanelEffect, PanelEffects
 
 SHOWN_UNITS = 10
 

@@ -17,9 +17,8 @@ from paribus.errors import InputError
 from paribus.experiments.cells import told
 from paribus.experiments.checks.sample_ratio import at_end
 from paribus.experiments.early_stop import MOST_BEFORE, at_first_crossing
-from paribus.experiments.running import RunningSeries, RunningTable
-from paribus.experiments.running_notes import notes, summary, warnings
-from paribus.experiments.running_result import (
+from paribus.experiments.running.notes import notes, summary, warnings
+from paribus.experiments.running.result import (
     HEADING,
     Checkpoint,
     IntervalRead,
@@ -27,6 +26,7 @@ from paribus.experiments.running_result import (
     RunningReadings,
     StoppedThere,
 )
+from paribus.experiments.running.table import RunningSeries, RunningTable
 from paribus.stats.anytime import AsymptoticSequence, MixtureSPRT, running_intersection, running_minimum
 from paribus.stats.arm import spread
 from paribus.stats.boundary import Boundary, Fixed
