@@ -76,6 +76,7 @@ _SHEET = (
     "main{max-width:820px;margin:0 auto;padding:24px 20px 60px}h1{font-size:22px}h2{font-size:17px;margin:28px 0 8px}"
     "table{border-collapse:collapse;width:100%;font-size:13px}figure{margin:10px 0 18px}svg{width:100%;height:auto}"
     "th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--pb-line);vertical-align:top}"
+    ".wide{overflow-x:auto}.wide th,.wide td{white-space:nowrap;font-variant-numeric:tabular-nums}"
 )
 
 

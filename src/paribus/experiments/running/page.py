@@ -93,8 +93,7 @@ def _table(result: RunningReadings) -> str:
     head = ("", "difference", f"{numbers.level(result.level)} read once", "p", "read always", "p", "peeking", "always")
     rows = []
     for each in result.comparisons:
-        if each.last is None:
-            rows.append((label(each, result), numbers.NOTHING, "no checkpoint can be read", "", "", "", "", ""))
+        if each.last is None:  # the notes name those that cannot be read
             continue
         last = each.last
         peeked = f"from {each.naive_first}, {each.naive_shown:,} of {len(each.checkpoints):,}"
@@ -112,6 +111,6 @@ def _table(result: RunningReadings) -> str:
         )
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f"<table><thead><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr></thead>"
-        f"<tbody>{cells}</tbody></table>"
+        f"<div class=wide><table><thead><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr></thead>"
+        f"<tbody>{cells}</tbody></table></div>"
     )
