@@ -150,6 +150,16 @@ def test_what_comes_in_clusters_has_no_calculator() -> None:
     assert "independent" in found.text()
 
 
+def test_a_share_that_cannot_move_so_far_has_no_calculator() -> None:
+    setting = share_setting(runtime_days=14)
+    adjusted = replace(setting.populations["ordered"], inflation=2.0, clustered=True)  # compared as a mean
+    populations = {**setting.populations, "ordered": adjusted}
+    found = size(replace(setting, populations=populations, effects={"ordered": 0.7}), replications=0)
+    assert found.compare().sizes == found.compare().steps == ()
+    assert "0.6 becomes 1.02" in found.compare().text()
+    assert json.dumps(found.to_dict())
+
+
 def test_a_power_below_alpha_has_no_sizes() -> None:
     found = size(share_setting(runtime_days=14), replications=0)
     weak = replace(found, nominal=replace(found.nominal, power=0.04)).compare()

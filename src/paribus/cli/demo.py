@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paribus.cli.answer import answers, print_json, say
-from paribus.cli.experiment import Json, deliver
+from paribus.cli.delivery import deliver
+from paribus.cli.experiment import Json
 from paribus.errors import InputError
 
 if TYPE_CHECKING:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from paribus.cli.answer import answers, print_json, progress
+from paribus.cli.delivery import deliver
+from paribus.cli.written_options import belief, covariates, share, weights
 from paribus.errors import InputError, NotFound
-
-if TYPE_CHECKING:
-    from paribus.experiments.result import Result
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Connection = Annotated[str | None, typer.Option("--source", help="Database URL; the source is then a table's name.")]
@@ -85,6 +84,21 @@ def analyze(
     """Say what happened, whether it can be believed, and what the plan says to do."""
     from paribus import app
 
+    experiments_only = {
+        "--lower": lower,
+        "--segment": segment,
+        "--covariate": covariate,
+        "--cluster": cluster,
+        "--exposed-at": exposed_at,
+        "--as-of": as_of,
+        "--pdf": pdf,
+        "--notebook": notebook,
+        "--csv": csv,
+        "--save": save,
+        "--since-exposure": since_exposure,
+        "--data": data,
+        "--proof": proof != "standard",
+    }
     if any((count, mean, variance, sd, by, increments, n_opt is not None, effect_sd is not None)):
         from paribus.cli.running import deliver_running
 
@@ -111,19 +125,7 @@ def analyze(
                 "--metric": metric,
                 "--treated": treated,
                 "--estimator": estimator,
-                "--lower": lower,
-                "--segment": segment,
-                "--covariate": covariate,
-                "--cluster": cluster,
-                "--exposed-at": exposed_at,
-                "--as-of": as_of,
-                "--pdf": pdf,
-                "--notebook": notebook,
-                "--csv": csv,
-                "--save": save,
-                "--since-exposure": since_exposure,
-                "--data": data,
-                "--proof": proof != "standard",
+                **experiments_only,
             },
         )
         return
@@ -144,19 +146,8 @@ def analyze(
             other={
                 "--variant": variant,
                 "--control": control,
-                "--lower": lower,
-                "--segment": segment,
                 "--split": split,
-                "--covariate": covariate,
-                "--cluster": cluster,
-                "--exposed-at": exposed_at,
-                "--as-of": as_of,
-                "--pdf": pdf,
-                "--notebook": notebook,
-                "--csv": csv,
-                "--save": save,
-                "--since-exposure": since_exposure,
-                "--data": data,
+                **experiments_only,
             },
         )
         return
@@ -327,7 +318,7 @@ def design(
             plan=plan,
             arms=arms,
             guardrails=guardrails,
-            prior=_believed(prior),
+            prior=belief(prior),
             seed=seed,
             progress=tick,
         )
@@ -339,97 +330,3 @@ def design(
         typer.echo(sizing.text())
         if compare:
             typer.echo(f"\n{sizing.compare().text()}")
-
-
-def deliver(
-    result: Result,
-    *,
-    html: Path | None,
-    csv: Path | None,
-    save: Path | None,
-    as_json: bool,
-    pdf: Path | None = None,
-    notebook: Path | None = None,
-) -> None:
-    """Writes the files that were asked for, then prints the result."""
-    import json
-
-    from paribus.experiments import report
-
-    written: dict[str, Path] = {}
-    if html is not None:
-        written["report"] = write(html, report.page(result))
-    if pdf is not None:
-        from paribus.app.paper import print_pdf
-
-        written["print"] = print_pdf(report.page(result), pdf)
-    if notebook is not None:
-        written["notebook"] = write(notebook, report.ipynb(result))
-    if csv is not None:
-        written["estimates"] = write(csv, report.csv(result))
-    if save is not None:
-        written["result"] = write(save, json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n")
-    if as_json:
-        print_json(result.to_dict())
-        return
-    report.terminal(result)
-    for name, path in written.items():
-        typer.echo(f"{name}: {path}")
-
-
-def write(path: Path, content: str) -> Path:
-    """Writes a file, and its folder when that is missing."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"the file cannot be written: {error.strerror}", where=str(path)) from error
-    return path
-
-
-def weights(text: str) -> dict[str, float]:
-    """`control=50,treatment=50` as weights by variant."""
-    pairs: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, weight = part.rpartition("=")
-        try:
-            pairs[name.strip()] = float(weight)
-        except ValueError:
-            equals = ""
-        if not equals or pairs[name.strip()] < 0:
-            raise InputError(f"{part!r} is no share of a split", where="--split", fix="control=50,treatment=50")
-    return pairs
-
-
-def covariates(texts: list[str]) -> dict[str, list[str]]:
-    """`METRIC=COLUMN` texts as columns by metric."""
-    columns: dict[str, list[str]] = {}
-    for text in texts:
-        metric, equals, column = text.partition("=")
-        if not equals or not column:
-            raise InputError(
-                f"{text!r} names no covariate", where="--covariate", fix="--covariate revenue=revenue_before"
-            )
-        columns.setdefault(metric, []).append(column)
-    return columns
-
-
-def _believed(text: str | None) -> tuple[float, float] | None:
-    """`0%,3%` as mean and standard deviation."""
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 2:
-        raise InputError(f"{text!r} is no prior", where="--prior", rule="a mean and a deviation", fix="write 0%,3%")
-    mean, sd = (share(part, "--prior") or 0.0 for part in parts)
-    return mean, sd
-
-
-def share(text: str | None, where: str) -> float | None:
-    """`3%` or `0.03` as a number."""
-    if text is None:
-        return None
-    try:
-        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
-    except ValueError as error:
-        raise InputError(f"{text!r} is not a number", where=where, fix="write 0.03 or 3%") from error

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paribus.cli.answer import answers, print_json, say
-from paribus.cli.experiment import Connection, Json, covariates, weights
+from paribus.cli.experiment import Connection, Json
+from paribus.cli.written_options import covariates, weights
 
 if TYPE_CHECKING:
     from paribus.impact.causal_forest import Forest

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import typer
-
-from paribus.cli.answer import print_json, say
 from paribus.errors import InputError
 
 EXAMPLE = "--unit state --time year --treated treated --metric sales"
@@ -36,7 +33,7 @@ def deliver_panel(
         InputError: a column is not named, or an option is given that a panel does not have.
     """
     from paribus import app
-    from paribus.cli.experiment import write
+    from paribus.cli.delivery import deliver_told
 
     given = [name for name, value in other.items() if value]
     if given:
@@ -67,11 +64,4 @@ def deliver_panel(
         confidence_level=confidence,
         connection=connection,
     )
-    written = write(html, result.page()) if html is not None else None
-    if as_json:
-        print_json(result.to_dict())
-        return
-    for line in result.text().split("\n"):
-        say(line, hang=2)
-    if written is not None:
-        typer.echo(f"report: {written}")
+    deliver_told(result, html=html, as_json=as_json)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from paribus.cli.answer import answers, print_json
-from paribus.cli.experiment import Connection, Json, covariates, share, weights
+from paribus.cli.experiment import Connection, Json
+from paribus.cli.written_options import covariates, share, weights
 
 
 @answers

@@ -87,16 +87,22 @@ class OtherSizes:
 def other_sizes(s: Sizing) -> OtherSizes:
     """What other calculators say to the same question as a sizing."""
     c = s.nominal
+    moved = c.baseline + (c.distance if c.upward else -c.distance)
     left_out: list[str] = []
     rows: list[OtherSize] = []
-    if c.power > c.alpha:
+    steps: tuple[Step, ...] = ()
+    if s.type in SHARES and not 0 < moved < 1:
+        left_out.append(f"No calculator for shares has an answer where one of {c.baseline:.3g} becomes {moved:.3g}.")
+    elif c.power <= c.alpha:
+        left_out.append(f"No calculator takes a power of {c.power:g} at an alpha of {c.alpha:g}.")
+        steps = tuple(_steps(s))
+    else:
         rows = [*_read_once(s.type, c, left_out), *_by_boundary(c, s.fractions, left_out)]
         own = next(row.total for row in rows if row.is_own)
         rows = [replace(row, change=row.total / own - 1) for row in rows]
-    else:
-        left_out.append(f"No calculator takes a power of {c.power:g} at an alpha of {c.alpha:g}.")
+        steps = tuple(_steps(s))
     return OtherSizes(
-        s.metric, s.plan.confidence_level, s.plan.power, c.ratio == 1, tuple(rows), tuple(_steps(s)), tuple(left_out)
+        s.metric, s.plan.confidence_level, s.plan.power, c.ratio == 1, tuple(rows), steps, tuple(left_out)
     )
 
 
