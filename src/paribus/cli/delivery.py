@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,6 +69,17 @@ def write(path: Path, content: str) -> Path:
     except OSError as error:
         raise InputError(f"the file cannot be written: {error.strerror}", where=str(path)) from error
     return path
+
+
+def refuse_beside(option: str, other: Mapping[str, object], source: str, *, rule: str, fix: str) -> None:
+    """Refuses what was given for options that `option` has no place for.
+
+    Raises:
+        InputError: it names them.
+    """
+    given = [name for name, value in other.items() if value]
+    if given:
+        raise InputError(f"{', '.join(given)} cannot be given beside {option}", where=source, rule=rule, fix=fix)
 
 
 def deliver_told(result: Told, *, html: Path | None, as_json: bool) -> None:

@@ -33,16 +33,15 @@ def deliver_panel(
         InputError: a column is not named, or an option is given that a panel does not have.
     """
     from paribus import app
-    from paribus.cli.delivery import deliver_told
+    from paribus.cli.delivery import deliver_told, refuse_beside
 
-    given = [name for name, value in other.items() if value]
-    if given:
-        raise InputError(
-            f"{', '.join(given)} cannot be given beside --treated",
-            where=source,
-            rule="a panel without randomization has no variants and no plan",
-            fix=f"paribus analyze {source} {EXAMPLE}",
-        )
+    refuse_beside(
+        "--treated",
+        other,
+        source,
+        rule="a panel without randomization has no variants and no plan",
+        fix=f"paribus analyze {source} {EXAMPLE}",
+    )
     if unit is None or time is None or treated is None or len(metric) != 1:
         named = {"--unit": unit, "--time": time, "--treated": treated, "--metric": metric}
         missing = [name for name, value in named.items() if not value]

@@ -40,16 +40,15 @@ def deliver_running(
         InputError: a column is not named, or an option is given that summaries do not have.
     """
     from paribus import app
-    from paribus.cli.delivery import deliver_told
+    from paribus.cli.delivery import deliver_told, refuse_beside
 
-    given = [name for name, value in other.items() if value]
-    if given:
-        raise InputError(
-            f"{', '.join(given)} cannot be given beside --count",
-            where=source,
-            rule="running summaries hold no single units, and no plan",
-            fix=f"paribus analyze {source} {EXAMPLE}",
-        )
+    refuse_beside(
+        "--count",
+        other,
+        source,
+        rule="running summaries hold no single units, and no plan",
+        fix=f"paribus analyze {source} {EXAMPLE}",
+    )
     if not count or not mean or not time:
         missing = [name for name, value in (("--count", count), ("--mean", mean), ("--time", time)) if not value]
         raise InputError(

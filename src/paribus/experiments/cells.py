@@ -12,6 +12,7 @@ from paribus.experiments.columns import NUMBERS, Facts, fragment_of_column, quot
 from paribus.experiments.written_numbers import read_text
 from paribus.warehouse.engine import Engine
 
+MOST_ROWS = 1_000_000
 _ISO = re.compile(r"\d{4}(-(\d{2}(-\d{2}([T ].*)?)?|W\d{2}|Q\d))?\Z")
 
 
@@ -46,6 +47,43 @@ def number_sql(engine: Engine, relation: str, name: str, facts: Facts, part: str
         ) from error
     engine.notes.append(f"{relation}: {reading.said}")
     return f"({reading.fragment})"
+
+
+def summarized_rows(
+    engine: Engine, relation: str, columns: Sequence[str], *, rule: str, fix: str
+) -> list[tuple[Any, ...]]:
+    """The expressions of every row of a table that is small because it is summarized.
+
+    Raises:
+        InputError: it has no rows, or too many; `rule` and `fix` say what is meant instead.
+    """
+    chosen = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(columns))
+    rows = engine.query(f"SELECT {chosen} FROM {engine.relation_sql(relation)} AS s LIMIT {MOST_ROWS + 1}").rows
+    if not rows:
+        raise InputError("the table has no rows", where=relation)
+    if len(rows) > MOST_ROWS:
+        raise InputError(f"there are more than {MOST_ROWS:,} rows", where=relation, rule=rule, fix=fix)
+    return rows
+
+
+def refuse_missing(
+    rows: Sequence[tuple[Any, ...]], names: Sequence[str], relation: str, *, numbers: int = 0, rule: str, fix: str
+) -> None:
+    """Refuses rows without a value in one of the first columns, whose names these are; the last `numbers` are numbers.
+
+    Raises:
+        InputError: with how many there are, and the first of them.
+    """
+    for i, name in enumerate(names):
+        finite = i >= len(names) - numbers
+        missing = [n for n, row in enumerate(rows, 1) if is_missing(row[i], finite=finite)]
+        if missing:
+            raise InputError(
+                f"{len(missing):,} of {len(rows):,} rows have no {name!r}, the first of them row {missing[0]:,}",
+                where=relation,
+                rule=rule,
+                fix=fix,
+            )
 
 
 def is_missing(value: Any, *, finite: bool) -> bool:

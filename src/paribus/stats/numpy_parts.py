@@ -1,7 +1,7 @@
 """Parts of numpy that scipy names when it is imported and does not use: they are loaded when somebody else uses them.
 
-`scipy.special` runs `from numpy import *`, which imports even numpy's compiler wrappers and test tools: a third of the
-time that the imports of an analysis take.
+`scipy.special` runs `from numpy import *`, which imports even numpy's compiler wrappers and test tools. Without them
+the imports of an analysis take about .3 s of CPU less, out of 2, where Python keeps no bytecode.
 """
 
 from __future__ import annotations

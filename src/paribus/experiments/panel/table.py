@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import InputError
-from paribus.experiments.cells import is_missing, number_sql, ordered_periods, told
+from paribus.experiments.cells import number_sql, ordered_periods, refuse_missing, summarized_rows, told
 from paribus.experiments.columns import Facts, column_of, quoted
 from paribus.experiments.panel.shape import listed, refuse_other_shapes
 
 if TYPE_CHECKING:
     from paribus.stats.panel import PanelTable
     from paribus.warehouse.engine import Engine
-
-MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,27 +91,21 @@ def _rows(engine: Engine, relation: str, real: dict[str, str], facts: Facts) -> 
     said = [quoted(real[part], engine.dialect) for part in ("unit", "time")]
     for part in ("treated", "metric"):
         said.append(number_sql(engine, relation, real[part], facts, part))
-    columns = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(said))
-    source = engine.relation_sql(relation)
-    rows = engine.query(f"SELECT {columns} FROM {source} AS p LIMIT {MOST_ROWS + 1}").rows
-    if not rows:
-        raise InputError("the table has no rows", where=relation)
-    if len(rows) > MOST_ROWS:
-        raise InputError(
-            f"there are more than {MOST_ROWS:,} rows",
-            where=relation,
-            rule="a panel has one row for each unit in each period",
-            fix="sum events up by unit and period first, or take coarser units",
-        )
-    for i, name in enumerate(real.values()):
-        missing = [n for n, row in enumerate(rows, 1) if is_missing(row[i], finite=i > 1)]
-        if missing:
-            raise InputError(
-                f"{len(missing):,} of {len(rows):,} rows have no {name!r}, the first of them row {missing[0]:,}",
-                where=relation,
-                rule="every unit has a value in every period",
-                fix="fill them in, or leave out the units or the periods that they belong to",
-            )
+    rows = summarized_rows(
+        engine,
+        relation,
+        said,
+        rule="a panel has one row for each unit in each period",
+        fix="sum events up by unit and period first, or take coarser units",
+    )
+    refuse_missing(
+        rows,
+        list(real.values()),
+        relation,
+        numbers=2,
+        rule="every unit has a value in every period",
+        fix="fill them in, or leave out the units or the periods that they belong to",
+    )
     return rows
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paribus.errors import InputError
-from paribus.experiments.cells import is_missing, number_sql, ordered_periods, told
+from paribus.experiments.cells import number_sql, ordered_periods, refuse_missing, summarized_rows, told
 from paribus.experiments.columns import Facts, chosen_control, column_of, quoted
 from paribus.experiments.levels import refuse_look_alikes
 from paribus.experiments.running.rows import NAMED, Row, Summaries, arm_by_time, refuse_rows
@@ -25,7 +25,6 @@ from paribus.stats.arm import Arm
 if TYPE_CHECKING:
     from paribus.warehouse.engine import Engine
 
-MOST_ROWS = 1_000_000
 NOBODY = "nobody"
 NO_ROW, FEW_UNITS, INCOMPLETE = (
     "one arm has no row",
@@ -101,26 +100,20 @@ def _rows(
     names = {part: real[part] for part in summaries.telling}
     columns = [quoted(name, engine.dialect) for name in names.values()]
     columns += [number_sql(engine, relation, real[part], facts, part) for part in summaries.measured]
-    chosen = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(columns))
-    rows = engine.query(f"SELECT {chosen} FROM {engine.relation_sql(relation)} AS s LIMIT {MOST_ROWS + 1}").rows
-    if not rows:
-        raise InputError("the table has no rows", where=relation)
-    if len(rows) > MOST_ROWS:
-        raise InputError(
-            f"there are more than {MOST_ROWS:,} rows",
-            where=relation,
-            rule="one row for each checkpoint and arm",
-            fix="for one row per unit: --unit, --variant and --metric",
-        )
-    for i, name in enumerate(names.values()):
-        missing = [n for n, row in enumerate(rows, 1) if is_missing(row[i], finite=False)]
-        if missing:
-            raise InputError(
-                f"{len(missing):,} of {len(rows):,} rows have no {name!r}, the first of them row {missing[0]:,}",
-                where=relation,
-                rule="a row says what it is about: the checkpoint, and the arm or series where they are columns",
-                fix="fill them in, or leave these rows out",
-            )
+    rows = summarized_rows(
+        engine,
+        relation,
+        columns,
+        rule="one row for each checkpoint and arm",
+        fix="for one row per unit: --unit, --variant and --metric",
+    )
+    refuse_missing(
+        rows,
+        list(names.values()),
+        relation,
+        rule="a row says what it is about: the checkpoint, and the arm or series where they are columns",
+        fix="fill them in, or leave these rows out",
+    )
     return rows
 
 

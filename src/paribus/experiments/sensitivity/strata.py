@@ -84,4 +84,5 @@ def _merged(control: Moments, treatment: Moments) -> tuple[Moments, Moments]:
     present = (control.n + treatment.n) > 0
     code = np.where(large, np.cumsum(large) - 1, int(large.sum()))
     at = np.flatnonzero(present)
-    return tuple(m.take(at).total(code[at]) for m in (control, treatment))  # type: ignore[return-value]
+    own, treated = (m.take(at).total(code[at]) for m in (control, treatment))
+    return own, treated
