@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from paribus.workflow.validation.staging import Door, trust
 
 Json = dict[str, Any]
 START_SECONDS = 60.0
+PORTS = range(20_000, 32_000)
 LEAST_OFFSET = 60.0  # seconds between two clocks that are the same
 
 
@@ -130,7 +132,13 @@ def _wait(health: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port below those that systems give to whoever asks for any (Linux: from 32768 on).
+
+    One of those could go to another server before the service has it, which would then answer in its place.
+    """
+    for _ in range(1000):
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise TransientError(f"no port from {PORTS.start} to {PORTS.stop} is free", fix="end what listens on them")
